@@ -1,0 +1,1 @@
+"""The crash page for Flask: see the README."""
