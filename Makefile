@@ -1,0 +1,75 @@
+# Sets everything up from nothing but Python and make, and runs it. `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT       ?= 8000
+INBOX_PORT ?= 9000
+# Further arguments for pytest: make test ARGS="-k dialog -x"
+ARGS ?=
+
+bin := $(VENV)/bin
+# Stamps: what was set up, and newer than what it was set up from.
+venv    := $(VENV)/.stamp-venv
+runtime := $(VENV)/.stamp-runtime
+dev     := $(VENV)/.stamp-dev
+npm     := node_modules/.stamp-npm
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint check-browser screenshots docs clean
+
+help:
+	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
+	@echo "make test         ruff, mypy and pytest, browser included (ARGS= for pytest)"
+	@echo "make lint         ruff and mypy alone"
+	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
+	@echo "make screenshots  the pictures in docs/images"
+	@echo "make clean        remove all that was set up here"
+
+demo: $(runtime)
+	@exec $(bin)/python -m demo_app --port $(PORT) --inbox-port $(INBOX_PORT)
+
+test: lint check-browser $(npm)
+	$(bin)/python -m pytest $(ARGS)
+
+lint: $(dev)
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+
+check-browser: $(dev)
+	@$(bin)/python -m tools.browser > /dev/null
+
+docs: $(runtime)
+	$(bin)/python -m tools.settings_page
+
+screenshots: check-browser
+	$(bin)/python -m tools.screenshots
+
+clean:
+	rm -rf $(VENV) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's python3 comes without ensurepip; what venv then says names the package to install.
+$(venv):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "flask_sentry_kit needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(bin)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+# pip 25.1 is the first that knows dependency groups.
+$(dev): pyproject.toml $(venv)
+	$(bin)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(runtime)
+
+$(runtime): pyproject.toml $(venv)
+	$(bin)/python -m pip install --quiet --editable .
+	@touch $@
+
+# npm itself comes from PyPI, so no Node.js is asked of the machine.
+$(npm): package.json package-lock.json .npmrc $(dev)
+	$(bin)/npm ci
+	@touch $@
