@@ -53,8 +53,10 @@ clean:
 
 # Debian's python3 comes without ensurepip; what venv then says names the package to install.
 $(venv):
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no $(PYTHON). Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "flask_sentry_kit needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+	  echo "flask_sentry_kit needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	$(bin)/python -m pip install --quiet --upgrade 'pip>=25.1'
