@@ -1,0 +1,84 @@
+"""What the hosted dialog is given, and what a Content-Security-Policy must allow for it.
+
+The options only: the page prints them, ``static/dialog.js`` turns them into an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from ..crash import Crash
+from ..settings import Settings
+
+
+def report_dialog(
+    crash: Crash, settings: Settings, lang: str | None = None
+) -> dict[str, Any] | None:
+    """The options of ``Raven.showReportDialog`` for one crash.
+
+    :param lang: the page's language tag; an app's own ``lang`` in ``SENTRY_KIT_DIALOG`` wins.
+    :return: ``eventId``, ``dsn`` (the public one), ``user`` when someone is signed in and
+        ``SENTRY_KIT_PREFILL`` is on, then ``SENTRY_KIT_DIALOG``; None when there is no event
+        to write to, or no dialog is wanted. Not escaped: that is for whoever prints it.
+    """
+    if settings.dialog is None or not crash.event_id or crash.dsn is None:
+        return None
+    extra = dict(settings.dialog)
+    user = extra.pop("user", None)
+    user = dict(user) if isinstance(user, Mapping) else {}
+    if settings.prefill:
+        known = {"name": crash.user_name, "email": crash.user_email}
+        user |= {key: value for key, value in known.items() if value}
+    # eventId and dsn come last of all here, so that nothing an app sets can move a report to
+    # another event; the order of the keys is the order in the dialog's address.
+    options: dict[str, Any] = {"eventId": "", "dsn": ""}
+    if user:
+        options["user"] = user
+    options |= extra
+    if lang:
+        options.setdefault("lang", lang)
+    return options | {"eventId": crash.event_id, "dsn": crash.dsn.public}
+
+
+def csp_sources(app: Flask) -> dict[str, list[str]]:
+    """What the hosted dialog needs of a Content-Security-Policy, by directive.
+
+    Every list begins with what ``default-src 'self'`` allowed already, since a directive of
+    its own replaces it. Made for Flask-Talisman; a policy that has one of these directives
+    already needs the two lists joined::
+
+        policy = {"default-src": "'self'", **csp_sources(app)}
+        Talisman(app, content_security_policy=policy,
+                 content_security_policy_nonce_in=["script-src"])
+
+    Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
+    ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
+
+    :return: empty when there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``. Call it after
+        the blueprint has been registered.
+    :raises KeyError: when it has not been.
+    """
+    kit = app.extensions["sentry_kit"]
+    settings: Settings = kit.settings
+    if kit.dsn is None or settings.dialog is None:
+        return {}
+    hosts = [kit.dsn.origin]
+    name = (urlsplit(kit.dsn.origin).hostname or "").rstrip(".")
+    if name.endswith(".sentry.io"):
+        # The hosts that take events there send the dialog's script on to the main one.
+        hosts.append("https://sentry.io")
+    scripts = ["'self'", *hosts]
+    if settings.raven_js.url:
+        raven_js = urlsplit(settings.raven_js.url)
+        if raven_js.netloc:
+            scripts.append(f"{raven_js.scheme or 'https'}://{raven_js.netloc}")
+    return {
+        "script-src": scripts,
+        "connect-src": ["'self'", *hosts],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+    }

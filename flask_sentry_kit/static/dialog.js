@@ -1,0 +1,198 @@
+/* The crash page's script: Raven.showReportDialog without the rest of Raven JS, and what the
+   page's own form gains from scripting. The form works without any of it. */
+(function (window, document) {
+  "use strict";
+
+  var PATH = "/api/embed/error-page/?";
+
+  function refuse(why) {
+    var error = new Error(why);
+    error.name = "RavenConfigError";
+    throw error;
+  }
+
+  function address(given) {
+    // raven-js lays the options over its own three, which fixes their place in the address.
+    var options = { eventId: "", dsn: "", user: {} }, pairs = [], key, parts;
+    function pair(name, value) {
+      pairs.push(encodeURIComponent(name) + "=" + encodeURIComponent(value));
+    }
+    for (key in given) {
+      if (Object.prototype.hasOwnProperty.call(given, key)) options[key] = given[key];
+    }
+    if (!options.eventId) refuse("Missing eventId");
+    if (!options.dsn) refuse("Missing DSN");
+    for (key in options) {
+      if (key !== "user") pair(key, options[key]);
+      else {
+        if (options.user.name) pair("name", options.user.name);
+        if (options.user.email) pair("email", options.user.email);
+      }
+    }
+    // scheme, secret, host and port, path
+    parts = /^(\w+:)?\/\/(?:[\w.~-]+(:[^@/]+)?@)?((?:[\w.-]+|\[[\w:.]+\])(?::\d+)?)(\/[^?#]*)/
+      .exec(options.dsn);
+    if (!parts) refuse("Invalid DSN");
+    if (parts[2]) refuse("The DSN has its secret in it; give the public one");
+    return (parts[1] || "") + "//" + parts[3] + parts[4].replace(/\/+[^/]*\/*$/, "") + PATH + pairs.join("&");
+  }
+
+  window.Raven = window.Raven || {
+    showReportDialog: function (options) {
+      var script = document.createElement("script");
+      script.async = true;
+      script.src = address(options);
+      (document.head || document.body).appendChild(script);
+    }
+  };
+
+  // The dialog, watched. Whether this file or Raven JS opened it is all one: it is known by the
+  // script that brings it and by the class Sentry gives it. <html data-sentry-dialog> tells.
+
+  var PATIENCE = 4000, root = document.documentElement;
+  var state = "", written = false, reported = false, script, dialog;
+
+  function own() {
+    return document.getElementById("sentry-kit-feedback");
+  }
+
+  function say(words) {
+    var region = document.getElementById("sentry-kit-outcome");
+    if (region) region.textContent = words || "";
+    return region;
+  }
+
+  function turn(next) {
+    var form = own();
+    state = next;
+    root.setAttribute("data-sentry-dialog", next);
+    if (form && !written) form.hidden = next === "open" || next === "sent";
+    if (form && next === "sent") say(form.getAttribute("data-sent"));
+  }
+
+  function giveUp() {
+    if (state !== "loading") return;
+    turn("failed");
+    // A script that has changed documents is not run when it arrives: nothing opens, late, over
+    // someone who is writing. Without a form of ours a late dialog is better than none.
+    if (own()) document.implementation.createHTMLDocument("").adoptNode(script);
+  }
+
+  function closed() {
+    if (state === "open") turn(reported ? "sent" : "closed");
+  }
+
+  // A blocker may hide what it could not stop; an answer without a dialog in it loads just as well.
+  function visible(element) {
+    return document.contains(element) && element.getClientRects().length > 0;
+  }
+
+  function look() {
+    if (!script) {
+      script = document.querySelector('script[src*="' + PATH + '"]');
+      if (!script) return;
+      turn("loading");
+      script.addEventListener("error", giveUp);
+      setTimeout(giveUp, PATIENCE);
+    }
+    if (state === "open") {
+      reported = reported || !!dialog.querySelector(".message-success");
+      if (!visible(dialog)) closed();
+      return;
+    }
+    dialog = document.querySelector("[class*=sentry-error-embed]");
+    if (!dialog || !visible(dialog)) return;
+    if (written) dialog.parentNode.removeChild(dialog);
+    else turn("open");
+  }
+
+  function begin(event) {
+    var form = own();
+    if (!form || !form.contains(event.target)) return;
+    written = true;
+    giveUp();
+  }
+
+  if (window.MutationObserver) {
+    new MutationObserver(look).observe(root, { childList: true, subtree: true });
+    document.addEventListener("close", look, true);
+    document.addEventListener("input", begin);
+    window.addEventListener("message", function (event) {
+      if (event.data === "__sentry_reportdialog_closed__") closed();
+    });
+  }
+
+  // The form, sent in place. Where that cannot be, it is sent as any form is.
+
+  var busy = false;
+
+  function field(form, name) {
+    return form.querySelector('[name="' + name + '"]');
+  }
+
+  function mark(form, errors) {
+    ["comments", "email", "name"].forEach(function (name) {
+      var input = field(form, name), words = document.getElementById("sentry-kit-" + name + "-error");
+      if (words) words.textContent = errors[name] || "";
+      if (!input) return;
+      if (errors[name]) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    });
+  }
+
+  function show(form, answer) {
+    var errors = answer.errors || {}, region = say(answer.message), first;
+    mark(form, errors);
+    if (answer.outcome === "sent" || answer.outcome === "saved") {
+      form.hidden = true;
+      if (!region) return;
+      // The button that had the focus is gone with the form.
+      region.tabIndex = -1;
+      region.focus();
+    } else {
+      first = form.querySelector("[aria-invalid]");
+      if (first) first.focus();
+    }
+  }
+
+  function rest(form) {
+    busy = false;
+    form.removeAttribute("aria-busy");
+  }
+
+  if (window.fetch && window.URLSearchParams && window.AbortController) {
+    document.addEventListener("submit", function (event) {
+      var form = own(), stop, timer;
+      if (!form || event.target !== form || event.defaultPrevented) return;
+      event.preventDefault();
+      if (busy) return;
+      begin(event);
+      busy = true;
+      form.setAttribute("aria-busy", "true");
+      say(form.getAttribute("data-sending"));
+      stop = new AbortController();
+      timer = setTimeout(function () { stop.abort(); }, 20000);
+      fetch(form.action, {
+        method: "POST",
+        headers: { Accept: "application/json" },
+        body: new URLSearchParams(new FormData(form)),
+        signal: stop.signal
+      }).then(function (answer) {
+        return answer.json();
+      }).then(function (answer) {
+        show(form, answer);
+      }).catch(function () {
+        say(form.getAttribute("data-failed"));
+      }).then(function () {
+        clearTimeout(timer);
+        rest(form);
+      });
+    });
+    document.addEventListener("securitypolicyviolation", function (event) {
+      var form = own();
+      if (form && event.effectiveDirective === "connect-src" && event.blockedURI === form.action) {
+        HTMLFormElement.prototype.submit.call(form);
+      }
+    });
+  }
+})(window, document);
