@@ -1,0 +1,7 @@
+"""The visitor's page. Knows nothing of reporters or of what becomes of the visitor's words."""
+
+from __future__ import annotations
+
+from .respond import Page
+
+__all__ = ["Page"]

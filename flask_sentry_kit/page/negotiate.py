@@ -1,0 +1,93 @@
+"""Which kind of answer a failed request gets. Reads the request's headers, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, Literal
+
+from flask import Request
+
+Kind = Literal["html", "fragment", "problem", "text"]
+
+VARY: Final = "Accept, Accept-Language, HX-Request, X-Requested-With, Sec-Fetch-Dest"
+"""What the choice, and the words, depend on."""
+
+PROBLEM: Final = "application/problem+json"
+
+_OFFERED: Final[dict[Kind, str]] = {
+    "html": "text/html",
+    "problem": "application/json",
+    "text": "text/plain",
+}
+
+
+def _json_like(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _weigh(request: Request) -> dict[Kind, tuple[float, int]]:
+    """Quality and specificity (0: by ``*/*``, 1: by ``type/*``, 2: by name) of each offer.
+
+    The most specific range that fits decides, whatever its quality (RFC 9110, section 12.5.1).
+    """
+    weights: dict[Kind, tuple[float, int]] = {}
+    for kind, offered in _OFFERED.items():
+        best = (0.0, -1)
+        for accepted, quality in request.accept_mimetypes:
+            name = accepted.partition(";")[0].strip().lower()
+            if name == offered or (kind == "problem" and _json_like(name)):
+                specificity = 2
+            elif name == offered.partition("/")[0] + "/*":
+                specificity = 1
+            elif name == "*/*":
+                specificity = 0
+            else:
+                continue
+            if (specificity, quality) > (best[1], best[0]):
+                best = (quality, specificity)
+        weights[kind] = best
+    return weights
+
+
+def _from_script(request: Request) -> bool:
+    """Asked by fetch() or XMLHttpRequest, or by a client that speaks JSON itself."""
+    return (
+        request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest"
+        or request.headers.get("Sec-Fetch-Dest", "").lower() == "empty"
+        or _json_like(request.mimetype)
+    )
+
+
+def choose(request: Request, apis: Collection[str] = ()) -> Kind:
+    """The kind of answer this request asked for.
+
+    :param apis: names of the blueprints that are declared as APIs.
+    """
+    if request.headers.get("HX-Request", "").lower() == "true":
+        # A boosted link and a history restore put a whole page in place.
+        whole = ("HX-Boosted", "HX-History-Restore-Request")
+        if not any(request.headers.get(name, "").lower() == "true" for name in whole):
+            return "fragment"
+        return "html"
+    api = any(name in apis for name in request.blueprints) if apis else False
+    if not request.headers.get("Accept", "").strip():
+        # Nothing said (HTTP/1.0, Flask's test client): what Flask itself would answer.
+        return "problem" if api or _from_script(request) else "html"
+    weights = _weigh(request)
+    if api and weights["problem"][0] > 0:
+        return "problem"
+    best = max(weights.values())
+    if best[0] <= 0:
+        return "text"
+    tied = [kind for kind, weight in weights.items() if weight == best]
+    if len(tied) == 1:
+        return tied[0]
+    order: tuple[Kind, ...]
+    if api or _from_script(request):
+        order = ("problem", "html", "text")
+    elif best[1] == 2 or request.headers.get("Sec-Fetch-Dest", "").lower() == "document":
+        order = ("html", "problem", "text")
+    else:
+        # "*/*" alone: curl and its kin.
+        order = ("text", "problem", "html")
+    return next(kind for kind in order if kind in tied)

@@ -1,0 +1,316 @@
+"""One failed request becomes one answer: the app's page, else the bundled one, else a string.
+
+Never raises, and never shows anything of the exception. It reports nothing itself: what fails
+here goes to the ``report`` it was given.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+from flask import Flask, Response, before_render_template, request, template_rendered
+from jinja2 import Environment, FileSystemLoader, TemplateNotFound
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+from werkzeug.datastructures import Headers
+
+from ..crash import Crash, FeedbackForm
+from ..settings import Settings
+from . import bounds, colour, facts, negotiate, plain
+from .dialog import report_dialog
+from .language import ENGLISH, Language
+
+logger = logging.getLogger("flask_sentry_kit")
+
+TEMPLATES: Final = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "templates"))
+
+STATIC: Final = os.path.join(os.path.dirname(TEMPLATES), "static")
+
+_CRASH: Final = "500.html"
+_FRAGMENT: Final = "flask_sentry_kit/fragment.html"
+_OUTCOME: Final = "flask_sentry_kit/feedback.html"
+_DIALOG: Final = "flask_sentry_kit/dialog.html"
+_PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG)
+
+T = TypeVar("T")
+
+
+class CrashResponse(Response):
+    """Stays what it is, whatever the failed view or the app's hooks had planned for its answer."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Cache-Control"] = "no-store"
+        for name in ("ETag", "Last-Modified", "Expires", "Age", "Accept-Ranges"):
+            headers.remove(name)
+        return headers
+
+    def make_conditional(self, *args: Any, **kwargs: Any) -> CrashResponse:
+        # A hook that answers If-None-Match would turn the 500 into a 304.
+        return self
+
+
+def _from_outside(error: BaseException) -> bool:
+    """Whether somebody else is ending this very request: a killed greenlet, a cancelled task.
+
+    SystemExit and KeyboardInterrupt are not: a page that fails with one is as broken as any. A
+    server that is told to stop while a page renders stops after this answer.
+    """
+    ours = {"greenlet", "gevent", "eventlet", "asyncio", "trio", "anyio"}
+    return isinstance(error, GeneratorExit) or (
+        not isinstance(error, Exception)
+        and any(kind.__module__.partition(".")[0] in ours for kind in type(error).__mro__)
+    )
+
+
+@lru_cache(maxsize=1)
+def _bundled() -> Environment:
+    """The bundled templates in an environment that knows no app, compiled before any crash."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        cache_size=-1,
+    )
+    # The first run of a template costs more than the next ones; no visitor shall wait for it.
+    context = {
+        "event_id": "0" * 32,
+        "feedback": FeedbackForm(action="/", token=""),
+        "sentry_kit": facts.EVERYTHING,
+        "crash_text": ENGLISH.say,
+    }
+    for name in (_CRASH, _FRAGMENT, _OUTCOME, *_PARTS):
+        environment.get_template(name).render(context)
+    return environment
+
+
+class Page:
+    """The page of one app.
+
+    :param app: the app; its templates, context and language are asked for at each crash.
+    :param settings: its settings.
+    :param asset_url: the address of a bundled file, by name; called inside a request.
+    :param report: is given what fails while the page is made. It may fail itself.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        *,
+        asset_url: Callable[[str], str],
+        report: Callable[[BaseException], object],
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._asset_url = asset_url
+        self._report = report
+        self._watched: Environment | None = None
+        self._bundled = _bundled()
+        with open(os.path.join(STATIC, "crash.css"), encoding="utf-8") as file:
+            rules = file.read() + colour.accent_rules(settings.brand.accent)
+        self.stylesheet: Final = rules.encode()
+        """crash.css with the app's accent: what the address of crash.css must answer."""
+
+    def respond(self, crash: Crash, feedback: FeedbackForm | None = None) -> Response:
+        """The answer to a failed request, in the form that it asked for. Never raises."""
+        try:
+            language = self._language()
+            kind = self._careful(
+                "Reading what the request asked for",
+                lambda: negotiate.choose(request, getattr(self._settings, "apis", ())),
+                "html",
+            )
+            if kind == "problem":
+                body, mimetype = plain.problem(crash.event_id, language.say), negotiate.PROBLEM
+            elif kind == "text":
+                body, mimetype = plain.text(crash.event_id, language.say), "text/plain"
+            else:
+                name = _FRAGMENT if kind == "fragment" else self._settings.template
+                bundled = _FRAGMENT if kind == "fragment" else _CRASH
+                context = self._context(crash, feedback, language)
+                body, mimetype = self._html(name, bundled, context, language), "text/html"
+            return self._answer(body, mimetype, 500, language)
+        except BaseException as error:
+            if _from_outside(error):
+                raise
+            self._failed("The crash page", error)
+            return self._last_resort(crash.event_id, 500)
+
+    def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response:
+        """The page that answers the form where it was sent without a script. Never raises.
+
+        :param feedback: with its outcome; where that is ``"refused"`` the form is there again,
+            with what was typed.
+        :param status: of the answer.
+        """
+        try:
+            language = self._language()
+            context = self._context(crash, feedback, language, dialog=False)
+            body = self._html(_OUTCOME, _OUTCOME, context, language)
+            return self._answer(body, "text/html", status, language)
+        except BaseException as error:
+            if _from_outside(error):
+                raise
+            self._failed("The page that answers the form", error)
+            return self._last_resort(None, status)
+
+    def dialog(self, crash: Crash) -> Markup:
+        """The snippet that opens Sentry's dialog, for a page of the app's own. Never raises.
+
+        Empty where there is no event or no dialog.
+        """
+
+        def render() -> Markup:
+            context = self._context(crash, None, self._language())
+            return Markup(self._bundled.get_template(_DIALOG).render(context))
+
+        return self._careful("The dialog's snippet", render, Markup(""))
+
+    def say(self, message: str, **values: object) -> str:
+        """A sentence of the kit's in the current visitor's language."""
+        return self._language().say(message, **values)
+
+    def _language(self) -> Language:
+        return ENGLISH
+
+    def _html(self, name: str, bundled: str, context: Mapping[str, Any], language: Language) -> str:
+        try:
+            body = self._by_app(name, context)
+            if body is not None:
+                return body
+        except BaseException as error:
+            if _from_outside(error):
+                raise
+            self._failed(f"The app's {name}", error)
+        try:
+            return self._bundled.get_template(bundled).render(context)
+        except BaseException as error:
+            if _from_outside(error):
+                raise
+            self._failed(f"The bundled {bundled}", error)
+        event_id = context["event_id"]
+        return plain.html(event_id, language.say, language.tag, language.direction)
+
+    def _by_app(self, name: str, context: Mapping[str, Any]) -> str | None:
+        """The app's template with the app's context, or None where the app has none."""
+        app = self._app
+        if self._watched is None or self._watched.linked_to is not app.jinja_env:
+            self._watched = bounds.watched(app.jinja_env)
+        bundled_name = name in (_CRASH, _FRAGMENT, _OUTCOME)
+        if bundled_name and not any(self._is_apps(part) for part in (name, *_PARTS)):
+            return None
+        template = self._watched.get_template(name)
+        values = dict(context)
+        app.update_template_context(values)
+        before_render_template.send(
+            app, _async_wrapper=app.ensure_sync, template=template, context=values
+        )
+        body = bounds.render(template, values)
+        template_rendered.send(
+            app, _async_wrapper=app.ensure_sync, template=template, context=values
+        )
+        return body
+
+    def _is_apps(self, name: str) -> bool:
+        environment = self._app.jinja_env
+        if environment.loader is None:
+            return False
+        try:
+            _, filename, _ = environment.loader.get_source(environment, name)
+        except TemplateNotFound:
+            return False
+        return filename is None or not os.path.realpath(filename).startswith(TEMPLATES + os.sep)
+
+    def _context(
+        self,
+        crash: Crash,
+        feedback: FeedbackForm | None,
+        language: Language,
+        *,
+        dialog: bool = True,
+    ) -> dict[str, Any]:
+        """What every template gets. App's code is asked for each part on its own."""
+        settings, brand = self._settings, self._settings.brand
+        options, snippet = None, Markup("")
+        if crash.event_id and dialog:
+            options = self._careful(
+                "The dialog", lambda: report_dialog(crash, settings, language.tag), None
+            )
+        if options:
+            snippet = self._careful("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
+        scripts = []
+        if snippet and settings.raven_js.url:
+            scripts.append(facts.Script(settings.raven_js.url, settings.raven_js.integrity))
+        form = feedback is not None and feedback.outcome in ("", "refused")
+        if form or (snippet and not settings.raven_js.url):
+            address = self._asset("dialog.js")
+            scripts += [facts.Script(address)] if address else []
+        known = facts.Facts(
+            lang=language.tag,
+            dir=language.direction,
+            brand=brand,
+            nonce=self._careful("The nonce", lambda: facts.nonce(self._app, request), ""),
+            stylesheet=self._asset("crash.css"),
+            scripts=tuple(scripts),
+            dialog=snippet,
+            sent_by_visitor=crash.method not in ("GET", "HEAD"),
+            retry_url=facts.retry_url(crash),
+            back_url=self._careful("The way back", lambda: facts.back_url(crash, request), ""),
+            home_url=brand.home_url or facts.local_path(crash.root_url),
+            support_url=facts.support_url(brand, crash, language),
+        )
+        return {
+            "event_id": crash.event_id,
+            "public_dsn": crash.public_dsn,
+            "crash": crash,
+            "report_dialog": options if snippet else None,
+            "feedback": feedback,
+            "sentry_kit": known,
+            "crash_text": language.say,
+        }
+
+    def _asset(self, name: str) -> str:
+        return self._careful(f"The address of {name}", lambda: self._asset_url(name), "")
+
+    def _answer(self, body: str, mimetype: str, status: int, language: Language) -> Response:
+        response = CrashResponse(body, status=status, mimetype=mimetype)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = negotiate.VARY
+        response.headers["Content-Language"] = language.tag
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
+
+    def _last_resort(self, event_id: str | None, status: int) -> Response:
+        body = plain.html(event_id, ENGLISH.say, ENGLISH.tag, ENGLISH.direction)
+        return self._answer(body, "text/html", status, ENGLISH)
+
+    def _careful(self, what: str, ask: Callable[[], T], otherwise: T) -> T:
+        """Ask code that may be the app's."""
+        try:
+            return ask()
+        except BaseException as error:
+            if _from_outside(error):
+                raise
+            self._failed(what, error)
+            return otherwise
+
+    def _failed(self, what: str, error: BaseException) -> None:
+        """Report and log what failed here. The visitor's reference stays that of the crash."""
+        try:
+            self._report(error)
+        except BaseException as second:
+            if _from_outside(second):
+                raise
+        try:
+            logger.error("%s failed; the visitor gets the next best.", what, exc_info=error)
+        except BaseException as second:
+            if _from_outside(second):
+                raise
