@@ -1,1 +1,30 @@
-"""The crash page for Flask: see the README."""
+"""The crash page for Flask: reports the exception to Sentry and lets the visitor say what happened.
+
+``app.register_blueprint(sentry_kit)`` is all it takes; the README has the rest.
+"""
+
+from typing import Any
+
+from flask import current_app
+from werkzeug.local import LocalProxy
+
+from .blueprint import SentryKit, crash_response, sentry_kit
+from .capture import Sentry, fetch_git_sha
+from .dsn import DsnError
+from .page.dialog import csp_sources
+from .settings import SettingError
+
+sentry: Any = LocalProxy(lambda: current_app.extensions["sentry"])
+"""The current app's reporter: ``sentry.captureMessage("hello")``."""
+
+__all__ = [
+    "DsnError",
+    "Sentry",
+    "SentryKit",
+    "SettingError",
+    "crash_response",
+    "csp_sources",
+    "fetch_git_sha",
+    "sentry",
+    "sentry_kit",
+]

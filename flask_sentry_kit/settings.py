@@ -135,7 +135,9 @@ def _brand(value: Any) -> Brand:
     for url in (brand.logo_url, brand.home_url):
         if url:
             _web_url(url)
-    if brand.support_email and not re.fullmatch(r"[^@\s<>\"'?&]+@[^@\s<>\"'?&]+", brand.support_email):
+    if brand.support_email and not re.fullmatch(
+        r"[^@\s<>\"'?&]+@[^@\s<>\"'?&]+", brand.support_email
+    ):
         raise _Unfit
     if brand.accent and not re.fullmatch(r"#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})", brand.accent):
         raise _Unfit

@@ -1,0 +1,318 @@
+"""The front door: what ``app.register_blueprint(sentry_kit)`` switches on.
+
+Joins the rooms for one app (reporter, page, feedback) and keeps them apart from every other
+app in the process. Holds no logic of theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import Any, Final
+
+from flask import Blueprint, Flask, current_app, g, has_request_context, request
+from flask.wrappers import Response
+from werkzeug.exceptions import InternalServerError
+
+from . import settings as kit_settings
+from .capture import Sentry
+from .capture.raven import original
+from .capture.user import person
+from .crash import Crash
+from .dsn import Dsn, DsnError
+from .feedback import add_routes, feedback_form, tell_missing_secret
+from .outbox import Outbox
+from .page import Page
+from .settings import SettingError, Settings
+
+logger = logging.getLogger("flask_sentry_kit")
+
+URL_PREFIX: Final = "/_sentry_kit"
+
+
+class Kit:
+    """The kit of one app: ``app.extensions["sentry_kit"]``.
+
+    :param app: the app; held weakly.
+    :param settings: its settings, checked.
+    :param name: the name the blueprint was registered under.
+    :param prefix: where its routes are, without the app's mount point.
+    """
+
+    def __init__(self, app: Flask, settings: Settings, name: str, prefix: str) -> None:
+        self._app = weakref.ref(app)
+        self.settings = settings
+        self.name = name
+        self.prefix = prefix
+        self._spare_outbox: Outbox | None = None
+        self.page = Page(app, settings, asset_url=self.asset_url, report=self._report_second)
+
+    @property
+    def app(self) -> Flask:
+        app = self._app()
+        assert app is not None, "the app of this kit is gone"
+        return app
+
+    @property
+    def sentry(self) -> Any:
+        """The app's reporter as it is now: ours or raven's own class, made by whomever."""
+        return self.app.extensions.get("sentry")
+
+    @property
+    def dsn(self) -> Dsn | None:
+        """Where events and feedback go, or None."""
+        sentry = self.sentry
+        if isinstance(sentry, Sentry):
+            found = sentry.dsn_of(self.app)
+            if found is not None:
+                return found
+            sentry = sentry.client_of(self.app)
+            return _dsn_of_raven(sentry)
+        return _dsn_of_raven(getattr(sentry, "client", None))
+
+    @property
+    def outbox(self) -> Outbox:
+        """The reporter's queue, so that feedback follows its event; one of the kit's own beside
+        a reporter that has none."""
+        sentry = self.sentry
+        if isinstance(sentry, Sentry):
+            found = getattr(sentry.client_of(self.app), "outbox", None)
+            if isinstance(found, Outbox):
+                return found
+        if self._spare_outbox is None:
+            self._spare_outbox = Outbox(spool=self.settings.spool)
+        return self._spare_outbox
+
+    def url(self, tail: str, **values: Any) -> str:
+        """The path of one of the kit's own routes, with the app's mount point.
+
+        Made without ``url_for``, whose hooks are the app's and may be what is broken.
+        """
+        root = request.root_path.rstrip("/") if has_request_context() else ""
+        return f"{root}{self.prefix}/{tail.format(**values)}"
+
+    def asset_url(self, name: str) -> str:
+        """The path of a bundled static file."""
+        return self.url(f"static/{name}")
+
+    def crash(self, error: BaseException) -> Crash:
+        """The facts of the current request's crash, captured if it was not yet."""
+        event_id = _capture(self.sentry, error)
+        dsn = self.dsn if event_id else None
+        who = person(self.settings.user) if self.settings.prefill and event_id else None
+        return Crash(
+            event_id=event_id,
+            dsn=dsn,
+            method=request.method,
+            url=_path_of_request(),
+            root_url=request.root_path.rstrip("/") + "/",
+            user_name=who.name if who else "",
+            user_email=who.email if who else "",
+        )
+
+    def respond(self, error: BaseException) -> Response:
+        """The page for a crash. Never raises."""
+        try:
+            crash = self.crash(error)
+        except Exception:
+            logger.exception("The facts of a crash could not be gathered; the page still shows")
+            crash = Crash(None)
+        try:
+            form = feedback_form(self.app, crash)
+        except Exception:
+            logger.exception("The feedback form could not be made; the page shows without it")
+            form = None
+        return self.page.respond(crash, form)
+
+    def _report_second(self, error: BaseException) -> None:
+        """Report what broke while the page was made; the page keeps the first one's reference."""
+        shown = g.get("sentry_event_id")
+        _capture(self.sentry, error)
+        if shown is not None:
+            g.sentry_event_id = shown
+
+
+def _path_of_request() -> str:
+    query = request.query_string.decode("latin-1")
+    path = request.root_path.rstrip("/") + request.path
+    return f"{path}?{query}" if query else path
+
+
+def _capture(sentry: Any, error: BaseException) -> str | None:
+    """The id of the one event of an exception, captured now if nobody did before."""
+    if isinstance(sentry, Sentry):
+        return sentry.report(error)
+    client = getattr(sentry, "client", None)
+    if client is None:
+        return None
+    # raven's own class: it tells what it has seen by the traceback, and forgets the id when
+    # asked twice.
+    try:
+        error = original(error)
+        exc_info = (type(error), error, error.__traceback__)
+        before: str | None = g.get("sentry_event_id")
+        if before is not None and client.skip_error_for_logging(exc_info):
+            return before
+        event_id: str | None = sentry.captureException(exc_info=exc_info)
+        if event_id is None and before is not None:
+            g.sentry_event_id = before
+        return event_id
+    except Exception:
+        logger.exception("raven could not capture a crash; the page still shows")
+        return None
+
+
+def _dsn_of_raven(client: Any) -> Dsn | None:
+    remote = getattr(client, "remote", None)
+    if remote is None or not remote.is_active():
+        return None
+    scheme, _, rest = str(remote.base_url).partition("://")
+    secret = f":{remote.secret_key}" if remote.secret_key else ""
+    try:
+        return Dsn.parse(f"{scheme}://{remote.public_key}{secret}@{rest}/{remote.project}")
+    except DsnError:
+        return None
+
+
+def _kit_of(app: Flask) -> Kit | None:
+    kit = app.extensions.get("sentry_kit")
+    return kit if isinstance(kit, Kit) else None
+
+
+def crash_response(error: BaseException) -> Response:
+    """The crash page, for an app's own error handler.
+
+    Captures the exception if nobody did yet::
+
+        @app.errorhandler(DatabaseDown)
+        def database_down(error):
+            metrics.count("database_down")
+            return crash_response(error)
+
+    :param error: what the handler was given.
+    :raises RuntimeError: where the blueprint is not registered on the current app.
+    """
+    kit = _kit_of(current_app)
+    if kit is None:
+        raise RuntimeError(
+            "crash_response() needs the kit: call app.register_blueprint(sentry_kit) first"
+        )
+    return kit.respond(error)
+
+
+class SentryKit(Blueprint):
+    """The blueprint. One instance serves any number of apps, each with its own state.
+
+    :param options: the settings without ``SENTRY_KIT_`` and in small letters, as keywords:
+        ``SentryKit(dialog={"title": "…"}, spool="/var/lib/app/sentry.sqlite")``. They win over
+        ``app.config``.
+    :raises SettingError: names the option, what it got and what it takes.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        kit_settings.check_keywords(options)
+        super().__init__(
+            "sentry_kit",
+            __name__,
+            static_folder="static",
+            template_folder="templates",
+            url_prefix=URL_PREFIX,
+        )
+        self._options = options
+        add_routes(self)
+
+    def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]  # App's are all Flask
+        """Called by ``register_blueprint``.
+
+        :raises SettingError, DsnError: before anything of the app is touched; no secret in it.
+        """
+        if "sentry_kit" in app.extensions:
+            raise SettingError(
+                f"The app {app.name!r} has the kit already: register it once. To change its"
+                " address use register_blueprint(sentry_kit, url_prefix=…)"
+            )
+        prefix = self._prefix(options)
+        settings = kit_settings.read(app.config, self._options)
+        if "sentry" not in app.extensions:
+            _make_sentry(app, settings)
+        super().register(app, options)
+        name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
+        kit = Kit(app, settings, name, prefix)
+        app.extensions["sentry_kit"] = kit
+        if kit.dsn is None:
+            logger.warning(
+                "No SENTRY_DSN in app.config or in the environment: the crash page of %r shows,"
+                " but nothing is reported",
+                app.name,
+            )
+        elif settings.feedback:
+            tell_missing_secret(app)
+        _serve_first(app, name)
+        _handle_500(app)
+
+    def _prefix(self, options: dict[str, Any]) -> str:
+        prefix = str(options.get("url_prefix") or self.url_prefix or "")
+        if "<" in prefix:
+            raise SettingError(
+                f"url_prefix of the kit takes a fixed path such as {URL_PREFIX!r}; got {prefix!r}"
+            )
+        return "/" + prefix.strip("/") if prefix.strip("/") else ""
+
+
+def _make_sentry(app: Flask, settings: Settings) -> None:
+    log = settings.logging
+    Sentry(
+        app,
+        logging=log is not None,
+        level=log.level if log else logging.NOTSET,
+        logging_exclusions=log.exclusions if log else None,
+    )
+
+
+def _serve_first(app: Flask, name: str) -> None:
+    """Answer the kit's own routes before the app's hooks: a login wall, a dead database or a
+    CSRF check must not take down the page's stylesheet or the visitor's words."""
+    own = f"{name}."
+
+    def serve_own() -> Any:
+        rule = request.url_rule
+        if rule is not None and rule.endpoint.startswith(own):
+            return _dispatch(app, rule.endpoint)
+        return None
+
+    app.before_request_funcs.setdefault(None, []).insert(0, serve_own)
+
+
+def _dispatch(app: Flask, endpoint: str) -> Any:
+    return app.ensure_sync(app.view_functions[endpoint])(**(request.view_args or {}))
+
+
+def _handle_500(app: Flask) -> None:
+    """Make the kit's page the app's answer to a crash, unless the app has an answer of its own."""
+    if InternalServerError in app.error_handler_spec[None][500]:
+        logger.warning(
+            "The app %r has a handler for 500 of its own, which stays. To show the kit's page"
+            " from it, return crash_response(error)",
+            app.name,
+        )
+        return
+    app.register_error_handler(500, _on_500)
+
+
+def _on_500(error: InternalServerError) -> Any:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+    kit = _kit_of(app)
+    assert kit is not None
+    rule = request.url_rule
+    if rule is not None and rule.endpoint.startswith(f"{kit.name}.") and not g.get("_kit_served"):
+        # The app broke around one of the kit's own routes (its session store, say).
+        g._kit_served = True
+        try:
+            return _dispatch(app, rule.endpoint)
+        except Exception:
+            logger.exception("One of the kit's own routes failed")
+    return kit.respond(error)
+
+
+sentry_kit: Final = SentryKit()
+"""The ready-made blueprint: ``app.register_blueprint(sentry_kit)``."""

@@ -1,0 +1,65 @@
+"""Breadcrumbs for the apps that want them (``enable_breadcrumbs``): log records and raven's own.
+
+One handler on the root logger for each client that asked, gone with its client. Nothing of
+``logging`` is patched unless ``install_logging_hook`` says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import raven.breadcrumbs
+from flask import current_app, has_app_context
+
+from .serialize import HOSTILE
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class BreadcrumbHandler(logging.Handler):
+    """Keeps what an app logs as breadcrumbs of the work at hand."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = weakref.ref(client)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        client = self._client()
+        if client is None:
+            logging.getLogger().removeHandler(self)
+            return
+        app = client.app
+        if has_app_context() and current_app._get_current_object() is not app:  # type: ignore[attr-defined]  # LocalProxy
+            return
+        if record.name.startswith(("flask_sentry_kit", "raven", "sentry.errors")):
+            return
+        try:
+            message = record.getMessage()
+        except HOSTILE:
+            message = str(record.msg)
+        client.context.breadcrumbs.record(
+            timestamp=record.created,
+            level=record.levelname.lower(),
+            message=message,
+            category=record.name,
+        )
+
+
+def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> None:
+    """Record breadcrumbs for a client.
+
+    :param raven_logging: raven's hook instead of ours: patches ``logging`` for the whole
+        process and sees records below every logger's level too.
+    :param libraries: of ``requests`` and ``httplib``, those whose calls raven shall record.
+    """
+    if raven_logging:
+        raven.breadcrumbs.install_logging_hook()
+    else:
+        logging.getLogger().addHandler(BreadcrumbHandler(client))
+    libraries = tuple(libraries)
+    if libraries:
+        raven.breadcrumbs.hook_libraries(libraries)

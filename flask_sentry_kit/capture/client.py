@@ -1,0 +1,641 @@
+"""raven's ``Client``, with the insides of this room: the same calls, none of the side effects.
+
+Captures, decides, builds and hands over; never raises into the app for what is our own fault.
+Hooks nothing globally unless an option asks for it.
+"""
+
+from __future__ import annotations
+
+import logging as stdlib_logging
+import os
+import random
+import sys
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from threading import Lock
+from typing import Any, Final
+
+import raven
+import raven.base
+from flask import Flask, has_request_context, request
+from raven.conf import defaults
+from raven.conf.remote import RemoteConfig
+from raven.utils import get_auth_header
+from raven.utils.conf import convert_options
+from werkzeug.wrappers import Request
+
+from ..dsn import Dsn
+from ..outbox import Item, Outbox
+from ..outbox import Request as Post
+from ..outbox.transport import OutboxTransport, make_outbox
+from ..settings import Settings
+from . import breadcrumbs
+from . import event as events
+from .frames import Stacks, calling_frame
+from .options import check_options
+from .request import http_interface
+from .scope import Context, Environ, Scope, current_environ
+from .scrub import Scrubber
+from .serialize import HOSTILE, Serializer, cut, safe_repr, safe_str
+from .user import user_interface
+
+logger = stdlib_logging.getLogger("flask_sentry_kit")
+
+AGENT: Final = f"raven-python/{raven.VERSION}"
+SDK: Final = {"name": "raven-python", "version": raven.VERSION}
+
+_EVENT_CLASSES: Final = "raven.events."
+
+
+def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
+    """A client for an app, from ``app.config`` with raven's precedence.
+
+    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``, which wins over the ``dsn`` given in
+    code, which wins over ``SENTRY_DSN`` in the environment.
+
+    :raises SettingError, DsnError: names the setting; shows no secret.
+    """
+    config = app.config
+    own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
+    check_options(config, own)
+    includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
+    options = convert_options(
+        config,
+        defaults={
+            "dsn": dsn,
+            "include_paths": includes | {app.import_name},
+            "ignore_exceptions": config.get("RAVEN_IGNORE_EXCEPTIONS", []),
+        },
+    )
+    text, setting = options.get("dsn"), "the dsn argument of Sentry()"
+    if own.get("dsn"):
+        setting = "SENTRY_CONFIG['dsn']"
+    elif config.get("SENTRY_DSN"):
+        setting = "SENTRY_DSN"
+    elif not text:
+        text, setting = os.environ.get("SENTRY_DSN"), "SENTRY_DSN in the environment"
+    if text:
+        Dsn.parse(text, setting)
+    if issubclass(client_cls, Client):
+        options["strict_paths"] = bool(includes or own.get("include_paths"))
+        options["app"] = app
+    return client_cls(**options)
+
+
+class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
+    """raven's client, safe: every documented method and option, within bounds.
+
+    :param app: whose user, address and settings it reports; None outside Flask.
+    :param strict_paths: only ``include_paths`` are the app's own code.
+
+    raven's options keep their meaning, with other defaults where theirs cost a healthy
+    request or reach into the whole process: ``install_sys_hook``, ``install_logging_hook``,
+    ``hook_libraries``, ``enable_breadcrumbs`` and ``include_versions`` are off.
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        raise_send_errors: bool = False,
+        transport: Any = None,
+        install_sys_hook: bool = False,
+        install_logging_hook: bool = False,
+        hook_libraries: Iterable[str] = (),
+        enable_breadcrumbs: bool = False,
+        *,
+        app: Flask | None = None,
+        strict_paths: bool = True,
+        **options: Any,
+    ) -> None:
+        self.dsn: Dsn | None = None
+        self._app = None if app is None else weakref.ref(app)
+        self._outbox: Outbox | None = None
+        self._outbox_lock = Lock()
+        self.timeout = options.get("timeout")
+        # sys.argv may hold a password; raven sends it with every event unless told otherwise.
+        if options.get("context") is None:
+            options["context"] = {}
+        options.setdefault("include_versions", False)
+        singleton = raven.base.Raven
+        try:
+            super().__init__(
+                dsn,
+                raise_send_errors,
+                transport,
+                install_sys_hook=False,
+                install_logging_hook=False,
+                hook_libraries=(),
+                enable_breadcrumbs=enable_breadcrumbs,
+                **options,
+            )
+        finally:
+            # raven keeps the first client of a process for ever.
+            raven.base.Raven = singleton
+        # raven activates one in the thread that makes the client, and keeps it there for ever.
+        self._context.deactivate()
+        self._context: Context = Context(enable_breadcrumbs)
+        self.scrubber = Scrubber(self.sanitize_keys or ())
+        self.stacks = Stacks(
+            self.include_paths,
+            self.exclude_paths,
+            strict=strict_paths,
+            capture_locals=self.capture_locals,
+        )
+        self._processors = tuple(self._own_processors(options.get("processors")))
+        if install_sys_hook:
+            self.install_sys_hook()
+        if enable_breadcrumbs:
+            breadcrumbs.follow(self, raven_logging=install_logging_hook, libraries=hook_libraries)
+
+    # where it goes
+
+    def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
+        """Point the client at another DSN.
+
+        :raises DsnError: shows no secret.
+        """
+        text = dsn or os.environ.get("SENTRY_DSN") or None
+        self.dsn = Dsn.parse(text) if text else None
+        # Looked up by name: the registry has raven's own transports, which are not ours to use.
+        self._transport_class = transport or OutboxTransport
+        if self.dsn is None:
+            self.remote = RemoteConfig(transport=self._transport_class)
+        else:
+            self.remote = RemoteConfig(
+                base_url=f"{self.dsn.origin}{self.dsn.path}",
+                project=self.dsn.project,
+                public_key=self.dsn.public_key,
+                secret_key=self.dsn.secret_key,
+                options=dict(self.dsn.options),
+                transport=self._transport_class,
+            )
+
+    def get_public_dsn(self, scheme: str | None = None) -> str | None:
+        """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
+        if self.dsn is None:
+            return None
+        rest = self.dsn.public.partition(":")[2]
+        return f"{scheme}:{rest}" if scheme else rest
+
+    @property
+    def outbox(self) -> Outbox:
+        """The queue that this client's events, and the feedback on them, wait in."""
+        if self._outbox is None:
+            with self._outbox_lock:
+                if self._outbox is None:
+                    self._outbox = self._make_outbox()
+        return self._outbox
+
+    def _make_outbox(self) -> Outbox:
+        settings = self.settings
+        given = dict(self.dsn.options) if self.dsn else {}
+        known = {name: given[name] for name in ("verify_ssl", "ca_certs") if name in given}
+        timeout = given.get("timeout", self.timeout or defaults.TIMEOUT)
+        return make_outbox(timeout, **known, spool=settings.spool if settings else None)
+
+    @property
+    def app(self) -> Flask | None:
+        """The app it reports for."""
+        return None if self._app is None else self._app()
+
+    @property
+    def settings(self) -> Settings | None:
+        """The kit's settings for this client's app, where the kit is registered."""
+        app = self.app
+        kit = app.extensions.get("sentry_kit") if app is not None else None
+        return kit.settings if kit is not None else None
+
+    # one event
+
+    def capture(
+        self,
+        event_type: str,
+        data: Mapping[str, Any] | None = None,
+        date: datetime | None = None,
+        time_spent: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+        stack: Any = None,
+        tags: Mapping[str, Any] | None = None,
+        sample_rate: float | None = None,
+        *,
+        handled: bool = True,
+        environ: Environ | None = None,
+        **kwargs: Any,
+    ) -> str | None:
+        """Capture an event and hand it over for sending.
+
+        raven's signature and meaning, and more:
+
+        :param handled: the app goes on after this; False for what escaped from it.
+        :param environ: the request's WSGI environ where Flask's context is gone already.
+        :returns: the id of the one event for this exception or message, also when it was
+            captured before; None where there is none: disabled, ignored, sampled out, or not
+            accepted for sending.
+        """
+        if not self.is_enabled():
+            return None
+        try:
+            return self._capture(
+                event_type,
+                dict(data or {}),
+                date=date,
+                time_spent=time_spent,
+                extra=extra,
+                stack=stack,
+                tags=tags,
+                sample_rate=sample_rate,
+                handled=handled,
+                environ=environ,
+                kwargs=kwargs,
+            )
+        except HOSTILE:
+            logger.exception("An event could not be captured; the app goes on")
+            return None
+
+    def _capture(
+        self,
+        event_type: str,
+        data: dict[str, Any],
+        *,
+        sample_rate: float | None,
+        environ: Environ | None,
+        kwargs: dict[str, Any],
+        **facts: Any,
+    ) -> str | None:
+        error: BaseException | None = None
+        if "exc_info" in kwargs:
+            error = _exception(kwargs["exc_info"])
+            if error is None:
+                logger.warning("captureException() was called with no exception to capture")
+                return None
+            known, event_id = self._context.scope(environ).recall(error)
+            if known:
+                return event_id
+            if not self.should_capture((type(error), error, error.__traceback__)):
+                logger.info("Not captured, since ignored: %s", safe_repr(type(error)))
+                return None
+        scope = self._context.scope(environ)
+        rate = self.sample_rate if sample_rate is None else sample_rate
+        event_id = None
+        if rate >= 1 or random.random() < rate:
+            event = self._build(event_type, data, error, scope, environ, kwargs, **facts)
+            if self._hand_over(event):
+                event_id = str(event["event_id"])
+        if error is not None:
+            scope.remember(error, event_id)
+        if event_id is not None:
+            scope.last_event_id = event_id
+        return event_id
+
+    def _build(
+        self,
+        event_type: str,
+        data: dict[str, Any],
+        error: BaseException | None,
+        scope: Scope,
+        environ: Environ | None,
+        kwargs: dict[str, Any],
+        *,
+        date: datetime | None,
+        time_spent: int | None,
+        extra: Mapping[str, Any] | None,
+        stack: Any,
+        tags: Mapping[str, Any] | None,
+        handled: bool,
+    ) -> dict[str, Any]:
+        serializer = self._serializer()
+        context = scope.data
+        event: dict[str, Any] = {
+            "event_id": uuid.uuid4().hex,
+            "timestamp": events.timestamp(date),
+            "project": self.dsn.project if self.dsn else None,
+            "platform": "python",
+            "sdk": SDK,
+            "level": events.level_name(data.pop("level", None) or kwargs.get("level") or 40),
+            "server_name": self.name,
+            "contexts": {"runtime": events.RUNTIME},
+        }
+        request_ = _request(environ)
+        if error is not None:
+            event["exception"] = events.exception_interface(
+                error, self.stacks, serializer, handled=handled
+            )
+            event["message"] = cut(
+                serializer.scrubber.text(safe_str(kwargs["message"]))
+                if kwargs.get("message") is not None
+                else events.title(event["exception"]),
+                events.MESSAGE_MAX,
+            )
+        elif event_type == "raven.events.Message" and "message" in kwargs:
+            self._add_message(event, kwargs, serializer)
+        else:
+            self._add_other(event, event_type, kwargs, serializer)
+        self._add_stack(event, stack, serializer)
+        self._add_request(event, context, request_, serializer, handled)
+        self._add_context(event, data, context, serializer, extra, tags)
+        if time_spent is not None:
+            event["time_spent"] = time_spent
+        crumbs = scope.breadcrumbs.get_buffer() if self.enable_breadcrumbs else ()
+        if crumbs:
+            event["breadcrumbs"] = events.breadcrumbs(crumbs, self._serializer(20_000))
+        if self.include_versions:
+            event["modules"] = _versions()
+        self._process(event)
+        return event
+
+    def _serializer(self, budget: int = 64_000) -> Serializer:
+        return Serializer(
+            self.scrubber,
+            string_max=min(self.string_max_length, 10_000),
+            list_max=min(self.list_max_length, 200),
+            budget=budget,
+        )
+
+    def _add_message(
+        self, event: dict[str, Any], kwargs: Mapping[str, Any], serializer: Serializer
+    ) -> None:
+        message = self._text(kwargs["message"])
+        formatted = kwargs.get("formatted")
+        event["logentry"] = {"message": message}
+        if kwargs.get("params"):
+            event["logentry"]["params"] = serializer.value(kwargs["params"])
+        if formatted is not None:
+            event["logentry"]["formatted"] = self._text(formatted)
+        event["message"] = event["logentry"].get("formatted") or message
+
+    def _text(self, value: Any) -> str:
+        return cut(
+            self.scrubber.text(safe_str(value)[: events.MESSAGE_MAX + 200]), events.MESSAGE_MAX
+        )
+
+    def _add_other(
+        self,
+        event: dict[str, Any],
+        event_type: str,
+        kwargs: Mapping[str, Any],
+        serializer: Serializer,
+    ) -> None:
+        # raven.events.Query, or a class of the app's own given by its path.
+        path = event_type if "." in event_type else f"{_EVENT_CLASSES}{event_type}"
+        handler = self.get_handler(path)
+        result = dict(handler.capture(**kwargs))
+        event.update((name, serializer.named(name, value)) for name, value in result.items())
+        event["message"] = self._text(kwargs.get("message") or handler.to_string(result))
+
+    def _add_stack(self, event: dict[str, Any], stack: Any, serializer: Serializer) -> None:
+        if "exception" in event:
+            return
+        if stack is None:
+            stack = self.auto_log_stacks
+        if stack:
+            stacktrace = self.stacks.of_frame(calling_frame(), serializer)
+            if stacktrace is not None:
+                event["stacktrace"] = stacktrace
+
+    def _add_request(
+        self,
+        event: dict[str, Any],
+        context: Mapping[str, Any],
+        request_: Request | None,
+        serializer: Serializer,
+        handled: bool,
+    ) -> None:
+        user: dict[str, Any] = {}
+        if request_ is not None:
+            try:
+                event["request"] = http_interface(request_, serializer, failed=not handled)
+            except HOSTILE:
+                logger.exception("The request could not be described; the event goes without it")
+            rule = getattr(request_, "url_rule", None)
+            if rule is not None:
+                event["transaction"] = cut(safe_str(rule.rule), 200)
+            address = request_.remote_addr
+            if address:
+                user["ip_address"] = cut(address, 45)
+        else:
+            transaction = self.transaction.peek()
+            if transaction:
+                event["transaction"] = cut(safe_str(transaction), 200)
+        if has_request_context():
+            settings = self.settings
+            custom = settings.user if settings else None
+            user.update(user_interface(self._user_attributes(), custom, serializer))
+        if context.get("user"):
+            user.update(serializer.value(dict(context["user"])))
+        if context.get("request"):
+            event["request"] = serializer.value(context["request"])
+        if user:
+            event["user"] = user
+
+    def _user_attributes(self) -> tuple[str, ...]:
+        app = self.app
+        names = app.config.get("SENTRY_USER_ATTRS") if app is not None else None
+        return tuple(names or ())
+
+    def _add_context(
+        self,
+        event: dict[str, Any],
+        data: dict[str, Any],
+        context: Mapping[str, Any],
+        serializer: Serializer,
+        extra: Mapping[str, Any] | None,
+        tags: Mapping[str, Any] | None,
+    ) -> None:
+        if self.release is not None:
+            event["release"] = cut(safe_str(self.release), 200)
+        if self.environment is not None:
+            event["environment"] = cut(safe_str(self.environment), 64)
+        if self.repos:
+            event["repos"] = serializer.value(self.repos)
+        event["tags"] = events.tags(
+            self.tags, context.get("tags"), data.pop("tags", None), tags, serializer=serializer
+        )
+        site = data.pop("site", None) or self.site
+        if site:
+            event["tags"].setdefault("site", cut(safe_str(site), 200))
+        merged = {
+            **(self.extra or {}),
+            **(context.get("extra") or {}),
+            **(data.pop("extra", None) or {}),
+            **(extra or {}),
+        }
+        if merged:
+            event["extra"] = serializer.value(merged)
+        user = data.pop("user", None)
+        if isinstance(user, Mapping):
+            event["user"] = {**event.get("user", {}), **serializer.value(dict(user))}
+        # raven's other keys (culprit, fingerprint, logger …): this event's win over the context's.
+        for name, value in {**context, **data}.items():
+            if name not in ("tags", "extra", "user", "request"):
+                event[safe_str(name)] = serializer.named(safe_str(name), value)
+        if "request" in data:
+            event["request"] = serializer.value(data["request"])
+        if "culprit" in event and "culprit" in data:
+            event.pop("transaction", None)
+
+    def _process(self, event: dict[str, Any]) -> None:
+        for processor in self._processors:
+            try:
+                event.update(processor.process(event) or {})
+            except HOSTILE:
+                # It was to take something out and did not: leave out all it could have meant.
+                logger.exception("A processor failed; the event goes without request and locals")
+                for name in ("request", "extra", "breadcrumbs"):
+                    event.pop(name, None)
+                for value in event.get("exception", {}).get("values", ()):
+                    for frame in value.get("stacktrace", {}).get("frames", ()):
+                        frame.pop("vars", None)
+
+    def _own_processors(self, paths: Iterable[str] | None) -> Iterable[Any]:
+        for path in paths or ():
+            # Ours does what these two do, with a longer list.
+            if path not in (
+                "raven.processors.SanitizePasswordsProcessor",
+                "raven.processors.SanitizeKeysProcessor",
+            ):
+                yield self.module_cache[path](self) if isinstance(path, str) else path(self)
+
+    # handing over
+
+    def _hand_over(self, event: dict[str, Any]) -> bool:
+        body = events.encode(event)
+        if self.dsn is not None and self._transport_class is OutboxTransport:
+            item = Item("event", event["event_id"], Post(self.dsn.store_url, self._headers(), body))
+            return self.outbox.put(item) is not None
+        # A transport of the app's own: raven's way, which backs off after a failure.
+        if not self.raise_send_errors and not self.state.should_try():
+            return False
+        self.send(**event)
+        return not self.state.did_fail()
+
+    def _headers(self) -> dict[str, str]:
+        assert self.dsn is not None
+        return {
+            "User-Agent": AGENT,
+            "Content-Type": "application/json",
+            "X-Sentry-Auth": get_auth_header(
+                protocol=self.protocol_version,
+                timestamp=int(datetime.now().timestamp()),
+                client=AGENT,
+                api_key=self.dsn.public_key,
+                api_secret=self.dsn.secret_key,
+            ),
+        }
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Wait until all that is queued was sent.
+
+        :param timeout: seconds at most.
+        :returns: whether the queue is empty.
+        """
+        return True if self._outbox is None else self._outbox.flush(timeout)
+
+    # raven's methods, mended
+
+    def get_ident(self, result: str | None) -> str | None:
+        """The event's id, which ``capture`` returns already."""
+        return result
+
+    def captureException(self, exc_info: Any = None, **kwargs: Any) -> str | None:
+        """Capture the exception given or the one being handled; see ``capture``.
+
+        :param exc_info: a ``(type, value, traceback)`` triple, an exception, or None or True
+            for the one being handled.
+        """
+        if exc_info is None or exc_info is True:
+            exc_info = sys.exc_info()
+        return self.capture("raven.events.Exception", exc_info=exc_info, **kwargs)
+
+    def should_capture(self, exc_info: tuple[Any, Any, Any]) -> bool:
+        """Whether ``ignore_exceptions`` lets this exception through.
+
+        It lists classes (their subclasses too), names (``ValueError``, ``module.Name``) and
+        prefixes (``module.*``).
+        """
+        kind = exc_info[0]
+        name = type.__dict__["__name__"].__get__(kind)
+        module = type.__dict__["__module__"].__get__(kind)
+        full = f"{module}.{name}"
+        for ignored in self.ignore_exceptions:
+            if isinstance(ignored, str):
+                if ignored in (name, full):
+                    return False
+                if ignored.endswith("*") and full.startswith(ignored[:-1]):
+                    return False
+            elif isinstance(ignored, type) and ignored in type.mro(kind):
+                return False
+        return True
+
+    def skip_error_for_logging(self, exc_info: Any) -> bool:
+        """Whether this exception was dealt with already."""
+        error = _exception(exc_info)
+        scope = self._context.find()
+        return error is not None and scope is not None and scope.recall(error)[0]
+
+    def record_exception_seen(self, exc_info: Any) -> None:
+        """Deal with this exception no more; where it was captured that is noted already."""
+        error = _exception(exc_info)
+        if error is not None and not self.skip_error_for_logging(exc_info):
+            self._context.scope().remember(error, None)
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event of the work at hand."""
+        scope = self._context.find()
+        return scope.last_event_id if scope is not None else None
+
+    @last_event_id.setter
+    def last_event_id(self, value: str | None) -> None:
+        self._context.scope().last_event_id = value
+
+    def install_sys_hook(self) -> None:
+        """Report what ends the process, through a hook that does not keep this client alive."""
+        previous: Callable[..., Any] = sys.excepthook
+        client = weakref.ref(self)
+
+        def report(*exc_info: Any) -> None:
+            alive = client()
+            if alive is not None:
+                alive.captureException(exc_info=exc_info, level="fatal", handled=False)
+            previous(*exc_info)
+
+        report.raven_client = self._app  # type: ignore[attr-defined]  # raven marks its hook so
+        sys.excepthook = report
+
+
+def _exception(exc_info: Any) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if exc_info is True or exc_info is None:
+        return sys.exc_info()[1]
+    try:
+        error = exc_info[1]
+    except (TypeError, IndexError, KeyError):
+        return None
+    return error if isinstance(error, BaseException) else None
+
+
+def _request(environ: Environ | None) -> Request | None:
+    if has_request_context():
+        current: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+        return current
+    environ = current_environ.get() if environ is None else environ
+    if environ is None:
+        return None
+    # Werkzeug leaves the request that was made of an environ in it.
+    known = environ.get("werkzeug.request")
+    return known if isinstance(known, Request) else Request(dict(environ), populate_request=False)
+
+
+def _versions() -> dict[str, str]:
+    # From what is installed; raven imported the app's modules again to ask them.
+    from importlib.metadata import distributions
+
+    found = {"python": events.RUNTIME["version"]}
+    for distribution in distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found[name.lower()] = distribution.version
+    return found

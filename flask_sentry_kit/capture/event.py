@@ -1,0 +1,245 @@
+"""An exception or a message as Sentry's event: what is in it, in which order, and how large.
+
+Makes dicts and bytes; knows nothing of Flask, of who sends them or of when.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from .frames import Stacks
+from .serialize import Serializer, cut, safe_str, type_name
+
+EVENT_MAX: Final = 200_000
+"""Bytes of JSON that an event never exceeds; Sentry itself refuses above 1 MB."""
+
+EXCEPTIONS_MAX: Final = 30
+"""Exceptions of one event: chained ones and members of groups together."""
+
+MESSAGE_MAX: Final = 8_000
+_TAG_MAX: Final = 200
+_TAGS_MAX: Final = 50
+
+_LEVELS: Final = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}
+
+RUNTIME: Final = {
+    "name": platform.python_implementation(),
+    "version": platform.python_version(),
+}
+
+
+def level_name(level: object) -> str:
+    """Sentry's name of a log level given as a number or a name."""
+    if isinstance(level, str):
+        try:
+            level = logging.getLevelName(level.upper())
+        except Exception:
+            return "error"
+    if isinstance(level, int):
+        return _LEVELS.get(min(50, max(10, level // 10 * 10)), "error")
+    return "error"
+
+
+def timestamp(date: datetime | None = None) -> str:
+    """ISO 8601 in UTC, as every server reads it; a date without a zone is UTC already."""
+    if date is None:
+        date = datetime.now(timezone.utc)
+    elif date.tzinfo is not None:
+        date = date.astimezone(timezone.utc)
+    return date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _members(error: BaseException) -> tuple[BaseException, ...]:
+    # By name, so that the backport that 3.10 needs counts too.
+    if all(type_name(kind) != "BaseExceptionGroup" for kind in type.mro(type(error))):
+        return ()
+    found = getattr(error, "exceptions", ())
+    return found if isinstance(found, tuple) else ()
+
+
+def _message(error: BaseException) -> str:
+    text = safe_str(error)
+    try:
+        notes = getattr(error, "__notes__", ())
+        if isinstance(notes, list | tuple):
+            text = "\n".join([text[:MESSAGE_MAX], *(safe_str(note) for note in notes[:20])])
+    except Exception:
+        pass
+    return text
+
+
+def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
+    """The exceptions an exception leads to, and how."""
+    cause, context = error.__cause__, error.__context__
+    if cause is not None:
+        yield cause, "__cause__"
+    elif context is not None and not error.__suppress_context__:
+        yield context, "__context__"
+    for place, member in enumerate(_members(error)):
+        yield member, f"exceptions[{place}]"
+
+
+def exception_interface(
+    error: BaseException, stacks: Stacks, serializer: Serializer, *, handled: bool
+) -> dict[str, Any]:
+    """Sentry's ``exception``: ``values`` oldest first, the one that was caught last.
+
+    Chained exceptions and members of groups are told apart by ``mechanism``, as
+    https://develop.sentry.dev/sdk/data-model/event-payloads/exception/ describes.
+    """
+    values: list[dict[str, Any]] = []
+    # Compared by identity while the list holds them: exceptions need not be hashable.
+    seen: list[BaseException] = []
+    waiting: list[tuple[BaseException, int | None, str | None]] = [(error, None, None)]
+    while waiting and len(values) < EXCEPTIONS_MAX:
+        current, parent, source = waiting.pop(0)
+        if any(current is known for known in seen):
+            continue
+        number = len(seen)
+        seen.append(current)
+        mechanism: dict[str, Any] = {
+            "type": "chained" if parent is not None else "flask",
+            "handled": handled,
+            "exception_id": number,
+        }
+        if parent is not None:
+            mechanism.update(parent_id=parent, source=source)
+        if _members(current):
+            mechanism["is_exception_group"] = True
+        kind = type(current)
+        module = type.__dict__["__module__"].__get__(kind)
+        message = serializer.scrubber.text(_message(current)[: MESSAGE_MAX + 200])
+        value: dict[str, Any] = {
+            "type": type_name(kind),
+            "value": cut(message, MESSAGE_MAX),
+            "module": module if type(module) is str else "",
+            "mechanism": mechanism,
+        }
+        stacktrace = stacks.of_traceback(current.__traceback__, serializer)
+        if stacktrace is not None:
+            value["stacktrace"] = stacktrace
+        values.append(value)
+        waiting.extend((related, number, how) for related, how in _related(current))
+    values.reverse()
+    return {"values": values}
+
+
+def title(exception: Mapping[str, Any]) -> str:
+    """``Type: message`` of an exception interface, as lists of events show it."""
+    last = exception["values"][-1]
+    return f"{last['type']}: {last['value']}" if last["value"] else str(last["type"])
+
+
+def tags(*sources: Mapping[Any, Any] | None, serializer: Serializer) -> dict[str, str]:
+    """Tags of several sources, later ones winning: texts of at most 200 characters."""
+    found: dict[str, str] = {}
+    for source in sources:
+        for name, value in (source or {}).items():
+            if len(found) >= _TAGS_MAX:
+                break
+            key = cut(safe_str(name), 32)
+            shown = serializer.named(key, value if isinstance(value, str) else safe_str(value))
+            found[key] = cut(safe_str(shown), _TAG_MAX)
+    return found
+
+
+def breadcrumbs(kept: list[dict[str, Any]], serializer: Serializer) -> dict[str, Any]:
+    """Sentry's ``breadcrumbs`` of what a scope kept."""
+    values = []
+    for crumb in kept:
+        shown = {name: value for name, value in crumb.items() if value is not None}
+        if "message" in shown:
+            shown["message"] = serializer.text(safe_str(shown["message"]))
+        if "data" in shown:
+            shown["data"] = serializer.value(shown["data"])
+        when = shown.get("timestamp")
+        if isinstance(when, datetime):
+            shown["timestamp"] = timestamp(when)
+        values.append({name: _plain(value) for name, value in shown.items()})
+    return {"values": values}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | dict | list) else safe_str(value)
+
+
+def _dump(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event, separators=(",", ":"), default=safe_str).encode()
+
+
+def _stacks_of(event: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    for value in event.get("exception", {}).get("values", ()):
+        yield value.get("stacktrace", {}).get("frames", [])
+    yield event.get("stacktrace", {}).get("frames", [])
+
+
+def _without_locals(event: dict[str, Any]) -> None:
+    for frames in _stacks_of(event):
+        for frame in frames[:-3]:
+            frame.pop("vars", None)
+
+
+def _without_extras(event: dict[str, Any]) -> None:
+    for name in ("extra", "breadcrumbs", "modules"):
+        event.pop(name, None)
+    if "request" in event:
+        event["request"].pop("data", None)
+
+
+def _without_sources(event: dict[str, Any]) -> None:
+    for frames in _stacks_of(event):
+        for frame in frames:
+            frame.pop("vars", None)
+            if not frame.get("in_app"):
+                frame.pop("pre_context", None)
+                frame.pop("post_context", None)
+
+
+def _outline(event: dict[str, Any]) -> None:
+    for frames in _stacks_of(event):
+        for frame in frames:
+            for name in ("vars", "pre_context", "post_context", "context_line"):
+                frame.pop(name, None)
+        frames[:-20] = []
+    if "exception" in event:
+        event["exception"]["values"] = event["exception"]["values"][-5:]
+    for name in set(event) - _CORE:
+        event.pop(name)
+
+
+_CORE: Final = frozenset(
+    "event_id timestamp project platform sdk level logger message exception server_name release"
+    " environment transaction user tags".split()
+)
+
+# What goes first when an event is too large: what is read least.
+_TRIMS: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
+    _without_locals,
+    _without_extras,
+    _without_sources,
+    _outline,
+)
+
+
+def encode(event: dict[str, Any]) -> bytes:
+    """The event as JSON of at most ``EVENT_MAX`` bytes; what it had to leave out is gone from
+    ``event`` too."""
+    body = _dump(event)
+    for trim in _TRIMS:
+        if len(body) <= EVENT_MAX:
+            return body
+        trim(event)
+        body = _dump(event)
+    if len(body) > EVENT_MAX:
+        kept = ("event_id", "timestamp", "project", "platform", "sdk", "level", "release")
+        lean = {name: event[name] for name in kept if name in event}
+        lean["message"] = cut(safe_str(event.get("message", "")), 1_000)
+        event.clear()
+        event.update(lean)
+        body = _dump(event)
+    return body

@@ -1,0 +1,136 @@
+"""Log records as events (``logging=True``), each app's under that app, and only once.
+
+Changes nothing about the loggers it listens to: no handler, level or propagation but its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from threading import local
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, current_app, has_app_context
+from raven.conf import EXCLUDE_LOGGER_DEFAULTS
+from raven.handlers.logging import extract_extra
+
+from .serialize import HOSTILE, safe_str
+
+if TYPE_CHECKING:
+    from .client import Client
+
+EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
+"""Loggers that are never reported: those that sending an event could log to, and raven's own
+list. ``logging_exclusions`` adds to them."""
+
+
+class _Busy(local):
+    now = False
+
+
+class LogHandler(logging.Handler):
+    """Sends an app's log records to its reporter.
+
+    :param client: whose records these are; held weakly.
+    :param level: records below it are left alone.
+    :param exclude: names of loggers to leave alone, with their children.
+    """
+
+    _busy: Final = _Busy()
+    _all: Final[weakref.WeakSet[LogHandler]] = weakref.WeakSet()
+
+    def __init__(
+        self, client: Client, app: Flask, level: int = logging.NOTSET, exclude: Iterable[str] = ()
+    ) -> None:
+        super().__init__(level)
+        self._client = weakref.ref(client)
+        self._app = weakref.ref(app)
+        self._exclude = (*EXCLUDED, *exclude)
+        self._all.add(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        client, app = self._client(), self._app()
+        if client is None or app is None:
+            logging.getLogger().removeHandler(self)
+            return
+        # What is logged while a record is being reported (by a transport, by a repr) stays here.
+        if self._busy.now or self._excluded(record.name) or not self._is_ours(record, app):
+            return
+        self._busy.now = True
+        try:
+            self._report(record, client)
+        except HOSTILE:
+            self.handleError(record)
+        finally:
+            self._busy.now = False
+
+    def close(self) -> None:
+        self._all.discard(self)
+        super().close()
+
+    def _excluded(self, name: str) -> bool:
+        return any(name == known or name.startswith(f"{known}.") for known in self._exclude)
+
+    def _is_ours(self, record: logging.LogRecord, app: Flask) -> bool:
+        if has_app_context():
+            return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
+        # Outside every app: the app whose logger it is, else one of them, always the same.
+        others = {
+            other: handler
+            for handler in list(self._all)
+            if handler in logging.getLogger().handlers and (other := handler._app()) is not None
+        }
+        for other, handler in others.items():
+            if record.name in (other.name, other.import_name):
+                return handler is self
+        first = next((h for h in logging.getLogger().handlers if isinstance(h, LogHandler)), self)
+        return first is self or self not in logging.getLogger().handlers
+
+    def _report(self, record: logging.LogRecord, client: Client) -> None:
+        data, extra = extract_extra(record)
+        try:
+            formatted = record.getMessage()
+        except HOSTILE:
+            # "%d" % "x" is a fault of the call, not a reason to lose what it had to say.
+            formatted = safe_str(record.msg)
+        message: dict[str, Any] = {"message": safe_str(record.msg), "formatted": formatted}
+        if record.args:
+            message["params"] = record.args
+        tags = getattr(record, "tags", None)
+        sample_rate = extra.pop("sample_rate", None)
+        kwargs: dict[str, Any] = {
+            "data": {**data, "level": record.levelno, "logger": record.name},
+            "extra": extra,
+            "date": datetime.fromtimestamp(record.created, timezone.utc),
+            "tags": tags if isinstance(tags, Mapping) else None,
+            "stack": getattr(record, "stack", None),
+            "sample_rate": sample_rate if isinstance(sample_rate, int | float) else None,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            kwargs["data"]["logentry"] = message
+            client.capture(
+                "raven.events.Exception", exc_info=record.exc_info, message=formatted, **kwargs
+            )
+        else:
+            client.capture("raven.events.Message", **message, **kwargs)
+
+
+def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
+    """Listen to the root logger for an app, and to the app's own where that does not propagate."""
+    handler = LogHandler(client, app, level, exclude)
+    for known in list(LogHandler._all):
+        if known is not handler and known._app() is app:
+            uninstall(known, app)
+    logging.getLogger().addHandler(handler)
+    if not app.logger.propagate:
+        app.logger.addHandler(handler)
+    return handler
+
+
+def uninstall(handler: LogHandler, app: Flask) -> None:
+    """Stop listening."""
+    logging.getLogger().removeHandler(handler)
+    app.logger.removeHandler(handler)
+    handler.close()

@@ -1,0 +1,114 @@
+"""The thin WSGI layer: sees what Flask's own signals cannot (middleware, teardown, streams).
+
+On a healthy request it sets one context variable and wraps the body; nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from flask import Flask
+
+from .scope import Environ, current_environ
+
+WSGIApp = Callable[[Any, Any], Iterable[bytes]]
+
+
+class _Reports(Protocol):
+    def escaped(self, app: Flask, environ: Environ, error: BaseException) -> None:
+        """Report what escaped from the app; never raises."""
+
+
+class Middleware:
+    """Wraps an app's ``wsgi_app`` and reports what escapes from it, once.
+
+    :param inner: the WSGI callable to wrap.
+    :param app: the Flask app it belongs to.
+    :param reports: takes what escapes; the exception goes on to the server all the same.
+    """
+
+    def __init__(self, inner: WSGIApp, app: Flask, reports: _Reports) -> None:
+        self.inner = inner
+        self.app = app
+        self.reports = reports
+        self._outer: WSGIApp = self
+
+    @classmethod
+    def install(cls, app: Flask, reports: _Reports) -> None:
+        """Put one around the app as it is now."""
+        app.wsgi_app = cls(app.wsgi_app, app, reports)  # type: ignore[method-assign]  # Flask's documented way
+
+    def _follow(self) -> None:
+        # Middleware was put around the app after us (ProxyFix, Talisman's kin …): what breaks
+        # there is seen from outside of it, from this request on.
+        self._outer = self.app.wsgi_app
+        if not isinstance(self._outer, Middleware):
+            self.install(self.app, self.reports)
+            self._outer = self.app.wsgi_app
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if self.app.wsgi_app is not self._outer:
+            self._follow()
+        token = current_environ.set(environ)
+        try:
+            body = self.inner(environ, start_response)
+        except BaseException as error:
+            self._report(environ, error)
+            raise
+        finally:
+            current_environ.reset(token)
+        # A server sends its own file wrapper by sendfile(2), if nobody hides it.
+        if type(body) in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
+            return body
+        return _Body(body, environ, self)
+
+    def _report(self, environ: Environ, error: BaseException) -> None:
+        if isinstance(error, SystemExit) and not error.code:
+            return
+        # A client that goes away closes the generator; that is no crash.
+        if isinstance(error, GeneratorExit | StopIteration):
+            return
+        self.reports.escaped(self.app, environ, error)
+
+
+class _Body:
+    """A response's body, watched while it is sent and closed."""
+
+    __slots__ = ("_body", "_environ", "_middleware", "_next")
+
+    def __init__(self, body: Iterable[bytes], environ: Environ, middleware: Middleware) -> None:
+        self._body = body
+        self._environ = environ
+        self._middleware = middleware
+        self._next: Callable[[], bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        token = current_environ.set(self._environ)
+        try:
+            if self._next is None:
+                self._next = iter(self._body).__next__
+            return self._next()
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self._middleware._report(self._environ, error)
+            raise
+        finally:
+            current_environ.reset(token)
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        if close is None:
+            return
+        token = current_environ.set(self._environ)
+        try:
+            close()
+        except BaseException as error:
+            self._middleware._report(self._environ, error)
+            raise
+        finally:
+            current_environ.reset(token)

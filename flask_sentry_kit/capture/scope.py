@@ -1,0 +1,219 @@
+"""What is known about the piece of work at hand: tags, extra, user, breadcrumbs, last event.
+
+A request has a scope of its own, kept in its WSGI environ and gone with it; so has an app
+context without a request; all else shares one scope a thread, as raven has it. A scope is made
+only when somebody writes into it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
+from time import time
+from typing import Any, Final
+
+from flask import g, has_app_context, has_request_context, request
+
+from .serialize import HOSTILE, cut, safe_str
+
+BREADCRUMBS_MAX: Final = 100
+
+Environ = MutableMapping[str, Any]
+
+current_environ: ContextVar[Environ | None] = ContextVar("flask_sentry_kit.environ", default=None)
+"""The WSGI environ of the call that runs now: it reaches further than Flask's request context,
+into middleware and into a body that is still being streamed."""
+
+_MARK: Final = "__sentry_kit_seen__"
+
+
+class Breadcrumbs:
+    """The last ``BREADCRUMBS_MAX`` things that happened; records nothing unless enabled."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self._kept: deque[dict[str, Any]] = deque(maxlen=BREADCRUMBS_MAX)
+
+    def record(
+        self,
+        timestamp: float | None = None,
+        level: str | None = None,
+        message: Any = None,
+        category: str | None = None,
+        data: Any = None,
+        type: str | None = None,
+        processor: Any = None,
+    ) -> None:
+        """Keep one. raven's signature; ``processor`` is called with the breadcrumb at once."""
+        if not self.enabled:
+            return
+        crumb = {
+            "timestamp": time() if timestamp is None else timestamp,
+            "level": level,
+            "message": None if message is None else cut(safe_str(message), 1_024),
+            "category": category,
+            "data": data,
+            "type": type or "default",
+        }
+        if processor is not None:
+            try:
+                processor(crumb)
+            except HOSTILE:
+                return
+        self._kept.append(crumb)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def get_buffer(self) -> list[dict[str, Any]]:
+        """Those that are kept, oldest first."""
+        return [dict(crumb) for crumb in self._kept]
+
+
+class Scope:
+    """One piece of work. Knows which exceptions were reported in it."""
+
+    def __init__(self, breadcrumbs: bool) -> None:
+        self.data: dict[str, Any] = {}
+        self.breadcrumbs = Breadcrumbs(breadcrumbs)
+        self.last_event_id: str | None = None
+        self._unmarkable: list[tuple[BaseException, str | None]] = []
+
+    def merge(self, data: Mapping[str, Any]) -> None:
+        for key, value in data.items():
+            if key in ("tags", "extra") and isinstance(value, Mapping):
+                self.data[key] = {**self.data.get(key, {}), **value}
+            else:
+                self.data[key] = value
+
+    def clear(self) -> None:
+        self.data = {}
+        self.breadcrumbs.clear()
+
+    def remember(self, error: BaseException, event_id: str | None) -> None:
+        """Note that this exception was dealt with here, and as which event (None: none)."""
+        # On the exception itself: it outlives no request, costs no table, and the number of a
+        # freed object is never mistaken for a new one's. Set past any __setattr__ of its class.
+        try:
+            seen = getattr(error, _MARK, ())
+            object.__setattr__(error, _MARK, (*seen[-3:], (self, event_id)))
+        except HOSTILE:
+            self._unmarkable = [*self._unmarkable[-7:], (error, event_id)]
+
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        """Whether this exception was dealt with here, and as which event."""
+        try:
+            for scope, event_id in getattr(error, _MARK, ()):
+                if scope is self:
+                    return True, event_id
+        except HOSTILE:
+            pass
+        for known, event_id in self._unmarkable:
+            if known is error:
+                return True, event_id
+        return False, None
+
+
+class _Threads(threading.local):
+    scope: Scope | None = None
+
+
+class Context(Mapping[str, Any]):
+    """``client.context`` with raven's interface, each time the scope of the work at hand.
+
+    :param breadcrumbs: whether scopes record breadcrumbs.
+    """
+
+    def __init__(self, breadcrumbs: bool = False) -> None:
+        self._breadcrumbs = breadcrumbs
+        self._threads = _Threads()
+        self._key = f"flask_sentry_kit.scope.{id(self):x}"
+
+    def find(self, environ: Environ | None = None) -> Scope | None:
+        """The scope of the work at hand, if anything was written into it."""
+        kept, key = self._place(environ)
+        if kept is None:
+            return self._threads.scope
+        found: Scope | None = kept.get(key)
+        return found
+
+    def scope(self, environ: Environ | None = None) -> Scope:
+        """The scope of the work at hand, made if need be."""
+        found = self.find(environ)
+        if found is None:
+            found = Scope(self._breadcrumbs)
+            kept, key = self._place(environ)
+            if kept is None:
+                self._threads.scope = found
+            elif isinstance(kept, MutableMapping):
+                kept[key] = found
+            else:
+                setattr(kept, key, found)
+        return found
+
+    def _place(self, environ: Environ | None) -> tuple[Any, str]:
+        if environ is not None:
+            return environ, self._key
+        if has_request_context():
+            return request.environ, self._key
+        running = current_environ.get()
+        if running is not None:
+            return running, self._key
+        if has_app_context():
+            return g, self._key
+        return None, self._key
+
+    # raven's interface
+
+    @property
+    def data(self) -> dict[str, Any]:
+        scope = self.find()
+        return {} if scope is None else scope.data
+
+    @property
+    def breadcrumbs(self) -> Breadcrumbs:
+        return self.scope().breadcrumbs
+
+    def merge(self, data: Mapping[str, Any], activate: bool = True) -> None:
+        self.scope().merge(data)
+
+    def set(self, data: dict[str, Any]) -> None:
+        self.scope().data = data
+
+    # raven's name; Mapping.get would be the other meaning
+    def get(self, *args: Any) -> Any:
+        return super().get(*args) if args else self.data
+
+    def clear(self, deactivate: bool | None = None) -> None:
+        scope = self.find()
+        if scope is not None:
+            scope.clear()
+
+    def activate(self, sticky: bool = False) -> None:
+        """Nothing to do: it follows the work at hand by itself."""
+
+    def deactivate(self) -> None:
+        """Nothing to do: it follows the work at hand by itself."""
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        return None
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    # A context is itself, not what is in it: raven keeps them in sets.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other

@@ -1,0 +1,153 @@
+"""Any Python value as bounded, scrubbed JSON values.
+
+Values of a crashing program are hostile: their ``repr`` may raise, recurse, exit or be huge.
+Nothing here raises for what a value does, and every size has a bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, Final
+
+from .scrub import MASK, Scrubber
+
+# What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
+# killed or a gevent timeout must get through.
+HOSTILE: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
+
+_DEPTH: Final = 5
+_SEQUENCES: Final = (list, tuple, set, frozenset)
+
+
+def type_name(cls: type) -> str:
+    """A class's name, also where its metaclass has put something else in the way."""
+    name: str = type.__dict__["__name__"].__get__(cls)
+    return name
+
+
+def cut(text: str, length: int) -> str:
+    """The text, at most ``length`` characters, ``...`` at its end where it was cut."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def safe_str(value: object) -> str:
+    """``str(value)``, or words that say it could not be had."""
+    try:
+        text = str(value)
+    except HOSTILE:
+        return f"<{type_name(type(value))}: str() failed>"
+    return text if type(text) is str else str.__str__(text)
+
+
+def safe_repr(value: object) -> str:
+    """``repr(value)``, or words that say it could not be had."""
+    try:
+        text = repr(value)
+    except HOSTILE:
+        return f"<{type_name(type(value))}: repr() failed>"
+    return text if type(text) is str else str.__str__(text)
+
+
+class Serializer:
+    """Turns values into JSON values within a budget.
+
+    One is made for an event and shared by its parts, so that the whole stays small.
+
+    :param scrubber: masks what must stay home.
+    :param string_max: characters of one text.
+    :param list_max: items of one container.
+    :param budget: characters, roughly, that all values together may take.
+    """
+
+    def __init__(
+        self, scrubber: Scrubber, *, string_max: int = 400, list_max: int = 50, budget: int = 64_000
+    ) -> None:
+        self.scrubber = scrubber
+        self.string_max = string_max
+        self.list_max = list_max
+        self.left = budget
+
+    def text(self, text: str) -> str:
+        """A text, cut and scrubbed."""
+        # Scrubbed before the last cut, so that half a secret is still known for one.
+        return cut(self.scrubber.text(text[: self.string_max + 200]), self.string_max)
+
+    def named(self, name: object, value: Any, depth: int = 0) -> Any:
+        """A value that goes by a name: masked where the name says so."""
+        if value is None or (type(value) is str and not value):
+            return value
+        if isinstance(name, str) and self.scrubber.hides(name):
+            self.left -= len(MASK)
+            return MASK
+        return self.value(value, depth)
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """A value that has no name."""
+        kind = type(value)
+        if kind is str:
+            text = self.text(value)
+        elif value is None or kind is bool:
+            self.left -= 5
+            return value
+        elif kind is int:
+            if -(2**63) <= value < 2**64:
+                self.left -= 10
+                return value
+            # str() refuses more than 4,300 digits and takes quadratic time below that.
+            text = cut(hex(value), self.string_max) if value.bit_length() < 4096 else "<huge int>"
+        elif kind is float:
+            self.left -= 10
+            return value if math.isfinite(value) else repr(value)
+        elif self.left <= 0:
+            return "..."
+        elif issubclass(kind, dict):
+            try:
+                return self._mapping(value, depth)
+            except HOSTILE:
+                text = f"<{type_name(kind)}: could not be read>"
+        elif issubclass(kind, _SEQUENCES):
+            try:
+                return self._items(value, len(value), depth)
+            except HOSTILE:
+                text = f"<{type_name(kind)}: could not be read>"
+        elif issubclass(kind, (bytes, bytearray)):
+            text = self.text(safe_repr(bytes(value[: self.string_max])))
+        else:
+            text = self.text(safe_repr(value))
+        self.left -= len(text)
+        return text
+
+    def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:
+        if depth >= _DEPTH:
+            return f"<{type_name(type(mapping))} of {len(mapping)}>"
+        found: dict[str, Any] = {}
+        for key, value in islice(mapping.items(), self.list_max):
+            if self.left <= 0:
+                break
+            name = key if type(key) is str else safe_repr(key)
+            label = self.text(name)
+            self.left -= len(label)
+            found[label] = self.named(name, value, depth + 1)
+        if len(found) < len(mapping):
+            found["..."] = f"{len(mapping) - len(found)} more"
+        return found
+
+    def _items(self, items: Iterable[Any], count: int, depth: int) -> Any:
+        if depth >= _DEPTH:
+            return f"<{type_name(type(items))} of {count}>"
+        found: list[Any] = []
+        for item in islice(items, self.list_max):
+            if self.left <= 0:
+                break
+            found.append(self._pair(item, depth))
+        if len(found) < count:
+            found.append(f"... {count - len(found)} more")
+        return found
+
+    def _pair(self, item: Any, depth: int) -> Any:
+        # ("password", "hunter2") in a list is a header or a form field in another dress.
+        if type(item) is tuple and len(item) == 2 and type(item[0]) is str:
+            return [self.text(item[0]), self.named(item[0], item[1], depth + 1)]
+        return self.value(item, depth + 1)
