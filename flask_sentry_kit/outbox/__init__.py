@@ -1,0 +1,8 @@
+"""Events and feedback reach Sentry, or wait until they can. Knows nothing of Flask or raven."""
+
+from __future__ import annotations
+
+from .item import Counters, Item, Request, Ticket
+from .outbox import Outbox
+
+__all__ = ["Counters", "Item", "Outbox", "Request", "Ticket"]

@@ -1,0 +1,157 @@
+"""What the outbox is given and what it gives back. Sends nothing and stores nothing itself."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+State = Literal["waiting", "sent", "refused"]
+
+# A body shorter than this gains nothing: it fits one packet either way.
+GZIP_FROM = 1024
+
+# How often a ticket asks the spool, whose item another process may deliver.
+TICKET_LOOKS_EVERY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One POST. Headers hold the DSN's secret, so they are kept out of the ``repr``."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def origin(self) -> str:
+        """``scheme://host[:port]``: what is waited for together, and in order."""
+        try:
+            scheme, netloc = urlsplit(self.url)[:2]
+        except ValueError:
+            # It cannot be sent, which the attempt will say.
+            return ""
+        return f"{scheme}://{netloc.rpartition('@')[2].lower()}"
+
+    def packed(self) -> Request:
+        """The same request with its body gzipped, where that is worth it."""
+        if len(self.body) <= GZIP_FROM or any(
+            name.lower() == "content-encoding" for name in self.headers
+        ):
+            return self
+        body = gzip.compress(self.body, compresslevel=5, mtime=0)
+        return replace(self, headers={**self.headers, "Content-Encoding": "gzip"}, body=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event or one visitor's report, on its way.
+
+    Give an event no more secret than its auth header needs: with a spool, all of it is on disk.
+    """
+
+    kind: Literal["event", "feedback"]
+    event_id: str
+    request: Request
+    otherwise: Request | None = None
+    """Sent instead when the server answers 404, 405 or 410 to ``request``."""
+
+    @property
+    def size(self) -> int:
+        """Bytes this item is counted as: the bodies, and what goes with them, roughly."""
+        size = 1024 + len(self.request.body) + len(self.request.url)
+        if self.otherwise:
+            size += len(self.otherwise.body) + len(self.otherwise.url)
+        return size
+
+
+class Counters(NamedTuple):
+    """What has become of what was put. ``queued`` is now, the others since the process began."""
+
+    queued: int
+    """Waiting; with a spool, those of all processes."""
+    sent: int
+    retried: int
+    """Attempts that failed and are made again."""
+    dropped: int
+    """Not accepted because the queue was full, refused by the server, or given up."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """An item in a queue."""
+
+    id: int
+    item: Item
+    tries: int = 0
+    """5xx answers so far; a server that cannot be reached does not count."""
+    use_otherwise: bool = False
+    ticket: Ticket | None = None
+
+    @property
+    def request(self) -> Request:
+        if self.use_otherwise and self.item.otherwise:
+            return self.item.otherwise
+        return self.item.request
+
+
+class Ticket:
+    """Tells what became of one item that was accepted.
+
+    Good in the process that put the item; in a forked child it keeps saying what was known.
+    """
+
+    __slots__ = ("_changed", "_look", "_pid", "_reason", "_state")
+
+    def __init__(
+        self,
+        changed: threading.Condition,
+        look: Callable[[], tuple[State, str | None]] | None = None,
+    ) -> None:
+        """
+        :param changed: notified when items are settled.
+        :param look: for an item in the spool, which any process may deliver.
+        """
+        self._changed = changed
+        self._look = look
+        self._pid = os.getpid()
+        self._state: State = "waiting"
+        self._reason: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Ticket {self._state}>"
+
+    @property
+    def state(self) -> State:
+        """``"waiting"``, ``"sent"`` (the server took it) or ``"refused"`` (it never will)."""
+        if self._state == "waiting" and self._look is not None and self._pid == os.getpid():
+            self._state, self._reason = self._look()
+        return self._state
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was refused, or why it still waits; bounded, and never with a secret."""
+        return self._reason
+
+    def settle(self, state: State, reason: str | None) -> None:
+        """For the outbox only, with ``changed`` held."""
+        self._state, self._reason = state, reason
+
+    def wait(self, timeout: float) -> State:
+        """Wait until the item is sent or refused, at most ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while self.state == "waiting" and self._pid == os.getpid():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            if self._look is not None:
+                left = min(left, TICKET_LOOKS_EVERY)
+            with self._changed:
+                if self._state == "waiting":
+                    self._changed.wait(left)
+        return self._state

@@ -1,0 +1,220 @@
+"""The outbox: what is put into it is sent by one thread a process, in order, or waits.
+
+It does not know what an event is: only where a request goes and what the answer means.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from functools import partial
+
+from . import worker as workers
+from .item import Counters, Item, Ticket
+from .memory import Memory
+from .send import Sender
+from .spool import Spool
+from .worker import Worker
+
+# In memory: what a storm of crashes may cost. On disk: a weekend's outage.
+MEMORY_ITEMS = 1000
+MEMORY_BYTES = 5 * 2**20
+SPOOL_ITEMS = 10_000
+SPOOL_BYTES = 100 * 2**20
+
+EXIT_TIMEOUT = 2.0
+
+
+class Outbox:
+    """A bounded queue of items, and the one thread that sends them.
+
+    The oldest item of a server goes first and keeps its place while it is retried; one server's
+    trouble does not hold up another's items. 2xx: sent. 429, 5xx and no answer: retried with
+    exponential back-off and full jitter, or when the server says (at most ten minutes later).
+    Any other answer, redirects included, drops that item alone and is logged. An item that is
+    answered 500 ten times is given up; a server that cannot be reached, or is away (502, 503,
+    504), is waited for. When the queue is full the newest item is refused, because the ids of
+    the older ones have been shown already.
+
+    The process's end is waited for at most two seconds, at ``atexit``. A process that a signal
+    ends without Python's doing (SIGKILL; SIGTERM where nobody handles it) flushes nothing: that
+    is what the spool is for.
+
+    With a spool all processes that name the same file share one queue. One of them delivers, with
+    its own time-out, CAs and proxy, so these had better be the same. What the spool cannot take
+    (it is full, locked or damaged) waits in memory, and its order among the rest is not kept.
+
+    Every process has a queue of its own: a forked child begins with an empty one and neither sends
+    nor sees what its parent queued in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        spool: str | None = None,
+        timeout: float = 5.0,
+        ca_certs: str | None = None,
+        verify_ssl: bool = True,
+        proxy: str | None = None,
+        max_items: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        """Open nothing and start nothing before the first ``put``.
+
+        :param spool: path of the file that holds the queue; its directory must exist.
+        :param timeout: seconds for one attempt as a whole, from connecting to the last byte.
+        :param ca_certs: file or directory of the CAs to trust instead of the system's.
+        :param proxy: ``http://[user:password@]host[:port]``. The environment is never asked.
+        :param max_items: by default 1,000 in memory, 10,000 in a spool.
+        :param max_bytes: by default 5 MiB in memory, 100 MiB in a spool.
+        :raises ValueError: for CAs that cannot be read, a proxy that is none, or no time at all.
+        """
+        if not 0 < timeout < float("inf"):
+            raise ValueError("timeout takes seconds, more than 0")
+        self._make_sender = partial(
+            Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
+        )
+        # A path relative to the directory of now, which a daemon may leave.
+        self._spool = None if spool is None else os.path.abspath(spool)
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._closed = False
+        # setdefault() on it is atomic: two threads of a child get the same worker.
+        self._workers: dict[int, Worker] = {}
+        self._worker = self._make_worker()
+        weakref.finalize(self, _release, self._workers).atexit = False
+
+    def put(self, item: Item) -> Ticket | None:
+        """Accept an item for sending, or refuse it: None. Never blocks, never raises.
+
+        With a spool, an item that is accepted is on disk when this returns.
+        """
+        if self._closed or workers.in_worker():
+            # What the worker logs may become an event, whose sending is logged …
+            return None
+        try:
+            return self._here().put(item)
+        except Exception:
+            workers.logger.warning("An item was not accepted", exc_info=True)
+            return None
+
+    def resume(self) -> None:
+        """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
+        if self._spool is not None and not self._closed:
+            self._here().resume()
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Try again at once, and wait until all that is queued now has been settled.
+
+        :returns: False when ``timeout`` seconds were not enough.
+        """
+        return self._here().flush(timeout)
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """Flush, then end the thread and close the file; nothing is accepted from then on.
+
+        :returns: False when something was left: in the spool it waits, in memory it is lost.
+        """
+        worker = self._here()
+        self._closed = True
+        return worker.close(timeout)
+
+    @property
+    def counters(self) -> Counters:
+        return self._here().counters()
+
+    def _here(self) -> Worker:
+        """This process's worker. Hooks run at most forks, but not at uWSGI's."""
+        worker = self._worker
+        if worker.pid != (pid := os.getpid()):
+            fresh = self._make_worker(register=False)
+            self._worker = self._workers.setdefault(pid, fresh)
+            if self._worker is fresh:
+                worker.abandon()
+            worker = self._worker
+        return worker
+
+    def _make_worker(self, register: bool = True) -> Worker:
+        on_disk = self._spool is not None
+        memory = Memory(
+            _least(self._max_items, MEMORY_ITEMS, on_disk),
+            _least(self._max_bytes, MEMORY_BYTES, on_disk),
+        )
+        spool = None
+        if self._spool is not None:
+            spool = Spool(
+                self._spool,
+                SPOOL_ITEMS if self._max_items is None else self._max_items,
+                SPOOL_BYTES if self._max_bytes is None else self._max_bytes,
+            )
+        worker = Worker(self._make_sender(), memory, spool, threading.Condition(threading.RLock()))
+        if register:
+            self._workers[worker.pid] = worker
+        return worker
+
+
+def _least(given: int | None, default: int, on_disk: bool) -> int:
+    """A bound of the queue in memory; beside a spool no larger than it is without one."""
+    if given is None:
+        return default
+    return min(given, default) if on_disk else given
+
+
+def _release(own: dict[int, Worker]) -> None:
+    worker = own.get(os.getpid())
+    if worker is not None:
+        worker.release()
+
+
+def _own() -> list[Worker]:
+    pid = os.getpid()
+    return [worker for worker in list(workers.running) if worker.pid == pid]
+
+
+def _at_exit() -> None:
+    """Send what two seconds can send, of all outboxes together, and print nothing."""
+    workers.leaving = True
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    try:
+        own = _own()
+        for worker in own:
+            worker.hurry(deadline)
+        for worker in own:
+            worker.close(max(0.0, deadline - time.monotonic()), leaving=True)
+    except KeyboardInterrupt:
+        # Whoever presses Ctrl-C once more has waited long enough.
+        pass
+
+
+_frozen: list[Spool] = []
+
+
+def _before_fork() -> None:
+    for worker in _own():
+        if worker.spool is not None:
+            worker.spool.freeze()
+            _frozen.append(worker.spool)
+
+
+def _after_fork_in_parent() -> None:
+    while _frozen:
+        _frozen.pop().thaw()
+
+
+def _after_fork_in_child() -> None:
+    _frozen.clear()
+    for worker in list(workers.running):
+        worker.abandon()
+    workers.running.clear()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
