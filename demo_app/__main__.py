@@ -43,15 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         except InboxError as error:
             return _no_port("inbox", "INBOX_PORT", options.inbox_port, str(error))
         shop = create_app(dsn=inbox.dsn, inbox_url=f"{inbox.url}/")
-        print(f"Shop:   http://{HOST}:{door.getsockname()[1]}/")
-        print(f"Inbox:  {inbox.url}/")
-        print(f"DSN:    {inbox.dsn}  (for an app of your own)")
-        print("Ctrl-C stops both.", flush=True)
         signal.signal(signal.SIGTERM, _terminate)
         reading = threading.Thread(target=inbox.run, name="inbox")
         reading.start()
         try:
+            print(f"Shop:   http://{HOST}:{door.getsockname()[1]}/")
+            print(f"Inbox:  {inbox.url}/")
+            print(f"DSN:    {inbox.dsn}  (for an app of your own)")
+            print("Ctrl-C stops both.", flush=True)
             _run(shop, door)
+        except KeyboardInterrupt:
+            pass  # Before the shop's own loop, which ends on it by itself.
         finally:
             # The shop stops first: what it still has to report finds the inbox open.
             shop.extensions["sentry_kit"].outbox.close()

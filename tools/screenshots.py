@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
 
 from demo_app import create_app
@@ -18,7 +19,7 @@ from flask_sentry_kit.inbox import InboxServer, create_inbox
 from . import browser
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SIZE = {"width": 1040, "height": 720}
+SIZE: ViewportSize = {"width": 1040, "height": 660}
 WORDS = "I used the voucher from your flyer, and then this page came. The basket is still there."
 
 
@@ -42,10 +43,16 @@ def take(shop: str, inbox: str, page: Page) -> None:
 
 
 def main() -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         inbox = InboxServer(create_inbox(Path(folder, "inbox.sqlite")))
-        shop = make_server("127.0.0.1", 0, create_app(inbox.dsn, f"{inbox.url}/"), threaded=True)
+        shop = make_server(
+            "127.0.0.1",
+            0,
+            create_app(inbox.dsn, f"{inbox.url}/", SENTRY_NAME="web-1"),
+            threaded=True,
+        )
         threads = [threading.Thread(target=run) for run in (inbox.run, shop.serve_forever)]
         for thread in threads:
             thread.start()

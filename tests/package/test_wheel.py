@@ -144,13 +144,15 @@ def test_an_installed_kit_reports_a_crash_and_shows_the_page(
     """From the wheel alone, in an environment of its own: a 500 page with the reference of the
     one event that arrives, and every file that the page names."""
     home = tmp_path / "clean"
-    venv.create(home, with_pip=True)
+    # The pip at hand installs into it: one of its own would only cost time.
+    venv.create(home, with_pip=False)
     python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    run(python, "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    run(*pip, "install", "--quiet", wheel, cwd=tmp_path)
     script = tmp_path / "crashing_app.py"
     script.write_text(CRASHING_APP, "utf-8")
 
-    said = json.loads(run(python, "-I", script, wire.dsn, cwd=tmp_path))
+    said = json.loads(run(python, "-I", "-W", "error", script, wire.dsn, cwd=tmp_path))
 
     assert Path(said["package"]).is_relative_to(home)
     assert said["status"] == 500
