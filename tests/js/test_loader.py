@@ -43,10 +43,10 @@ Answers = Callable[[list[Any]], list[list[Any]]]
 
 
 @pytest.fixture(scope="module")
-def answers(browser: Any) -> Iterator[Answers]:
+def answers(chromium: Any) -> Iterator[Answers]:
     """Calls both scripts with each of a list of options; returns pairs of raven-js's and ours."""
     assert RAVEN_JS.exists(), "raven-js is missing: `make test` brings it (npm ci)"
-    page = browser.new_page()
+    page = chromium.new_page()
     page.add_script_tag(content=RAVEN_JS.read_text("utf-8"))
     page.evaluate("() => { window.theirs = window.Raven; delete window.Raven; }")
     page.add_script_tag(content=LOADER.read_text("utf-8"))
@@ -158,9 +158,9 @@ def test_dsns_that_raven_js_refuses_work(answers: Answers, dsn: str, where: str)
     assert address.split("?")[0] == where
 
 
-def test_a_page_with_raven_keeps_it(browser: Any) -> None:
+def test_a_page_with_raven_keeps_it(chromium: Any) -> None:
     """The loader steps aside for a Raven that is there already."""
-    page = browser.new_page()
+    page = chromium.new_page()
     page.evaluate("() => { window.Raven = { mine: true }; }")
     page.add_script_tag(content=LOADER.read_text("utf-8"))
     assert page.evaluate("window.Raven") == {"mine": True}

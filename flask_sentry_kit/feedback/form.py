@@ -1,0 +1,160 @@
+"""What a visitor typed: read from the request within a bound, cleaned and checked.
+
+Knows nothing of Sentry or tokens. Everything that arrived is kept, however wrong, so that it can
+be shown again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+LIMIT: Final = 16 * 1024
+"""Bytes of a report's body. More is refused."""
+
+_KEEP: Final = 64 * 1024
+# Bytes read of a body over the limit, so that its writer gets the words back to shorten them.
+
+_DRAIN: Final = 1024 * 1024
+# A server that closes a connection with unread bytes in it resets it, and the browser shows
+# its own error in place of our answer. Up to here the rest is read and forgotten.
+
+NAME_LENGTH: Final = 128
+EMAIL_LENGTH: Final = 75
+# What Sentry's own form takes (8 and later); longer ones come back with status 400.
+
+HONEYPOT: Final = "website"
+
+_MAX_FIELDS: Final = 16
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_TOP: Final = r"(?:[A-Za-z]{2,63}|[Xx][Nn]--[A-Za-z0-9]{1,59})"
+# Nothing that Django's check refuses, since Sentry's form uses that: better told now than later.
+_EMAIL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_TOP}")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One submission, as it came."""
+
+    token: str = ""
+    name: str = ""
+    email: str = ""
+    comments: str = ""
+    trapped: bool = False
+    """The field that no person sees was filled in."""
+    problem: str = ""
+    """Empty, or why this is no submission: ``"type"``, ``"large"`` or ``"malformed"``."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """By field, one of ``"empty"``, ``"long"``, ``"wrong"``."""
+
+
+def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
+    """The body up to ``_KEEP`` bytes, and whether there was more than ``LIMIT``.
+
+    Straight from the WSGI input: the app's ``MAX_CONTENT_LENGTH`` is meant for its own routes,
+    be it smaller or larger, and a chunked body has no length to look at.
+    """
+    stream = environ.get("wsgi.input")
+    try:
+        length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
+    except ValueError:
+        length = 0
+    if not length:
+        # Without either, the end of the input cannot be told, and reading may wait for ever.
+        length = _KEEP + _DRAIN if environ.get("wsgi.input_terminated") else 0
+    if stream is None:
+        return b"", False
+    kept = bytearray()
+    remaining = min(length, _KEEP + _DRAIN)
+    total = 0
+    try:
+        while remaining > 0:
+            chunk = stream.read(min(remaining, LIMIT))
+            if not chunk:
+                break
+            total += len(chunk)
+            remaining -= len(chunk)
+            kept += chunk[: _KEEP - len(kept)]
+    except (OSError, ValueError):
+        # The visitor is gone, or the chunks are malformed: what came is looked at all the same.
+        pass
+    return bytes(kept), total > LIMIT
+
+
+def _clean(text: str) -> str:
+    # Databases behind Sentry refuse NUL; the rest could only disturb whoever reads it.
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _line(text: str) -> str:
+    return " ".join(_clean(text).split())
+
+
+def _address(text: str) -> str:
+    """The address with an international domain in the form that every mail check takes."""
+    local, at, domain = text.rpartition("@")
+    if not at or domain.isascii():
+        return text
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return text
+
+
+def _check(name: str, email: str, comments: str) -> dict[str, str]:
+    errors = {}
+    if not comments:
+        errors["comments"] = "empty"
+    if len(name) > NAME_LENGTH:
+        errors["name"] = "long"
+    if len(_address(email)) > EMAIL_LENGTH:
+        errors["email"] = "long"
+    elif email and not _EMAIL.fullmatch(_address(email)):
+        errors["email"] = "wrong"
+    return errors
+
+
+def read(environ: dict[str, Any]) -> Typed:
+    """Read one submission. Never raises; what is wrong is in the answer.
+
+    :param environ: the WSGI environment of a request whose body nobody has read yet.
+    """
+    kind = str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    body, large = _read(environ)
+    if kind != "application/x-www-form-urlencoded":
+        return Typed(problem="type")
+    if len(body) >= _KEEP:
+        # Cut where it was cut, a half escape would show up as one.
+        body = re.sub(rb"%[0-9A-Fa-f]?\Z", b"", body)
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
+        )
+    except ValueError:
+        return Typed(problem="malformed")
+    fields: dict[str, str] = {}
+    for key, value in pairs:
+        fields.setdefault(key, value)
+    if not fields:
+        return Typed(problem="malformed")
+    name = _line(fields.get("name", ""))
+    email = _line(fields.get("email", ""))
+    comments = _clean(fields.get("comments", ""))
+    return Typed(
+        token=fields.get("token", "")[:512],
+        name=name,
+        email=email,
+        comments=comments,
+        trapped=bool(fields.get(HONEYPOT, "").strip()),
+        problem="large" if large else "",
+        errors=_check(name, email, comments),
+    )
+
+
+def address(typed: Typed) -> str:
+    """The email address as mail servers write it; empty if none was given."""
+    return _address(typed.email)

@@ -1,0 +1,107 @@
+"""Who may write to which event: the event's id, signed with the app's own secret.
+
+No session and no cookie: the page that shows a crash carries the token, and whoever has it saw
+that crash. It names the event and holds nothing secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Flask
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
+MAX_AGE: Final = 30 * 60
+"""Seconds. Newer Sentry servers refuse a report on an event older than that."""
+
+_EVENT_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+class TokenError(Exception):
+    """A token that proves nothing."""
+
+
+class TokenExpired(TokenError):
+    """A token of ours that is too old."""
+
+
+def _serializer(app: Flask, purpose: str) -> URLSafeTimedSerializer | None:
+    if not app.secret_key:
+        return None
+    # itsdangerous signs with the last key and accepts all; Flask 3.1 orders its own keys so too.
+    keys: list[Any] = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    return URLSafeTimedSerializer(
+        keys,
+        salt=f"flask-sentry-kit {purpose}",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def sign(app: Flask, event_id: str, purpose: str = "feedback") -> str | None:
+    """A token for one event, or None where the app has no ``SECRET_KEY``."""
+    serializer = _serializer(app, purpose)
+    if serializer is None:
+        return None
+    token = serializer.dumps(event_id)
+    return token if isinstance(token, str) else token.decode("ascii")
+
+
+def read(app: Flask, token: str, purpose: str = "feedback") -> str:
+    """The event that a token is for. ``SECRET_KEY_FALLBACKS`` are accepted too.
+
+    :raises TokenExpired: it is ours and older than 30 minutes.
+    :raises TokenError: it is not ours.
+    """
+    serializer = _serializer(app, purpose)
+    if serializer is None:
+        raise TokenError("the app has no SECRET_KEY")
+    try:
+        event_id = serializer.loads(token, max_age=MAX_AGE)
+    except SignatureExpired as error:
+        raise TokenExpired(str(error)) from None
+    except BadData as error:
+        raise TokenError(str(error)) from None
+    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+        raise TokenError("it names no event")
+    return event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What this process has already taken for an event."""
+
+    digest: bytes
+    """Of the words, to tell a second click from a second report."""
+    ticket: Any
+
+
+class Spent:
+    """The events that have their report, in this process; the oldest are forgotten.
+
+    Counted by event and not by token: two tokens of one event would overwrite each other's
+    report at Sentry.
+    """
+
+    def __init__(self, size: int = 1000) -> None:
+        self._size = size
+        self._sent: OrderedDict[str, Sent] = OrderedDict()
+        self.lock = threading.RLock()
+        """Held from looking to noting, so that of two clicks at once one is the second."""
+
+    def get(self, event_id: str) -> Sent | None:
+        with self.lock:
+            return self._sent.get(event_id)
+
+    def note(self, event_id: str, sent: Sent) -> None:
+        with self.lock:
+            self._sent[event_id] = sent
+            while len(self._sent) > self._size:
+                self._sent.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._sent)

@@ -1,0 +1,122 @@
+"""Who may write to which event (feedback/token.py)."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_sentry_kit.feedback import token
+
+EVENT = "3f9c1be07a5d4e82b6c04d71e9a2f85c"
+
+
+def app_with(key: str | bytes | None, *fallbacks: str) -> Flask:
+    app = Flask("shop")
+    app.config["SECRET_KEY"] = key
+    app.config["SECRET_KEY_FALLBACKS"] = list(fallbacks) or None
+    return app
+
+
+def test_a_token_names_its_event() -> None:
+    """What was signed comes back, under text and bytes keys alike."""
+    for key in ("text", b"bytes"):
+        app = app_with(key)
+        assert token.read(app, token.sign(app, EVENT) or "") == EVENT
+
+
+def test_a_token_holds_the_event_and_nothing_else() -> None:
+    """Anyone can read a token: it has the event's id in it, a time and a signature."""
+    signed = token.sign(app_with("key"), EVENT) or ""
+    payload = signed.split(".")[0]
+    assert base64.urlsafe_b64decode(payload + "==") == f'"{EVENT}"'.encode()
+
+
+def test_another_app_cannot_sign_for_this_one() -> None:
+    """Only the app's own secret counts."""
+    with pytest.raises(token.TokenError):
+        token.read(app_with("ours"), token.sign(app_with("theirs"), EVENT) or "")
+
+
+def test_a_secret_can_be_rotated() -> None:
+    """Pages shown before the change still work through SECRET_KEY_FALLBACKS, and no others."""
+    before = token.sign(app_with("old"), EVENT) or ""
+    rotated = app_with("new", "older", "old")
+    assert token.read(rotated, before) == EVENT
+    assert token.read(app_with("new"), token.sign(rotated, EVENT) or "") == EVENT
+    with pytest.raises(token.TokenError):
+        token.read(app_with("new", "older"), before)
+
+
+def test_a_token_is_good_for_one_purpose() -> None:
+    """A receipt is no right to write, and the session's signatures are none either."""
+    app = app_with("key")
+    with pytest.raises(token.TokenError):
+        token.read(app, token.sign(app, EVENT, "receipt sent") or "")
+
+
+def test_a_token_ends_after_30_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then it is good, and after it the visitor hears that it was too late."""
+    app = app_with("key")
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000)
+    signed = token.sign(app, EVENT) or ""
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1800)
+    assert token.read(app, signed) == EVENT
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1801)
+    with pytest.raises(token.TokenExpired):
+        token.read(app, signed)
+
+
+def test_without_a_secret_nothing_is_signed_or_read() -> None:
+    """No SECRET_KEY, no token; an empty one is none."""
+    for key in (None, ""):
+        assert token.sign(app_with(key), EVENT) is None
+        with pytest.raises(token.TokenError):
+            token.read(app_with(key), "x.y.z")
+
+
+def test_a_signed_something_else_is_no_event() -> None:
+    """Even with a good signature, only 32 hex digits name an event."""
+    app = app_with("key")
+    for odd in ("", "../../etc", EVENT.upper(), EVENT + "\n"):
+        with pytest.raises(token.TokenError):
+            token.read(app, token.sign(app, odd) or "")
+
+
+@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_no_made_up_token_passes(made_up: str) -> None:
+    """Whatever arrives as a token is refused in one way."""
+    with pytest.raises(token.TokenError):
+        token.read(app_with("key"), made_up)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """However many reports a process takes, it remembers a fixed number; the oldest go."""
+    spent = token.Spent(size=10)
+    events = [secrets.token_hex(16) for _ in range(50)]
+    for event_id in events:
+        spent.note(event_id, token.Sent(b"", None))
+    assert len(spent) == 10
+    assert spent.get(events[0]) is None
+    assert spent.get(events[-1]) is not None
+
+
+def test_remembering_is_safe_under_threads() -> None:
+    """Many threads at once neither lose the bound nor fail."""
+    spent = token.Spent(size=50)
+
+    def note() -> None:
+        for _ in range(300):
+            spent.note(secrets.token_hex(16), token.Sent(b"", None))
+
+    threads = [threading.Thread(target=note) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(spent) == 50
