@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from flask import Flask
+from werkzeug.wsgi import ClosingIterator
 
 from .scope import Environ, current_environ
 
@@ -58,8 +59,12 @@ class Middleware:
             raise
         finally:
             current_environ.reset(token)
-        # A server sends its own file wrapper by sendfile(2), if nobody hides it.
-        if type(body) in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
+        kind = type(body)
+        if kind is not ClosingIterator and (
+            kind in (list, tuple)
+            # A server sends its own file wrapper by sendfile(2), if nobody hides it.
+            or isinstance(body, environ.get("wsgi.file_wrapper", ()))
+        ):
             return body
         return _Body(body, environ, self)
 
@@ -75,30 +80,31 @@ class Middleware:
 class _Body:
     """A response's body, watched while it is sent and closed."""
 
-    __slots__ = ("_body", "_environ", "_middleware", "_next")
+    __slots__ = ("_body", "_environ", "_middleware")
 
     def __init__(self, body: Iterable[bytes], environ: Environ, middleware: Middleware) -> None:
         self._body = body
         self._environ = environ
         self._middleware = middleware
-        self._next: Callable[[], bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        token = current_environ.set(self._environ)
+        # The variable is set while the body's own code runs, never while the server's does.
+        environ = self._environ
+        running = True
+        token = current_environ.set(environ)
         try:
-            if self._next is None:
-                self._next = iter(self._body).__next__
-            return self._next()
-        except StopIteration:
-            raise
+            for chunk in self._body:
+                current_environ.reset(token)
+                running = False
+                yield chunk
+                token = current_environ.set(environ)
+                running = True
         except BaseException as error:
-            self._middleware._report(self._environ, error)
+            self._middleware._report(environ, error)
             raise
         finally:
-            current_environ.reset(token)
+            if running:
+                current_environ.reset(token)
 
     def close(self) -> None:
         close = getattr(self._body, "close", None)
