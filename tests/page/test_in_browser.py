@@ -1,0 +1,160 @@
+"""The page in Chromium: accessible, narrow, quick, and the reference at one click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_sentry_kit.crash import Crash, FeedbackForm
+
+EVENT = "9d2c6f5b1e0a4c7f8b3d6a5e4f1c2b0d"
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+BRAND = {
+    "name": "Tea & Kettle",
+    "logo_url": "/kit/logo.svg",
+    "support_email": "help@tea.example",
+    "accent": "#ffcc00",
+}
+
+
+@pytest.fixture
+def states(stand: Any, serve: Any) -> str:
+    """Every state of the page, by path."""
+    room = stand(SENTRY_KIT_DIALOG=False)
+    branded = stand(SENTRY_KIT_BRAND=BRAND, SENTRY_KIT_DIALOG=False)
+    branded.page._asset_url = lambda name: f"/brand/{name}"
+    css = branded.page.stylesheet
+    room.app.add_url_rule(
+        "/brand/crash.css", "brand.css", lambda: (css, {"Content-Type": "text/css"})
+    )
+    crash = {**room.crash, "url": "/again"}
+    form = FeedbackForm("/kit/feedback", "t")
+    errors = {"email": "This is not an email address.", "comments": "Please say what happened."}
+
+    def outcome(kind: str, **errors: str) -> Any:
+        feedback = FeedbackForm("/kit/feedback", "t", email="nope", outcome=kind, errors=errors)
+        return room.page.outcome(Crash(**crash), feedback)
+
+    for name, view in {
+        "event": lambda: room.page.respond(Crash(**crash), form),
+        "no-event": lambda: room.page.respond(Crash(None, url="/again")),
+        "signed-in": lambda: room.page.respond(
+            Crash(**crash, method="POST"), FeedbackForm("/f", "t", "Ada", "ada@shop.example")
+        ),
+        "brand": lambda: branded.page.respond(Crash(**crash), form),
+        "sent": lambda: outcome("sent"),
+        "saved": lambda: outcome("saved"),
+        "refused": lambda: outcome("refused", **errors),
+    }.items():
+        room.app.add_url_rule(f"/{name}", name, view)
+    return str(serve(room.app))
+
+
+STATES = ("event", "no-event", "signed-in", "brand", "sent", "saved", "refused")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_overflows(states: str, chromium: Any, scheme: str) -> None:
+    """In every state, at 320 px and wide: no violation of axe-core's rules, no sideways scroll."""
+    for width in (320, 1280):
+        context = chromium.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": 720}
+        )
+        page = context.new_page()
+        for state in STATES:
+            page.goto(f"{states}/{state}")
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = page.evaluate(
+                "axe.run().then(run => run.violations.map(one => [one.id, one.nodes[0].html]))"
+            )
+            assert found == [], (state, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, state
+        context.close()
+
+
+def test_three_requests_and_none_elsewhere(states: str, page: Any) -> None:
+    """HTML, stylesheet, script; all from the app's own host, none of them failing."""
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    page.goto(f"{states}/event")
+    page.wait_for_load_state("networkidle")
+    wanted = [url for url in seen if not url.endswith("/favicon.ico")]
+    assert wanted == [f"{states}/event", f"{states}/kit/crash.css", f"{states}/kit/dialog.js"]
+
+
+def test_the_page_is_there_before_sentry_is(stand: Any, serve: Any, page: Any) -> None:
+    """While Sentry's host does not answer at all, the page is painted and can be used."""
+    room = stand(form=True)
+    asked: list[str] = []
+    page.route("**/api/embed/**", lambda route: asked.append(route.request.url))
+    page.goto(f"{serve(room.app)}/crash", wait_until="domcontentloaded")
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    page.fill("#sentry-kit-comments", "I pressed pay")
+    assert len(asked) == 1
+    assert asked[0].startswith("http://sentry.example/api/embed/error-page/?")
+
+
+def test_the_reference_is_selected_by_one_click(states: str, page: Any) -> None:
+    """Ready to be copied, without a script."""
+    page.goto(f"{states}/event")
+    page.click("code")
+    assert page.evaluate("getSelection().toString()") == EVENT
+
+
+def test_all_of_it_by_keyboard(states: str, page: Any) -> None:
+    """Tab goes through actions and form in the order they are read, and shows where it is."""
+    page.goto(f"{states}/event")
+    order = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        order.append(
+            page.evaluate("document.activeElement.name || document.activeElement.textContent")
+        )
+        style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert style != "none"
+    assert order == ["Try again", "Home", "comments", "name", "email", "Send"]
+
+
+def test_one_primary_action(states: str, page: Any) -> None:
+    """Exactly one thing on the page is filled with the accent."""
+    page.goto(f"{states}/event")
+    filled = page.evaluate(
+        """[...document.querySelectorAll('a, button')]
+             .filter(one => getComputedStyle(one).backgroundColor !== 'rgba(0, 0, 0, 0)')
+             .map(one => one.textContent)"""
+    )
+    assert filled == ["Try again"]
+
+
+def test_without_stylesheet_nothing_hidden_shows(states: str, page: Any) -> None:
+    """The trap for robots is hidden by HTML itself."""
+    page.route("**/*.css", lambda route: route.abort())
+    page.goto(f"{states}/event")
+    assert not page.is_visible("[name=website]")
+    assert page.is_visible("[name=comments]")
+
+
+def test_printed_the_page_is_its_words(states: str, page: Any) -> None:
+    """On paper: what happened and the reference, no buttons, no form."""
+    page.emulate_media(media="print")
+    page.goto(f"{states}/event")
+    assert page.is_visible("code")
+    assert not page.is_visible(".actions")
+    assert not page.is_visible("form")
+
+
+def test_nothing_moves(states: str, chromium: Any) -> None:
+    """There is no motion, so none to reduce."""
+    context = chromium.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{states}/event")
+    moving = page.evaluate(
+        """[...document.querySelectorAll('*')].filter(one => {
+             const style = getComputedStyle(one);
+             return parseFloat(style.transitionDuration) || style.animationName !== 'none';
+           }).length"""
+    )
+    assert moving == 0
+    context.close()
