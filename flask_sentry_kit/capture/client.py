@@ -10,7 +10,6 @@ import logging as stdlib_logging
 import os
 import random
 import sys
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -19,12 +18,11 @@ from typing import Any, Final
 
 import raven
 import raven.base
-from flask import Flask, has_request_context, request
+from flask import Flask
 from raven.conf import defaults
 from raven.conf.remote import RemoteConfig
 from raven.utils import get_auth_header
 from raven.utils.conf import convert_options
-from werkzeug.wrappers import Request
 
 from ..dsn import Dsn
 from ..outbox import Item, Outbox
@@ -33,20 +31,16 @@ from ..outbox.transport import OutboxTransport, make_outbox
 from ..settings import Settings
 from . import breadcrumbs
 from . import event as events
-from .frames import Stacks, calling_frame
+from .build import EventBuilder
+from .frames import Stacks
 from .options import check_options
-from .request import http_interface
-from .scope import Context, Environ, Scope, current_environ
+from .scope import Context, Environ
 from .scrub import Scrubber
-from .serialize import HOSTILE, Serializer, cut, safe_repr, safe_str
-from .user import user_interface
+from .serialize import HOSTILE, safe_repr
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
 AGENT: Final = f"raven-python/{raven.VERSION}"
-SDK: Final = {"name": "raven-python", "version": raven.VERSION}
-
-_EVENT_CLASSES: Final = "raven.events."
 
 
 def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
@@ -143,7 +137,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             strict=strict_paths,
             capture_locals=self.capture_locals,
         )
-        self._processors = tuple(self._own_processors(options.get("processors")))
+        self._builder = EventBuilder(self, options.get("processors") or ())
         if install_sys_hook:
             self.install_sys_hook()
         if enable_breadcrumbs:
@@ -280,7 +274,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         rate = self.sample_rate if sample_rate is None else sample_rate
         event_id = None
         if rate >= 1 or random.random() < rate:
-            event = self._build(event_type, data, error, scope, environ, kwargs, **facts)
+            try:
+                event = self._builder.build(
+                    event_type, data, error, scope, environ, kwargs, **facts
+                )
+            except HOSTILE:
+                logger.exception("An event could not be built whole; its outline is sent")
+                event = self._builder.outline(error, kwargs)
             if self._hand_over(event):
                 event_id = str(event["event_id"])
         if error is not None:
@@ -288,214 +288,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         if event_id is not None:
             scope.last_event_id = event_id
         return event_id
-
-    def _build(
-        self,
-        event_type: str,
-        data: dict[str, Any],
-        error: BaseException | None,
-        scope: Scope,
-        environ: Environ | None,
-        kwargs: dict[str, Any],
-        *,
-        date: datetime | None,
-        time_spent: int | None,
-        extra: Mapping[str, Any] | None,
-        stack: Any,
-        tags: Mapping[str, Any] | None,
-        handled: bool,
-    ) -> dict[str, Any]:
-        serializer = self._serializer()
-        context = scope.data
-        event: dict[str, Any] = {
-            "event_id": uuid.uuid4().hex,
-            "timestamp": events.timestamp(date),
-            "project": self.dsn.project if self.dsn else None,
-            "platform": "python",
-            "sdk": SDK,
-            "level": events.level_name(data.pop("level", None) or kwargs.get("level") or 40),
-            "server_name": self.name,
-            "contexts": {"runtime": events.RUNTIME},
-        }
-        request_ = _request(environ)
-        if error is not None:
-            event["exception"] = events.exception_interface(
-                error, self.stacks, serializer, handled=handled
-            )
-            event["message"] = cut(
-                serializer.scrubber.text(safe_str(kwargs["message"]))
-                if kwargs.get("message") is not None
-                else events.title(event["exception"]),
-                events.MESSAGE_MAX,
-            )
-        elif event_type == "raven.events.Message" and "message" in kwargs:
-            self._add_message(event, kwargs, serializer)
-        else:
-            self._add_other(event, event_type, kwargs, serializer)
-        self._add_stack(event, stack, serializer)
-        self._add_request(event, context, request_, serializer, handled)
-        self._add_context(event, data, context, serializer, extra, tags)
-        if time_spent is not None:
-            event["time_spent"] = time_spent
-        crumbs = scope.breadcrumbs.get_buffer() if self.enable_breadcrumbs else ()
-        if crumbs:
-            event["breadcrumbs"] = events.breadcrumbs(crumbs, self._serializer(20_000))
-        if self.include_versions:
-            event["modules"] = _versions()
-        self._process(event)
-        return event
-
-    def _serializer(self, budget: int = 64_000) -> Serializer:
-        return Serializer(
-            self.scrubber,
-            string_max=min(self.string_max_length, 10_000),
-            list_max=min(self.list_max_length, 200),
-            budget=budget,
-        )
-
-    def _add_message(
-        self, event: dict[str, Any], kwargs: Mapping[str, Any], serializer: Serializer
-    ) -> None:
-        message = self._text(kwargs["message"])
-        formatted = kwargs.get("formatted")
-        event["logentry"] = {"message": message}
-        if kwargs.get("params"):
-            event["logentry"]["params"] = serializer.value(kwargs["params"])
-        if formatted is not None:
-            event["logentry"]["formatted"] = self._text(formatted)
-        event["message"] = event["logentry"].get("formatted") or message
-
-    def _text(self, value: Any) -> str:
-        return cut(
-            self.scrubber.text(safe_str(value)[: events.MESSAGE_MAX + 200]), events.MESSAGE_MAX
-        )
-
-    def _add_other(
-        self,
-        event: dict[str, Any],
-        event_type: str,
-        kwargs: Mapping[str, Any],
-        serializer: Serializer,
-    ) -> None:
-        # raven.events.Query, or a class of the app's own given by its path.
-        path = event_type if "." in event_type else f"{_EVENT_CLASSES}{event_type}"
-        handler = self.get_handler(path)
-        result = dict(handler.capture(**kwargs))
-        event.update((name, serializer.named(name, value)) for name, value in result.items())
-        event["message"] = self._text(kwargs.get("message") or handler.to_string(result))
-
-    def _add_stack(self, event: dict[str, Any], stack: Any, serializer: Serializer) -> None:
-        if "exception" in event:
-            return
-        if stack is None:
-            stack = self.auto_log_stacks
-        if stack:
-            stacktrace = self.stacks.of_frame(calling_frame(), serializer)
-            if stacktrace is not None:
-                event["stacktrace"] = stacktrace
-
-    def _add_request(
-        self,
-        event: dict[str, Any],
-        context: Mapping[str, Any],
-        request_: Request | None,
-        serializer: Serializer,
-        handled: bool,
-    ) -> None:
-        user: dict[str, Any] = {}
-        if request_ is not None:
-            try:
-                event["request"] = http_interface(request_, serializer, failed=not handled)
-            except HOSTILE:
-                logger.exception("The request could not be described; the event goes without it")
-            rule = getattr(request_, "url_rule", None)
-            if rule is not None:
-                event["transaction"] = cut(safe_str(rule.rule), 200)
-            address = request_.remote_addr
-            if address:
-                user["ip_address"] = cut(address, 45)
-        else:
-            transaction = self.transaction.peek()
-            if transaction:
-                event["transaction"] = cut(safe_str(transaction), 200)
-        if has_request_context():
-            settings = self.settings
-            custom = settings.user if settings else None
-            user.update(user_interface(self._user_attributes(), custom, serializer))
-        if context.get("user"):
-            user.update(serializer.value(dict(context["user"])))
-        if context.get("request"):
-            event["request"] = serializer.value(context["request"])
-        if user:
-            event["user"] = user
-
-    def _user_attributes(self) -> tuple[str, ...]:
-        app = self.app
-        names = app.config.get("SENTRY_USER_ATTRS") if app is not None else None
-        return tuple(names or ())
-
-    def _add_context(
-        self,
-        event: dict[str, Any],
-        data: dict[str, Any],
-        context: Mapping[str, Any],
-        serializer: Serializer,
-        extra: Mapping[str, Any] | None,
-        tags: Mapping[str, Any] | None,
-    ) -> None:
-        if self.release is not None:
-            event["release"] = cut(safe_str(self.release), 200)
-        if self.environment is not None:
-            event["environment"] = cut(safe_str(self.environment), 64)
-        if self.repos:
-            event["repos"] = serializer.value(self.repos)
-        event["tags"] = events.tags(
-            self.tags, context.get("tags"), data.pop("tags", None), tags, serializer=serializer
-        )
-        site = data.pop("site", None) or self.site
-        if site:
-            event["tags"].setdefault("site", cut(safe_str(site), 200))
-        merged = {
-            **(self.extra or {}),
-            **(context.get("extra") or {}),
-            **(data.pop("extra", None) or {}),
-            **(extra or {}),
-        }
-        if merged:
-            event["extra"] = serializer.value(merged)
-        user = data.pop("user", None)
-        if isinstance(user, Mapping):
-            event["user"] = {**event.get("user", {}), **serializer.value(dict(user))}
-        # raven's other keys (culprit, fingerprint, logger …): this event's win over the context's.
-        for name, value in {**context, **data}.items():
-            if name not in ("tags", "extra", "user", "request"):
-                event[safe_str(name)] = serializer.named(safe_str(name), value)
-        if "request" in data:
-            event["request"] = serializer.value(data["request"])
-        if "culprit" in event and "culprit" in data:
-            event.pop("transaction", None)
-
-    def _process(self, event: dict[str, Any]) -> None:
-        for processor in self._processors:
-            try:
-                event.update(processor.process(event) or {})
-            except HOSTILE:
-                # It was to take something out and did not: leave out all it could have meant.
-                logger.exception("A processor failed; the event goes without request and locals")
-                for name in ("request", "extra", "breadcrumbs"):
-                    event.pop(name, None)
-                for value in event.get("exception", {}).get("values", ()):
-                    for frame in value.get("stacktrace", {}).get("frames", ()):
-                        frame.pop("vars", None)
-
-    def _own_processors(self, paths: Iterable[str] | None) -> Iterable[Any]:
-        for path in paths or ():
-            # Ours does what these two do, with a longer list.
-            if path not in (
-                "raven.processors.SanitizePasswordsProcessor",
-                "raven.processors.SanitizeKeysProcessor",
-            ):
-                yield self.module_cache[path](self) if isinstance(path, str) else path(self)
 
     # handing over
 
@@ -615,27 +407,3 @@ def _exception(exc_info: Any) -> BaseException | None:
     except (TypeError, IndexError, KeyError):
         return None
     return error if isinstance(error, BaseException) else None
-
-
-def _request(environ: Environ | None) -> Request | None:
-    if has_request_context():
-        current: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-        return current
-    environ = current_environ.get() if environ is None else environ
-    if environ is None:
-        return None
-    # Werkzeug leaves the request that was made of an environ in it.
-    known = environ.get("werkzeug.request")
-    return known if isinstance(known, Request) else Request(dict(environ), populate_request=False)
-
-
-def _versions() -> dict[str, str]:
-    # From what is installed; raven imported the app's modules again to ask them.
-    from importlib.metadata import distributions
-
-    found = {"python": events.RUNTIME["version"]}
-    for distribution in distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            found[name.lower()] = distribution.version
-    return found

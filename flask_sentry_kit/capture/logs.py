@@ -53,7 +53,6 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         client, app = self._client(), self._app()
         if client is None or app is None:
-            logging.getLogger().removeHandler(self)
             return
         # What is logged while a record is being reported (by a transport, by a repr) stays here.
         if self._busy.now or self._excluded(record.name) or not self._is_ours(record, app):
@@ -124,6 +123,9 @@ def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> L
         if known is not handler and known._app() is app:
             uninstall(known, app)
     logging.getLogger().addHandler(handler)
+    # Gone with its app, and not while a record is handed round: the handler next to it would
+    # miss that one.
+    weakref.finalize(app, logging.getLogger().removeHandler, handler).atexit = False
     if not app.logger.propagate:
         app.logger.addHandler(handler)
     return handler

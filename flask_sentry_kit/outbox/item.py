@@ -59,7 +59,7 @@ class Item:
     event_id: str
     request: Request
     otherwise: Request | None = None
-    """Sent instead when the server answers 404, 405 or 410 to ``request``."""
+    """Sent instead when the server answers 403, 404, 405 or 410 to ``request``."""
 
     @property
     def size(self) -> int:

@@ -36,6 +36,9 @@ BACKOFF_HURRIED = 0.2
 # disliked the item: a thousand waits are a good eight hours.
 TRIES = 10
 TRIES_AWAY = 1000
+# The server has no such address, or does not take it from this origin (Sentry's allowed
+# domains): where an item has another way, that is tried.
+ELSEWHERE = (403, 404, 405, 410)
 LOG_EVERY = 60.0
 # Failures in a row before the log says that nothing is delivered: a restart is not worth a line.
 FAILURES_TOLD = 3
@@ -401,7 +404,7 @@ class Worker:
             failures = known.failures if known else 0
         if 200 <= status < 300:
             self._settle(spool, entry, None)
-        elif status in (404, 405, 410) and entry.item.otherwise and not entry.use_otherwise:
+        elif status in ELSEWHERE and entry.item.otherwise and not entry.use_otherwise:
             entry.use_otherwise = True
             if spool is not None:
                 spool.update(entry)
