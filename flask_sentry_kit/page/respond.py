@@ -274,6 +274,7 @@ class Page:
             "feedback": feedback,
             "sentry_kit": known,
             "crash_text": language.say,
+            "sentry_crash_dialog": lambda: self.dialog(crash),
         }
 
     def _asset(self, name: str) -> str:

@@ -329,6 +329,16 @@ def test_the_dialog_alone(stand: Any, snippet_options: Any) -> None:
     assert snippet_options(snippet)["eventId"] == EVENT
 
 
+def test_an_override_can_print_the_dialog(stand: Any, snippet_options: Any) -> None:
+    """{{ sentry_crash_dialog() }} in a template of the app's own, with its nonce."""
+    room = stand({"500.html": "<p>Ours</p>{{ sentry_crash_dialog() }}"})
+    room.app.jinja_env.globals["csp_nonce"] = lambda: "n0nce"
+    html = room.html()
+    assert html.startswith("<p>Ours</p><script")
+    assert html.count('nonce="n0nce"') == 2
+    assert snippet_options(html)["eventId"] == EVENT
+
+
 def test_the_page_is_light(stand: Any) -> None:
     """HTML, stylesheet and loader together are at most 8 kB gzipped."""
     room = stand(form=True, crash={"user_name": "Ada Lovelace", "user_email": "ada@shop.example"})

@@ -1,0 +1,129 @@
+"""``flask sentry-kit …``: what one does with the page from a terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import run_simple
+
+from .page import preview as pages
+from .page.respond import STATIC, TEMPLATES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_LAYOUT: Final = "flask_sentry_kit/crash.html"
+
+
+def add_commands(group: AppGroup) -> None:
+    """Put the commands on the blueprint's group, which gives each the app's context."""
+    group.command("eject")(eject)
+    group.command("preview")(preview)
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+    if "sentry_kit" not in app.extensions:
+        raise click.ClickException("The kit is not registered on this app.")
+    return app
+
+
+def eject() -> None:
+    """Copy the bundled templates into the app, to edit them there.
+
+    The page and its layout land in the app's template folder and win from then on. A file that is
+    there already is never touched.
+    """
+    app = _app()
+    if not app.template_folder:
+        raise click.ClickException("This app has no template folder.")
+    folder = Path(app.root_path, app.template_folder)
+    template = app.extensions["sentry_kit"].settings.template
+    written = [_copy("500.html", folder / template), _copy(_LAYOUT, folder / _LAYOUT)]
+    if not any(written):
+        raise click.ClickException("Nothing was copied.")
+
+
+def _copy(name: str, target: Path) -> bool:
+    source = Path(TEMPLATES, name).read_bytes()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("xb") as file:
+            file.write(source)
+    except FileExistsError:
+        click.echo(f"{_short(target)} is there already; left as it is.")
+        return False
+    click.echo(f"{_short(target)} written.")
+    return True
+
+
+def _short(path: Path) -> str:
+    try:
+        return os.path.relpath(path)
+    except ValueError:
+        # Another drive.
+        return str(path)
+
+
+@click.option("--port", default=5050, show_default=True, help="Port on 127.0.0.1 to serve on.")
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the pages into this folder instead of serving them.",
+)
+@click.option("--lang", default="", help="Language to write, as in Accept-Language.")
+def preview(port: int, folder: Path | None, lang: str) -> None:
+    """Show the crash page in every state, with the app's own template if it has one."""
+    app = _app()
+    if folder is not None:
+        _write(app, folder, lang)
+        return
+    with app.test_request_context("/"):
+        path = app.extensions["sentry_kit"].url("preview")
+    click.echo(f"The crash page in every state: http://127.0.0.1:{port}{path}")
+    run_simple("127.0.0.1", port, preview_server(app, path), threaded=True)
+
+
+def _write(app: Flask, folder: Path, language: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes] = {
+        "index.html": pages.index(lambda state: f"{state.name}.html").encode(),
+        "crash.css": app.extensions["sentry_kit"].page.stylesheet,
+        "dialog.js": Path(STATIC, "dialog.js").read_bytes(),
+    }
+    with app.test_request_context("/"):
+        for state in pages.STATES:
+            html = pages.show(app, state, language, asset_url=str)
+            files[f"{state.name}.html"] = html.encode()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    click.echo(f"{len(pages.STATES)} pages written to {_short(folder)}; open index.html.")
+
+
+def preview_server(app: Flask, path: str) -> WSGIApplication:
+    """The app with the preview in front of it, debug mode or not.
+
+    :param path: where the preview is.
+    """
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked = environ.get("PATH_INFO", "")
+        if asked != path and not asked.startswith(f"{path}/"):
+            return app(environ, start_response)
+        with app.request_context(environ):
+            response: Any
+            try:
+                response = pages.answer(app, asked[len(path) + 1 :] or None)
+            except HTTPException as error:
+                response = error.get_response()
+            return list(response(environ, start_response))
+
+    return serve

@@ -1,0 +1,152 @@
+"""``flask sentry-kit eject`` and ``preview`` (cli.py, page/preview.py)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, g
+from flask.cli import AppGroup
+
+from flask_sentry_kit import SentryKit, sentry_kit
+from flask_sentry_kit.cli import add_commands, preview_server
+from flask_sentry_kit.page import preview
+
+BUNDLED = Path(preview.__file__).parents[1] / "templates"
+STATES = ["event", "no-event", "signed-in", "blocked", "post", "sent", "saved", "failed"]
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """An app in an empty folder, with the commands."""
+    monkeypatch.chdir(tmp_path)
+    made = Flask("shop", root_path=str(tmp_path))
+    made.secret_key = "a key"
+    made.register_blueprint(sentry_kit)
+    group = AppGroup("sentry-kit")
+    add_commands(group)
+    made.cli.add_command(group)
+    return made
+
+
+def run(app: Flask, *args: str) -> Any:
+    return app.test_cli_runner().invoke(args=["sentry-kit", *args])
+
+
+def test_eject_copies_the_page_for_editing(app: Flask, tmp_path: Path) -> None:
+    """Page and layout land where Flask looks first, and what is edited there is shown."""
+    result = run(app, "eject")
+    assert result.exit_code == 0, result.output
+    layout = tmp_path / "templates" / "flask_sentry_kit" / "crash.html"
+    for name in ("500.html", "flask_sentry_kit/crash.html"):
+        ejected = (tmp_path / "templates" / name).read_bytes()
+        assert ejected == (BUNDLED / name).read_bytes()
+        assert os.path.join("templates", *name.split("/")) in result.output
+    layout.write_text(layout.read_text(encoding="utf-8").replace("<h1>", "<h1>Edited: "))
+    assert "<h1>Edited: Something broke" in client_of(app).get("/boom").text
+
+
+def client_of(app: Flask) -> Any:
+    app.add_url_rule("/boom", "boom", lambda: 1 // 0)
+    return app.test_client()
+
+
+def test_eject_never_overwrites(app: Flask, tmp_path: Path) -> None:
+    """What is there stays; the rest is copied; with nothing to copy it is an error."""
+    mine = tmp_path / "templates" / "500.html"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    first = run(app, "eject")
+    assert first.exit_code == 0
+    assert "is there already; left as it is." in first.output
+    assert mine.read_text() == "mine"
+    second = run(app, "eject")
+    assert second.exit_code == 1
+    assert mine.read_text() == "mine"
+
+
+def test_eject_follows_no_link_out_of_the_folder(app: Flask, tmp_path: Path) -> None:
+    """A dangling link counts as a file that is there."""
+    target = tmp_path / "elsewhere.html"
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "500.html").symlink_to(target)
+    assert "left as it is" in run(app, "eject").output
+    assert not target.exists()
+
+
+def test_eject_uses_the_apps_name_for_the_page(tmp_path: Path) -> None:
+    """SENTRY_KIT_TEMPLATE is where the page is looked for, so that is where it goes."""
+    app = Flask("shop", root_path=str(tmp_path))
+    app.register_blueprint(SentryKit(template="errors/crash.html"))
+    group = AppGroup("sentry-kit")
+    add_commands(group)
+    app.cli.add_command(group)
+    assert run(app, "eject").exit_code == 0
+    assert (tmp_path / "templates" / "errors" / "crash.html").exists()
+
+
+def test_without_the_kit_the_commands_say_so() -> None:
+    """A clear error, no traceback."""
+    app = Flask("shop")
+    group = AppGroup("sentry-kit")
+    add_commands(group)
+    app.cli.add_command(group)
+    for command in ("eject", "preview"):
+        result = run(app, command)
+        assert result.exit_code == 1
+        assert "not registered" in result.output
+
+
+def test_preview_writes_every_state(app: Flask, tmp_path: Path, page: Any) -> None:
+    """Pages that open from the disk, with their stylesheet, and no event of anybody's."""
+    result = run(app, "preview", "--write", "out")
+    assert result.exit_code == 0, result.output
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {f"{name}.html" for name in (*STATES, "index")} | {"crash.css", "dialog.js"}
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    page.route("**/api/embed/**", lambda route: route.abort())
+    assert page.locator("a").all_text_contents() == STATES
+    page.click("text=signed-in")
+    assert page.input_value("[name=name]") == "Ada Lovelace"
+    assert page.evaluate("getComputedStyle(document.body).display") == "grid"
+
+
+def test_preview_shows_the_apps_own_template(app: Flask, tmp_path: Path) -> None:
+    """With what its hooks put on g, as in a real request."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "500.html").write_text("{{ g.shop }} {{ event_id is not none }}")
+    app.before_request(lambda: setattr(g, "shop", "Tea"))
+    assert run(app, "preview", "--write", "out").exit_code == 0
+    assert (tmp_path / "out" / "event.html").read_text() == "Tea True"
+    assert (tmp_path / "out" / "no-event.html").read_text() == "Tea False"
+
+
+def test_preview_serves_every_state(app: Flask, serve: Any, page: Any) -> None:
+    """Under the kit's own prefix, with stylesheet and script from the app itself."""
+    base = serve(preview_server(app, "/_sentry_kit/preview"))
+    page.route("**/api/embed/**", lambda route: route.abort())
+    failed: list[str] = []
+    page.on("response", lambda one: failed.append(one.url) if one.status != 200 else None)
+    page.goto(f"{base}/_sentry_kit/preview")
+    assert page.locator("a").all_text_contents() == STATES
+    for name in STATES:
+        page.goto(f"{base}/_sentry_kit/preview/{name}")
+        assert page.locator("h1").count() == 1
+    assert [url for url in failed if "favicon" not in url] == []
+    assert page.goto(f"{base}/_sentry_kit/preview/nothing").status == 404
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_the_preview_route_is_for_debugging_only(tmp_path: Path, debug: bool) -> None:
+    """A visitor of the live app finds nothing there."""
+    app = Flask("shop", root_path=str(tmp_path))
+    app.debug = debug
+    app.register_blueprint(sentry_kit)
+    blueprint = Blueprint("look", "look", url_prefix="/look")
+    preview.add_preview(blueprint)
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    for path in ("/look/preview", "/look/preview/event"):
+        assert client.get(path).status_code == (200 if debug else 404)
