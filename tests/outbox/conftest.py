@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import flask_sentry_kit
 from flask_sentry_kit.outbox import Item, Outbox, Request, worker
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
@@ -65,6 +66,7 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 20
+            disable_nagle_algorithm = True
 
             def setup(self) -> None:
                 if context is not None:
@@ -240,7 +242,15 @@ def until() -> Callable[..., None]:
     return wait_until
 
 
-_PRELUDE = f"""
+# The room needs nothing of Flask or raven, whose import would take each child a second: a package
+# that is only a path stands in for ours.
+BARE = f"""
+import sys, types
+bare = sys.modules["flask_sentry_kit"] = types.ModuleType("flask_sentry_kit")
+bare.__path__ = {list(flask_sentry_kit.__path__)!r}
+"""
+
+_PRELUDE = f"""{BARE}
 import json, os, signal, sys, threading, time
 from flask_sentry_kit.outbox import Item, Outbox, Request, worker
 def event(url, id, size=0):
@@ -278,6 +288,12 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if child.poll() is None:
             child.kill()
         child.communicate()
+
+
+@pytest.fixture
+def bare() -> str:
+    """Python code with which a child imports this room alone."""
+    return BARE
 
 
 @dataclass

@@ -1,0 +1,368 @@
+"""How processes begin and end: forks, exits, signals, gunicorn, gevent."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+
+from flask_sentry_kit.outbox import worker
+
+
+@pytest.fixture
+def hung(server):
+    """A server that never answers, until the test is over."""
+    over = threading.Event()
+    server.answer = lambda request: over.wait(30) and None
+    yield server
+    over.set()
+
+
+def run(child, timeout=20):
+    began = time.monotonic()
+    out, err = child.communicate(timeout=timeout)
+    return out, err, time.monotonic() - began
+
+
+def test_d6_exit_sends_what_waits_and_prints_nothing(server, spawn):
+    """A script that ends at once still delivers, silently."""
+    child = spawn(
+        "outbox = Outbox()\nfor i in range(10): outbox.put(event(sys.argv[1], str(i)))",
+        server.url,
+    )
+    assert run(child)[:2] == ("", "")
+    assert child.returncode == 0
+    assert server.ids == [str(index) for index in range(10)]
+
+
+def test_d6_exit_waits_two_seconds_at_most_for_all_outboxes_together(hung, spawn):
+    """A server that never answers delays the end by two seconds, not two for each app."""
+    child = spawn(
+        """
+for i in range(5):
+    globals()[f"outbox{i}"] = Outbox(timeout=30)
+    globals()[f"outbox{i}"].put(event(sys.argv[1], str(i)))
+import atexit
+ended = time.monotonic()
+# Registered before ours would run last, so this is written by hand: when did exiting begin?
+print("exiting", flush=True)
+""",
+        hung.url,
+    )
+    assert child.stdout.readline() == "exiting\n"
+    out, err, took = run(child)
+    assert (out, err, child.returncode) == ("", "", 0)
+    assert 1.5 < took < 3.0
+
+
+def test_d6_exit_with_a_dead_server_prints_nothing(dead_port, spawn):
+    """What two seconds cannot send is lost, and the terminal stays clean."""
+    child = spawn("Outbox().put(event(sys.argv[1], 'a'))", f"http://127.0.0.1:{dead_port}")
+    out, err, took = run(child)
+    assert (out, err, child.returncode) == ("", "", 0)
+    assert took < 6
+
+
+def test_d6_exit_finds_a_server_that_comes_back_within_two_seconds(dead_port, serve, spawn):
+    """While the process waits it tries again and again, back-off or not."""
+    child = spawn(
+        "Outbox().put(event(sys.argv[1], 'a')); print('exiting', flush=True)",
+        f"http://127.0.0.1:{dead_port}",
+    )
+    assert child.stdout.readline() == "exiting\n"
+    server = serve(port=dead_port)
+    assert run(child)[:2] == ("", "")
+    assert server.ids == ["a"]
+
+
+def test_exit_does_not_wait_for_a_spool_that_keeps(dead_port, spawn, tmp_path):
+    """What is on disk is safe: a dead server does not delay the end."""
+    child = spawn(
+        """
+outbox = Outbox(spool=sys.argv[2])
+outbox.put(event(sys.argv[1], "a"))
+while not outbox.counters.retried: time.sleep(0.01)
+print("exiting", flush=True)
+""",
+        f"http://127.0.0.1:{dead_port}",
+        tmp_path / "spool.db",
+    )
+    assert child.stdout.readline() == "exiting\n"
+    out, err, took = run(child)
+    assert (out, err) == ("", "")
+    assert took < 1.5
+
+
+def test_an_item_put_while_the_process_ends_is_sent(server, spawn):
+    """A crash in an exit handler of the app's is reported too, on every Python."""
+    child = spawn(
+        """
+import atexit
+outbox = Outbox()
+atexit.register(lambda: outbox.put(event(sys.argv[1], "late")))
+""",
+        server.url,
+    )
+    assert run(child)[:2] == ("", "")
+    assert server.ids == ["late"]
+
+
+def test_what_waits_is_sent_though_no_thread_can_be_started(server, spawn):
+    """Python 3.12.0 starts no threads at exit, a full system none at all: exit sends itself."""
+    child = spawn(
+        """
+def refuse(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+outbox = Outbox()
+print(outbox.put(event(sys.argv[1], "a")) is not None)
+print(outbox.flush(2), outbox.counters)
+outbox.put(event(sys.argv[1], "b"))
+""",
+        server.url,
+    )
+    out, err, _ = run(child)
+    assert (out, err) == ("True\nTrue Counters(queued=0, sent=1, retried=0, dropped=0)\n", "")
+    # "b" has no thread, and exit knows only of outboxes that have one.
+    assert server.ids[0] == "a"
+
+
+def test_d8_a_forked_child_has_an_empty_queue_and_ends_at_once(hung, spawn):
+    """The parent's items are the parent's; no lock is held that nobody will release."""
+    child = spawn(
+        """
+outbox = Outbox(timeout=30)
+for i in range(20): outbox.put(event(sys.argv[1], f"parent-{i}"))
+while outbox.counters.queued < 20: pass
+stop = threading.Event()
+def churn():
+    while not stop.is_set():
+        outbox.put(event(sys.argv[1], "churn"))
+        time.sleep(0.0005)
+putters = [threading.Thread(target=churn) for _ in range(3)]
+for putter in putters: putter.start()
+codes = []
+for i in range(20):
+    pid = os.fork()
+    if pid == 0:
+        began = time.monotonic()
+        empty = outbox.counters == (0, 0, 0, 0)
+        kept = outbox.flush(1)
+        sys.exit(0 if empty and kept and time.monotonic() - began < 1 else 1)
+    codes.append(os.waitpid(pid, 0)[1])
+stop.set()
+for putter in putters: putter.join()
+print(set(codes), outbox.counters.queued >= 20, flush=True)
+os._exit(0)
+""",
+        hung.url,
+    )
+    out, err, took = run(child)
+    assert (out, err) == ("{0} True\n", "")
+    assert took < 15
+
+
+def test_d8_a_forked_child_sends_its_own_over_a_connection_of_its_own(server, spawn):
+    """No socket is shared with the parent: two processes' bytes never mix."""
+    child = spawn(
+        """
+outbox = Outbox()
+print(outbox.put(event(sys.argv[1], "before")).wait(5), flush=True)
+pid = os.fork()
+ids = ["child" if pid == 0 else "parent"] * 20
+tickets = [outbox.put(event(sys.argv[1], id, size=3000)) for id in ids]
+good = [ticket.wait(5) for ticket in tickets] == ["sent"] * 20
+if pid == 0: sys.exit(0 if good else 1)
+print(good, os.waitpid(pid, 0)[1], outbox.counters.sent)
+""",
+        server.url,
+    )
+    assert run(child)[:2] == ("sent\nTrue 0 21\n", "")
+    assert server.connections == 2
+    assert sorted(server.ids) == ["before"] + ["child"] * 20 + ["parent"] * 20
+
+
+def test_d8_a_fork_that_runs_no_hooks_is_noticed_too(server, spawn):
+    """uWSGI forks without Python's knowledge: the process id tells."""
+    child = spawn(
+        """
+outbox = Outbox()
+assert outbox.put(event(sys.argv[1], "before")).wait(5) == "sent"
+ticket = outbox.put(event(sys.argv[1], "parent"))
+pid = os.fork()
+if pid == 0: sys.exit(0 if outbox.put(event(sys.argv[1], "child")).wait(5) == "sent" else 1)
+print(os.waitpid(pid, 0)[1], ticket.wait(5))
+""",
+        server.url,
+        prelude="import os; os.register_at_fork = lambda **hooks: None\n",
+    )
+    assert run(child)[:2] == ("0 sent\n", "")
+    assert sorted(server.ids) == ["before", "child", "parent"]
+
+
+def test_d8_forked_processes_share_a_spool_each_with_its_own_file(server, spawn, tmp_path):
+    """SQLite's file is never open across a fork: what children put is sent, and sent once."""
+    child = spawn(
+        """
+outbox = Outbox(spool=sys.argv[2])
+outbox.put(event(sys.argv[1], "parent-0"))
+pids = []
+for number in range(4):
+    pid = os.fork()
+    if pid == 0:
+        tickets = [outbox.put(event(sys.argv[1], f"{number}-{i}")) for i in range(25)]
+        sys.exit(0 if [t.wait(10) for t in tickets] == ["sent"] * 25 else 1)
+    pids.append(pid)
+    outbox.put(event(sys.argv[1], f"parent-{number + 1}"))
+print([os.waitpid(pid, 0)[1] for pid in pids], outbox.flush(10), outbox.counters.queued)
+""",
+        server.url,
+        tmp_path / "spool.db",
+    )
+    assert run(child)[:2] == ("[0, 0, 0, 0] True 0\n", "")
+    assert len(server.ids) == len(set(server.ids)) == 105
+    for number in "0123":
+        own = [id for id in server.ids if id.startswith(f"{number}-")]
+        assert own == [f"{number}-{i}" for i in range(25)]
+
+
+def test_d8_no_two_processes_wait_alike(spawn):
+    """Back-off is drawn from the system's source: forked workers do not return in step."""
+    child = spawn(
+        """
+for _ in range(3):
+    pid = os.fork()
+    if pid == 0:
+        print(worker._random.uniform(0, 1)); sys.stdout.flush(); os._exit(0)
+    os.waitpid(pid, 0)
+""",
+        prelude="import os; os.register_at_fork = lambda **hooks: None\n",
+    )
+    out, err, _ = run(child)
+    assert err == ""
+    assert len(set(out.split())) == 3
+
+
+APP = """
+import os
+from flask_sentry_kit.outbox import Item, Outbox, Request
+
+outbox = Outbox(timeout=2.0)
+url = os.environ["SENTRY_TEST_URL"]
+count = 0
+
+def app(environ, start_response):
+    global count
+    for _ in range(10):
+        body = b'{"event_id": "%d-%d"}' % (os.getpid(), count)
+        outbox.put(Item("event", "", Request(url + "/api/1/store/", {}, body)))
+        count += 1
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % os.getpid()]
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--worker-class=sync"],
+        ["--worker-class=sync", "--preload"],
+        ["--worker-class=gthread", "--threads=2"],
+        ["--worker-class=gthread", "--threads=2", "--preload"],
+        ["--worker-class=gevent"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_d6_sigterm_under_gunicorn_loses_nothing(arguments, server, tmp_path, bare):
+    """gunicorn's workers end in an orderly way: what two seconds can send is sent."""
+    server.answer = lambda request: time.sleep(0.03) or (200, {}, b"")
+    (tmp_path / "wsgi.py").write_text(bare + APP)
+    gunicorn = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=2", "--chdir",
+         str(tmp_path), "--no-control-socket", *arguments, "wsgi:app"],
+        env={**os.environ, "SENTRY_TEST_URL": server.url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        log = ""
+        while not (found := re.search(r"Listening at: (http://\S+)", log)):
+            log += (line := gunicorn.stderr.readline())
+            assert line, log
+        for _ in range(2):
+            with urllib.request.urlopen(found[1], timeout=10) as answer:
+                answer.read()
+        gunicorn.send_signal(signal.SIGTERM)
+        log += gunicorn.communicate(timeout=20)[1]
+    finally:
+        if gunicorn.poll() is None:
+            gunicorn.kill()
+            gunicorn.communicate()
+    assert len(server.ids) == len(set(server.ids)) == 20
+    assert "Traceback" not in log
+    assert gunicorn.returncode == 0
+
+
+def test_gevent_greenlets_share_the_outbox(server, certificates, serve, spawn):
+    """Monkey-patched, everything works the same, TLS and time-outs too, and nobody blocks."""
+    tls = serve(certificates.context("localhost"))
+    over = threading.Event()
+    slow = serve()
+    slow.answer = lambda request: over.wait(20) and None
+    child = spawn(
+        """
+outbox, ticks = Outbox(timeout=0.5, ca_certs=sys.argv[4]), []
+def tick():
+    while True:
+        ticks.append(1); gevent.sleep(0.01)
+gevent.spawn(tick)
+def crash(i): return outbox.put(event(sys.argv[1 + i % 2], str(i))).wait(10)
+jobs = [gevent.spawn(crash, i) for i in range(20)]
+gevent.joinall(jobs)
+print({job.value for job in jobs}, type(threading.current_thread()).__name__)
+ticks.clear()
+outbox.put(event(sys.argv[3], "slow"))
+while not outbox.counters.retried: gevent.sleep(0.01)
+print(len(ticks) > 20)
+os._exit(0)
+""",
+        server.url,
+        tls.url,
+        slow.url,
+        certificates.ca,
+        prelude="from gevent import monkey; monkey.patch_all(); import gevent\n",
+    )
+    out, err, _ = run(child)
+    over.set()
+    assert (out.splitlines(), err) == (["{'sent'} _MainThread", "True"], "")
+    assert server.ids == [str(i) for i in range(0, 20, 2)]
+    assert tls.ids == [str(i) for i in range(1, 20, 2)]
+
+
+def test_gevent_flushes_at_exit(server, spawn):
+    """The exit hook runs the greenlet that sends."""
+    child = spawn(
+        "Outbox().put(event(sys.argv[1], 'a'))",
+        server.url,
+        prelude="from gevent import monkey; monkey.patch_all()\n",
+    )
+    assert run(child)[:2] == ("", "")
+    assert server.ids == ["a"]
+
+
+def test_a_fork_leaves_the_parents_worker_as_it_was(server, outbox, event):
+    """Forking (a subprocess pool, say) disturbs nobody here."""
+    assert outbox.put(event(server, "a")).wait(5) == "sent"
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert outbox.put(event(server, "b")).wait(5) == "sent"
+    assert server.connections == 1
+    assert len(worker.running) == 1

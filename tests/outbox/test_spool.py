@@ -1,0 +1,378 @@
+"""The queue on disk: it survives what kills a process, and several processes share it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox.spool import Spool
+
+SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "spool.db")
+
+
+def ask(child, line=""):
+    """Say a line to a child and read its answer."""
+    child.stdin.write(f"{line}\n")
+    child.stdin.flush()
+    return child.stdout.readline().strip()
+
+
+# Puts one event for each line it reads, named after it, and answers "ok" or "full".
+PUTTER = """
+outbox = Outbox(spool=sys.argv[1], timeout=2.0)
+for line in sys.stdin:
+    ticket = outbox.put(event(sys.argv[2], line.strip()))
+    print("full" if ticket is None else "ok", flush=True)
+"""
+
+
+def test_an_item_is_on_disk_before_put_returns_and_survives_kill_9(
+    path, server, dead_port, serve, spawn, new_outbox, until
+):
+    """What was accepted while Sentry was down arrives, in order, once, after kill -9."""
+    child = spawn(PUTTER, path, f"http://127.0.0.1:{dead_port}")
+    for index in range(10):
+        assert ask(child, str(index)) == "ok"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    server = serve(port=dead_port)
+    outbox = new_outbox(spool=path)
+    assert outbox.counters.queued == 10
+    outbox.resume()
+    server.wait_for(10)
+    until(lambda: outbox.counters.queued == 0)
+    assert server.ids == [str(index) for index in range(10)]
+
+
+def test_resume_starts_nothing_where_nothing_waits(path, new_outbox, server, event):
+    """No file, or an empty one: no thread, and no file is made."""
+    new_outbox(spool=path).resume()
+    assert not os.path.exists(path)
+    outbox = new_outbox(spool=path)
+    outbox.put(event(server, "a"))
+    assert outbox.close(5)
+    new_outbox(spool=path).resume()
+    assert not [t for t in threading.enumerate() if t.name == "sentry-kit-outbox"]
+
+
+def test_an_outage_loses_nothing_while_workers_are_killed(path, dead_port, serve, spawn, until):
+    """Several processes put, some are killed at random; afterwards each item arrives once."""
+    url = f"http://127.0.0.1:{dead_port}"
+    children = [spawn(PUTTER, path, url) for _ in range(3)]
+    accepted = []
+    for index in range(60):
+        number = index % 3
+        if index in (17, 31, 44):
+            children[number].kill()
+            children[number].wait()
+            children[number] = spawn(PUTTER, path, url)
+        assert ask(children[number], f"{number}-{index}") == "ok"
+        accepted.append(f"{number}-{index}")
+    server = serve(port=dead_port)
+    server.wait_for(60)
+    until(lambda: Spool(path, 1, 1).count() == 0)
+    assert server.ids == accepted
+
+
+def test_one_process_delivers_at_a_time_and_the_next_takes_over_when_it_is_killed(
+    path, server, spawn, until
+):
+    """Order holds across processes, and a dead deliverer is replaced at once."""
+    gate = threading.Event()
+    server.answer = lambda request: gate.wait(20) and (200, {}, b"")
+    first, second = spawn(PUTTER, path, server.url), spawn(PUTTER, path, server.url)
+    assert ask(first, "a") == "ok"
+    server.wait_for(1)
+    for id in "bcd":
+        assert ask(second, id) == "ok"
+    # Only the first may send, and it hangs in "a".
+    assert server.ids == ["a"]
+    first.kill()
+    first.wait()
+    server.wait_for(2)
+    gate.set()
+    server.wait_for(5)
+    # "a" was not answered when its sender died: it is sent again, its id makes that harmless.
+    assert server.ids == ["a", "a", "b", "c", "d"]
+
+
+def test_a_ticket_knows_what_another_process_delivered(path, server, spawn, new_outbox, event):
+    """The visitor is told "sent" although another worker of the app sent it."""
+    gate = threading.Event()
+    server.answer = lambda request: (
+        gate.wait(20) and (403 if request.id == "bad" else 200, {"X-Sentry-Error": "no"}, b"")
+    )
+    child = spawn(PUTTER, path, server.url)
+    assert ask(child, "first") == "ok"
+    server.wait_for(1)
+    outbox = new_outbox(spool=path)
+    good, bad = outbox.put(event(server, "good")), outbox.put(event(server, "bad"))
+    assert (good.state, bad.state) == ("waiting", "waiting")
+    gate.set()
+    assert (good.wait(5), bad.wait(5)) == ("sent", "refused")
+    assert bad.reason == "403 no"
+    assert outbox.counters.sent == 0
+    assert server.ids == ["first", "good", "bad"]
+
+
+def test_feedback_stays_behind_its_event_across_a_restart(
+    path, dead_port, serve, new_outbox, event, until
+):
+    """The words are delivered after the event they belong to, whoever delivers."""
+    url = f"http://127.0.0.1:{dead_port}"
+    before = new_outbox(spool=path)
+    before.put(event(url, "e"))
+    feedback = Request(f"{url}/api/embed/error-page/?eventId=e", {"X-A": "b"}, b"comments=oh")
+    otherwise = Request(f"{url}/api/1/envelope/", {"X-C": "d"}, b"{}")
+    before.put(Item("feedback", "e", feedback, otherwise))
+    assert before.close(0.1) is False
+    server = serve(port=dead_port)
+    codes = {"/api/embed/error-page/?eventId=e": 404}
+    server.answer = lambda request: (codes.get(request.path, 200), {}, b"")
+    after = new_outbox(spool=path)
+    after.resume()
+    assert after.flush(5)
+    assert [(request.path, request.raw) for request in server.received[1:]] == [
+        ("/api/embed/error-page/?eventId=e", b"comments=oh"),
+        ("/api/1/envelope/", b"{}"),
+    ]
+    assert server.received[0].path == "/api/1/store/"
+    assert server.received[1].headers["x-a"] == "b"
+    assert server.received[2].headers["x-c"] == "d"
+
+
+def test_two_apps_share_a_spool_and_each_item_goes_where_it_belongs(
+    path, serve, dead_port, new_outbox, event
+):
+    """Every item has its own address; one app's dead server does not hold up the other."""
+    servers = [serve(), serve()]
+    apps = [new_outbox(spool=path), new_outbox(spool=path)]
+    stuck = apps[0].put(event(f"http://127.0.0.1:{dead_port}", "stuck"))
+    tickets = [apps[i % 2].put(event(servers[i % 2], str(i))) for i in range(10)]
+    assert [ticket.wait(5) for ticket in tickets] == ["sent"] * 10
+    assert servers[0].ids == ["0", "2", "4", "6", "8"]
+    assert servers[1].ids == ["1", "3", "5", "7", "9"]
+    assert stuck.state == "waiting"
+
+
+def test_tries_are_counted_across_processes(path, server, new_outbox, event, monkeypatch, until):
+    """An item that kills its senders one after the other is given up all the same."""
+    monkeypatch.setattr(worker, "TRIES", 3)
+    # One try a process: the next would come hours later.
+    monkeypatch.setattr(worker, "BACKOFF_BASE", 1e6)
+    monkeypatch.setattr(worker, "BACKOFF_CAP", 1e6)
+    server.answer = lambda request: (500, {}, b"")
+    for number in range(3):
+        outbox = new_outbox(spool=path)
+        if number == 0:
+            ticket = outbox.put(event(server, "a"))
+        outbox.resume()
+        until(lambda outbox=outbox: outbox.counters.retried or outbox.counters.dropped)
+        outbox.close(0)
+    assert len(server.received) == 3
+    assert ticket.state == "refused"
+    assert "given up after 3 tries" in ticket.reason
+
+
+def test_the_spool_is_bounded_and_keeps_the_oldest(path, dead_port, new_outbox, event):
+    """A full spool refuses the newest; it does not spill into memory."""
+    url = f"http://127.0.0.1:{dead_port}"
+    outbox = new_outbox(spool=path, max_items=3)
+    assert [outbox.put(event(url, str(i))) is not None for i in range(5)] == [True] * 3 + [
+        False
+    ] * 2
+    assert outbox.counters.queued == 3
+    other = new_outbox(spool=path, max_bytes=10_000)
+    assert other.put(event(url, "large", size=20_000)) is None
+
+
+def test_the_file_is_its_owners_alone_and_shrinks_again(path, server, new_outbox, event, spawn):
+    """Mode 0600 for all that holds visitors' words, and no disk is kept after an outage."""
+    gate = threading.Event()
+    server.answer = lambda request: gate.wait(20) and (200, {}, b"")
+    outbox = new_outbox(spool=path)
+    for index in range(30):
+        outbox.put(event(server, str(index), size=100_000))
+    modes = {
+        name: stat.S_IMODE(os.stat(os.path.join(os.path.dirname(path), name)).st_mode)
+        for name in os.listdir(os.path.dirname(path))
+    }
+    assert modes == {name: 0o600 for name in ("spool.db", "spool.db-wal", "spool.db-shm",
+                                              "spool.db.lock")}  # fmt: skip
+    gate.set()
+    assert outbox.close(10)
+    assert sum(entry.stat().st_size for entry in os.scandir(os.path.dirname(path))) < 100_000
+
+
+def assert_memory_took_over(outbox, server, event, caplog):
+    for id in "ab":
+        assert outbox.put(event(server, id)).wait(5) == "sent"
+    assert outbox.flush(5)
+    assert server.ids == ["a", "b"]
+    lines = [record for record in caplog.records if "cannot be used" in record.message]
+    assert len(lines) == 1
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "damage", ["no database", "another program's", "a newer version's", "a folder", "no folder"]
+)
+def test_a_file_that_cannot_be_a_spool_is_left_alone(
+    damage, path, server, new_outbox, event, caplog
+):
+    """One log line, memory takes over, and nothing is written to what is not ours."""
+    if damage == "no database":
+        with open(path, "wb") as file:
+            file.write(b"not a database at all " * 1000)
+    elif damage == "a folder":
+        os.mkdir(path)
+    elif damage == "no folder":
+        path = os.path.join(path, "spool.db")
+    else:
+        db = sqlite3.connect(path)
+        if damage == "another program's":
+            db.execute("CREATE TABLE users (name TEXT)")
+        else:
+            Spool(path, 1, 1).count()
+            db.execute("PRAGMA user_version = 99")
+        db.close()
+    kept = Path(path).read_bytes() if os.path.isfile(path) else None
+    assert_memory_took_over(new_outbox(spool=path), server, event, caplog)
+    assert kept is None or Path(path).read_bytes() == kept
+
+
+def test_a_file_damaged_while_it_is_in_use_costs_one_line(
+    path, server, new_outbox, event, caplog, until
+):
+    """Rubbish in the middle of a good file: memory takes over, nothing raises."""
+    server.answer = lambda request: (503, {}, b"")
+    outbox = new_outbox(spool=path)
+    for index in range(20):
+        assert outbox.put(event(server, f"lost-{index}", size=20_000)) is not None
+    outbox.close(0)
+    size = os.path.getsize(path)
+    with open(path, "r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+    server.answer = lambda request: (200, {}, b"{}")
+    server.received.clear()
+    outbox = new_outbox(spool=path)
+    assert_memory_took_over(outbox, server, event, caplog)
+
+
+def test_a_spool_that_may_not_be_written_costs_one_line(tmp_path, server, spawn):
+    """A read-only file, as anybody but root meets it: memory takes over."""
+    path = tmp_path / "spool.db"
+    Spool(str(path), 1, 1).count()
+    path.chmod(0o444)
+    child = spawn(
+        """
+import logging, urllib3.response, encodings.idna
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+if os.geteuid() == 0:
+    os.chmod(os.path.dirname(sys.argv[1]), 0o755)
+    os.chdir(os.path.dirname(sys.argv[1]))
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+outbox = Outbox(spool="spool.db")
+for id in "ab":
+    print(outbox.put(event(sys.argv[2], id)).wait(5))
+outbox.close()
+""",
+        path,
+        server.url,
+    )
+    out, err = child.communicate(timeout=20)
+    lines = out.splitlines()
+    assert (err, len(lines), lines[1:]) == ("", 3, ["sent", "sent"])
+    assert "cannot be used" in lines[0]
+
+
+def test_a_spool_that_is_locked_for_long_blocks_nobody(path, server, new_outbox, event):
+    """Somebody's open transaction: put waits a moment at most, then memory takes the item."""
+    outbox = new_outbox(spool=path)
+    assert outbox.put(event(server, "a")).wait(5) == "sent"
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    ticket = outbox.put(event(server, "b"))
+    assert time.monotonic() - began < 1.5
+    assert ticket.wait(5) == "sent"
+    db.execute("ROLLBACK")
+    db.close()
+    assert outbox.put(event(server, "c")).wait(5) == "sent"
+    assert server.ids == ["a", "b", "c"]
+    assert outbox.counters.queued == 0
+
+
+def test_a_spool_that_is_deleted_under_us_is_made_again(path, server, new_outbox, event):
+    """What is put later is on disk again, not in a file that has no name."""
+    server.answer = lambda request: (503, {}, b"")
+    outbox = new_outbox(spool=path)
+    outbox.put(event(server, "lost"))
+    for suffix in ("", "-wal", "-shm"):
+        os.unlink(path + suffix)
+    server.answer = lambda request: (200, {}, b"{}")
+    assert outbox.put(event(server, "b")) is not None
+    assert os.path.exists(path)
+    assert outbox.flush(5)
+    assert server.ids[-1] == "b"
+
+
+def test_a_row_that_cannot_be_read_back_is_dropped_alone(path, server, new_outbox, event):
+    """Those behind it are none the worse."""
+    server.answer = lambda request: (503, {}, b"")
+    outbox = new_outbox(spool=path)
+    outbox.put(event(server, "a"))
+    outbox.put(event(server, "b"))
+    outbox.close(0)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("UPDATE items SET request = 'nonsense' WHERE event_id = 'a'")
+    db.close()
+    server.answer = lambda request: (200, {}, b"{}")
+    server.received.clear()
+    outbox = new_outbox(spool=path)
+    outbox.resume()
+    assert outbox.flush(5)
+    assert server.ids == ["b"]
+
+
+def test_what_a_dead_process_left_is_delivered_by_one_that_is_idle(
+    path, server, serve, spawn, new_outbox, event, until
+):
+    """A surviving worker looks now and then, and nobody needs to crash first."""
+    outbox = new_outbox(spool=path)
+    assert outbox.put(event(server, "a")).wait(5) == "sent"
+    child = spawn("Outbox(spool=sys.argv[1]).put(event(sys.argv[2], 'b')); os._exit(1)",
+                  path, server.url)  # fmt: skip
+    child.wait()
+    server.wait_for(2)
+    until(lambda: outbox.counters.queued == 0)
+    assert set(server.ids) == {"a", "b"}
+
+
+def test_processes_that_open_a_new_spool_at_once_share_it(path, server, spawn):
+    """The first crash often comes to all workers together."""
+    script = """
+sys.stdin.readline()
+print(Outbox(spool=sys.argv[1]).put(event(sys.argv[2], sys.argv[3])).wait(10), flush=True)
+"""
+    children = [spawn(script, path, server.url, index) for index in range(4)]
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    assert [child.stdout.readline() for child in children] == ["sent\n"] * 4
+    assert sorted(server.ids) == ["0", "1", "2", "3"]
+    assert Spool(path, 1, 1).count() == 0
