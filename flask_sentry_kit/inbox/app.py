@@ -1,0 +1,170 @@
+"""Puts the inbox together: one Flask app, its guards and its headers."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest, ServiceUnavailable
+
+from ..dsn import Dsn, DsnError
+from . import dialog, pages, wire
+from .body import MAX_WIRE
+from .errors import InboxError
+from .event import by_owner
+from .store import KEEP_BYTES, KEEP_EVENTS, Store
+from .wire import Project
+
+# Nothing but our own files, and nobody may frame it. Event and visitor can bring no script,
+# no style and no address that is loaded.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+    " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_inbox(
+    db_path: str | os.PathLike[str],
+    *,
+    project: str = "1",
+    public_key: str | None = None,
+    allowed_origins: Collection[str] = ("*",),
+    events_per_minute: int | None = None,
+    keep_events: int = KEEP_EVENTS,
+    keep_bytes: int = KEEP_BYTES,
+    hosts: Collection[str] = (),
+) -> Flask:
+    """Make an inbox.
+
+    :param db_path: the SQLite file that keeps everything; made when it is not there.
+    :param project: the last part of the DSN.
+    :param public_key: the DSN's key. By default one is made at random and kept in the file, so
+        that the DSN stays the same.
+    :param allowed_origins: whose pages may send (``"https://shop.example"``, ``"shop.example"``,
+        ``"*.shop.example"``); the rest is answered 403. By default everyone's.
+    :param events_per_minute: further events are answered 429. By default there is no limit.
+    :param keep_events: the newest so many events are kept.
+    :param keep_bytes: the kept events take at most this much room.
+    :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
+    :raises InboxError: says what to change, when the file, project or key cannot be used.
+    """
+    for origin in allowed_origins:
+        if not origin or "/" in origin.partition("://")[2]:
+            raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
+    if public_key is not None:
+        _check_key(project, public_key)
+    store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
+    key = store.public_key(public_key)
+    _check_key(project, key)
+
+    app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
+    app.extensions["sentry_kit_inbox"] = Project(
+        project, key, store, tuple(allowed_origins), events_per_minute
+    )
+    for room in (wire.bp, dialog.bp, pages.bp):
+        app.register_blueprint(room)
+    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    known = frozenset(name.lower().rstrip(".") for name in hosts)
+
+    @app.before_request
+    def guard() -> None:
+        """Keep other sites out of the pages; Sentry's addresses are open to all, as Sentry's are.
+
+        A name that was made to point here (DNS rebinding) is told by the Host header: an
+        attacker's has to be a name of his own, never an address or localhost.
+        """
+        if _for_sentry():
+            return
+        if not _is_own_host(request.host, known):
+            raise MisdirectedRequest(
+                "The inbox is not read under this name; start it with --allow-host to allow it."
+            )
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not _from_here():
+            raise Forbidden("This can only be done from the inbox's own pages.")
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if _for_sentry():
+            return wire.finish(response)
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        # "same-origin" and not "no-referrer", which would blank the Origin of our own forms.
+        response.headers["Referrer-Policy"] = "same-origin"
+        if request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response | tuple[str, int]:
+        if _for_sentry():
+            return wire.refuse(error)
+        return render_template("error.html", error=error), error.code or 500
+
+    @app.errorhandler(sqlite3.OperationalError)
+    def unwritable(error: sqlite3.OperationalError) -> Response | tuple[str, int]:
+        # A full disk, or a lock held too long: the client may try again, so it must not be 4xx.
+        app.logger.error("The inbox's database cannot be used: %s", error)
+        return refused(ServiceUnavailable("The inbox cannot use its database now."))
+
+    return app
+
+
+def _check_key(project: str, key: str) -> None:
+    """A DSN made of them must read back as them."""
+    try:
+        dsn = Dsn.parse(f"http://{key}@localhost/{project}", "The inbox's DSN")
+    except DsnError as error:
+        raise InboxError(f"This project or key makes no DSN. {error}") from None
+    if (dsn.public_key, dsn.project, dsn.path, dsn.secret_key) != (key, project, "", None):
+        raise InboxError(
+            "Project and key make no DSN: they may have letters, digits, '.', '_', '~' and '-'."
+        )
+
+
+def _for_sentry() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _is_own_host(host: str, known: Collection[str]) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    name = name.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost") or name in known:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_here() -> bool:
+    """Whether a browser says that this request comes from our own page."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site") == "same-origin"
+    # The scheme is left out: behind a proxy that ends TLS it differs.
+    return origin.partition("://")[2].lower() == request.host.lower()
+
+
+def _clock(at: float) -> str:
+    """A moment in the width of a list's column: the time today, the day this year, the year."""
+    then, now = datetime.fromtimestamp(at), datetime.now()
+    if then.date() == now.date():
+        return f"{then:%H:%M}"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
+
+
+def _moment(at: float) -> str:
+    """A moment in full, with the zone of this machine."""
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,146 @@
+"""Sentry's crash dialog: the script a crashed page loads, and where its form goes.
+
+Answers as Sentry 9.1.2 was seen to. The dialog itself is ``static/dialog.js``, ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException
+
+from ..dsn import Dsn, DsnError
+from .body import MAX_FORM
+from .event import clean
+from .wire import origin_of, project
+
+bp = Blueprint("dialog", __name__)
+
+_MISSING: Final = "Missing or invalid parameter."
+_REQUIRED: Final = "This field is required."
+_EMAIL = re.compile(r"[^@\s\"'<>(),:;\[\]\\]+@(?:localhost|(?:[\w-]+\.)+[\w-]{2,63})")
+_LONGEST: Final = {"name": 128, "email": 75, "comments": MAX_FORM}
+
+DEFAULTS: Final = {
+    "name": "",
+    "email": "",
+    "title": "Something broke on our side.",
+    "subtitle": "We have a report of this.",
+    "subtitle2": "If you like, tell us what you were doing. It helps us mend it.",
+    "labelName": "Your name",
+    "labelEmail": "Your email address",
+    "labelComments": "What were you doing?",
+    "labelClose": "Close",
+    "labelSubmit": "Send",
+    "noteOptional": "Name and address are for our answer only. They may stay empty.",
+    "errorGeneric": "This could not be sent. Please try again in a moment.",
+    "errorFormEntry": "This could not be sent yet: please look at the marked fields.",
+    "successMessage": "Sent. Thank you.",
+}
+"""Every option of the dialog that the address may set, and what is said without it."""
+
+
+@bp.route(
+    "/api/embed/error-page/",
+    methods=["GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"],
+    provide_automatic_options=False,
+)
+def error_page() -> Response:
+    """The checks come in Sentry's order: eventId, dsn, origin, and only then the method."""
+    # Dashes are refused here, though an event's own id may have them.
+    event_id = request.args.get("eventId", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{32}", event_id):
+        return _answer({"eventId": _MISSING}, 400)
+    here = project()
+    try:
+        dsn = Dsn.parse(request.args.get("dsn"))
+    except DsnError:
+        return _answer({"dsn": _MISSING}, 404)
+    if (dsn.public_key, dsn.project) != (here.public_key, here.id):
+        return _answer({"dsn": _MISSING}, 404)
+    if not here.allows(origin_of(request)):
+        return _answer({}, 403)
+    if request.method == "OPTIONS":
+        return _answer({})
+    if request.method == "POST":
+        return _take_report(event_id)
+    if request.method in ("GET", "HEAD"):
+        return _script()
+    response = _answer({}, 405)
+    response.headers["Allow"] = "GET, HEAD, POST, OPTIONS"
+    return response
+
+
+def _take_report(event_id: str) -> Response:
+    if (request.content_length or 0) > MAX_FORM:
+        return _answer({"errors": {"comments": ["This is too long."]}}, 413)
+    try:
+        form = {name: clean(request.form.get(name, "").strip()) for name in _LONGEST}
+    except HTTPException as error:
+        return _answer({"errors": {"__all__": [error.name]}}, error.code or 400)
+    errors = {name: found for name, value in form.items() if (found := _faults(name, value))}
+    if errors:
+        return _answer({"errors": errors}, 400)
+    project().store.put_report(event_id, form["name"], form["email"], form["comments"])
+    return _answer({})
+
+
+def _faults(name: str, value: str) -> list[str]:
+    if not value:
+        return [_REQUIRED]
+    faults = []
+    if name == "email" and not _EMAIL.fullmatch(value):
+        faults.append("Enter a valid email address.")
+    if len(value) > _LONGEST[name]:
+        most = _LONGEST[name]
+        faults.append(f"Ensure this value has at most {most} characters (it has {len(value)}).")
+    return faults
+
+
+def _answer(context: dict[str, Any], status: int = 200) -> Response:
+    """A JSON answer; in a header instead of the body where ``Accept: text/javascript`` asks so."""
+    text = json.dumps(context)
+    as_script = "text/javascript" in request.headers.get("Accept", "")
+    response = Response(
+        "" if as_script else text,
+        status,
+        content_type="text/javascript" if as_script else "application/json",
+    )
+    response.headers["X-Sentry-Context"] = text
+    response.vary.add("Accept")
+    response.headers["Access-Control-Allow-Headers"] = (
+        "Content-Type, Authorization, X-Requested-With"
+    )
+    response.headers["Access-Control-Expose-Headers"] = "X-Sentry-Context"
+    return response
+
+
+def _script() -> Response:
+    options = {name: clean(request.args.get(name, text)) for name, text in DEFAULTS.items()}
+    language = request.args.get("lang", "")
+    if re.fullmatch(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*", language):
+        options["lang"] = language.replace("_", "-")
+    response = Response(
+        f"{_asset('dialog.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",
+        content_type="text/javascript; charset=utf-8",
+    )
+    # As newer servers have it; there is nothing in it that the address did not say.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _literal(value: object) -> str:
+    """`value` as a JavaScript literal that is inert inside a script element too."""
+    text = json.dumps(value)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "static" / name).read_text("utf-8").rstrip()

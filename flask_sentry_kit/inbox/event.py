@@ -1,0 +1,436 @@
+"""An event as it came over the wire, made safe to keep and easy to read.
+
+Whatever a client sends is taken for what it is or left out: nothing here raises for a strange
+event. Knows nothing of HTTP or of the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import groupby
+from typing import Any, Final
+
+# What is shown of one value, one frame, one stack. The event itself is kept whole.
+_TEXT: Final = 8_000
+_PAIRS: Final = 200
+_FRAMES: Final = 300
+_FAILURES: Final = 30
+_BREADCRUMBS: Final = 100
+
+# Deeper than any reporter nests (raven stops at 4); far from Python's recursion limit.
+_DEPTH: Final = 60
+
+_LEVELS: Final = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"), (0, "debug"))
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d):?(\d\d))?"
+)
+_NOT_OURS = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|^<frozen ")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of source."""
+
+    number: int | None
+    text: str
+    here: bool
+    """Whether this is the line that was running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call of a stack."""
+
+    file: str
+    module: str
+    function: str
+    line: int | None
+    ours: bool
+    """Whether it is the app's own code and not a library's."""
+    source: tuple[Line, ...]
+    variables: tuple[tuple[str, str], ...]
+
+    @property
+    def where(self) -> str:
+        """Where it is, without the line, which moves: ``shop.cart.total``."""
+        return ".".join(part for part in (self.module or self.file, self.function) if part)
+
+    @property
+    def library(self) -> str:
+        """Whose code it is, in a word: the top of its module."""
+        return (self.module or self.file).partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One exception of the chain."""
+
+    type: str
+    value: str
+    frames: tuple[Frame, ...]
+    """Innermost first: what broke is on top."""
+
+    @property
+    def place(self) -> Frame | None:
+        """The frame to look at: the innermost of the app's own, else the innermost."""
+        return next((frame for frame in self.frames if frame.ours), next(iter(self.frames), None))
+
+
+@dataclass(frozen=True, slots=True)
+class Breadcrumb:
+    at: float | None
+    category: str
+    level: str
+    message: str
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the pages show of an event. All of it text; none of it trusted."""
+
+    at: float | None
+    """When it happened by the client's clock, in seconds since 1970."""
+    type: str
+    value: str
+    where: str
+    key: str
+    """What events of the same crash have in common: 16 hex digits."""
+    level: str
+    failures: tuple[Failure, ...]
+    """The one that ended the request first, then what led to it."""
+    method: str
+    url: str
+    query: str
+    headers: Pairs
+    cookies: Pairs
+    environ: Pairs
+    form: Pairs
+    """The request's body where it is a form or a JSON object."""
+    body: str
+    """The request's body where it is something else."""
+    user: Pairs
+    tags: Pairs
+    extra: Pairs
+    facts: Pairs
+    breadcrumbs: tuple[Breadcrumb, ...]
+
+    @property
+    def place(self) -> Frame | None:
+        return self.failures[0].place if self.failures else None
+
+    @property
+    def whom(self) -> str:
+        """The user in a few words; empty for a stranger."""
+        known = dict(self.user)
+        name = known.get("username") or known.get("name") or known.get("email") or ""
+        return name or (f"user {known['id']}" if known.get("id") else "")
+
+
+def by_owner(frames: Iterable[Frame]) -> list[tuple[bool, list[Frame]]]:
+    """Runs of frames that are ours, or not: what lies between our own code is folded away."""
+    return [(ours, list(run)) for ours, run in groupby(frames, key=lambda frame: frame.ours)]
+
+
+def event_id_of(value: object) -> str | None:
+    """The 32 lower-case hex digits of an event id, or None when it is malformed."""
+    if isinstance(value, str):
+        digits = value.replace("-", "").lower()
+        if re.fullmatch(r"[0-9a-f]{32}", digits):
+            return digits
+    return None
+
+
+def new_event_id() -> str:
+    return uuid.uuid4().hex
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """The same JSON value with nothing in it that SQLite, UTF-8 or a page would choke on.
+
+    Half surrogates become question marks, NaN and the infinities None, and what lies deeper
+    than 60 levels an ellipsis.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict | list) and depth >= _DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {clean(key): clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item, depth + 1) for item in value]
+    return value
+
+
+def read(body: Mapping[str, Any]) -> Event:
+    """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
+    failures = _failures(body)
+    message = _message(body)
+    transaction = _text(body.get("transaction")) or _text(body.get("culprit"))
+    if failures:
+        kind, said = failures[0].type, failures[0].value
+    else:
+        kind, said = _text(body.get("logger")), message
+    place = failures[0].place if failures else None
+    where = place.where if place else transaction
+    request = _dict(_either(body, "request", "sentry.interfaces.Http"))
+    user = _either(body, "user", "sentry.interfaces.User")
+    level = _level(body.get("level"))
+    # An event with neither exception nor message is named by its level.
+    kind = kind or ("Message" if said else level.capitalize())
+    return Event(
+        at=_moment(body.get("timestamp")),
+        type=kind,
+        value=said,
+        where=where,
+        key=_key(body, kind, where, failures),
+        level=level,
+        failures=failures,
+        method=_text(request.get("method")),
+        url=_text(request.get("url")),
+        query=_query(request.get("query_string")),
+        headers=_pairs(request.get("headers")),
+        cookies=_pairs(request.get("cookies")),
+        environ=_pairs(request.get("env")),
+        form=_pairs(request.get("data")),
+        body=_show(request.get("data")),
+        user=_pairs(user),
+        tags=_pairs(body.get("tags")),
+        extra=_pairs(body.get("extra")),
+        facts=_facts(body, transaction, message if failures else ""),
+        breadcrumbs=_breadcrumbs(body),
+    )
+
+
+def _key(body: Mapping[str, Any], kind: str, where: str, failures: tuple[Failure, ...]) -> str:
+    """Same exception type in the same place of our code is the same crash.
+
+    A client's own ``fingerprint`` wins, as at Sentry. A message without an exception is told by
+    its template, so that its arguments make no new crash of it.
+    """
+    usual = [kind, where]
+    if not failures:
+        entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
+        usual.append(_text(entry.get("message")) or _message(body))
+    given = body.get("fingerprint")
+    parts: list[str] = []
+    for part in given if isinstance(given, list) else []:
+        text = _text(part)
+        parts += usual if re.fullmatch(r"\{\{ *default *\}\}", text) else [text]
+    return hashlib.sha256("\0".join(parts or usual).encode()).hexdigest()[:16]
+
+
+def _failures(body: Mapping[str, Any]) -> tuple[Failure, ...]:
+    found = _either(body, "exception", "sentry.interfaces.Exception")
+    values = found.get("values") if isinstance(found, dict) else found
+    if isinstance(found, dict) and not isinstance(values, list):
+        values = [found]
+    failures = []
+    # On the wire the exception that ended the request is the last of the list.
+    for item in reversed(_list(values)[-_FAILURES:]):
+        if isinstance(item, dict):
+            failures.append(
+                Failure(
+                    type=_text(item.get("type")) or "Exception",
+                    value=_show(item.get("value")),
+                    frames=_frames(item.get("stacktrace")),
+                )
+            )
+    stack = _either(body, "stacktrace", "sentry.interfaces.Stacktrace")
+    if not failures and _frames(stack):
+        failures.append(
+            Failure(_text(body.get("logger")) or "Message", _message(body), _frames(stack))
+        )
+    return tuple(failures)
+
+
+def _frames(stack: Any) -> tuple[Frame, ...]:
+    frames = [frame for frame in _list(_dict(stack).get("frames")) if isinstance(frame, dict)]
+    # A client that marks none of its frames was not told what is ours: paths tell.
+    marked = any(frame.get("in_app") is True for frame in frames)
+    return tuple(_frame(frame, marked) for frame in reversed(frames[-_FRAMES:]))
+
+
+def _frame(frame: Mapping[str, Any], marked: bool) -> Frame:
+    path = _text(frame.get("abs_path")) or _text(frame.get("filename"))
+    line = frame.get("lineno")
+    number = line if isinstance(line, int) and 0 < line < 10**9 else None
+    return Frame(
+        file=_text(frame.get("filename")) or path,
+        module=_text(frame.get("module")),
+        function=_text(frame.get("function")),
+        line=number,
+        ours=frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path),
+        source=_source(frame, number),
+        variables=_pairs(frame.get("vars")),
+    )
+
+
+def _source(frame: Mapping[str, Any], number: int | None) -> tuple[Line, ...]:
+    here = frame.get("context_line")
+    if not isinstance(here, str):
+        return ()
+    before = [_text(line) for line in _list(frame.get("pre_context"))[-10:]]
+    after = [_text(line) for line in _list(frame.get("post_context"))[:10]]
+    lines = [*before, _text(here), *after]
+    first = number - len(before) if number else None
+    return tuple(
+        Line(first + index if first is not None else None, text, index == len(before))
+        for index, text in enumerate(lines)
+    )
+
+
+def _message(body: Mapping[str, Any]) -> str:
+    entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
+    for value in (entry.get("formatted"), body.get("message"), entry.get("message")):
+        if isinstance(value, str) and value:
+            return _text(value)
+    return ""
+
+
+def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
+    sdk = _dict(body.get("sdk"))
+    modules = _dict(body.get("modules"))
+    runtime = _dict(_dict(body.get("contexts")).get("runtime"))
+    python = modules.get("python") or runtime.get("version")
+    facts = {
+        "route": transaction,
+        "message": message,
+        "release": _text(body.get("release")),
+        "environment": _text(body.get("environment")),
+        "server": _text(body.get("server_name")),
+        "Python": _text(python),
+        "reporter": " ".join(filter(None, (_text(sdk.get("name")), _text(sdk.get("version"))))),
+    }
+    return tuple((name, value) for name, value in facts.items() if value)
+
+
+def _breadcrumbs(body: Mapping[str, Any]) -> tuple[Breadcrumb, ...]:
+    found = _either(body, "breadcrumbs", "sentry.interfaces.Breadcrumbs")
+    values = found.get("values") if isinstance(found, dict) else found
+    crumbs = []
+    for item in _list(values)[-_BREADCRUMBS:]:
+        if isinstance(item, dict):
+            parts = (_text(item.get("message")), _show(item.get("data") or None))
+            crumbs.append(
+                Breadcrumb(
+                    at=_moment(item.get("timestamp")),
+                    category=_text(item.get("category") or item.get("type")),
+                    level=_level(item.get("level"), "info"),
+                    message=" ".join(filter(None, parts)),
+                )
+            )
+    return tuple(crumbs)
+
+
+def _level(value: Any, otherwise: str = "error") -> str:
+    if isinstance(value, int | float):
+        return next((name for number, name in _LEVELS if value >= number), otherwise)
+    if isinstance(value, str) and value.lower() in {name for _, name in _LEVELS}:
+        return value.lower()
+    return otherwise
+
+
+def _moment(value: Any) -> float | None:
+    """Seconds since 1970 of a number or an RFC 3339 time; one without a zone is UTC."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if 0 < value < 32503680000 else None
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    day, clock, fraction, hours, minutes = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    offset = int(f"{hours[0]}1") * (abs(int(hours)) * 60 + int(minutes)) * 60 if hours else 0
+    at = moment.timestamp() + float(f"0.{fraction or 0}") - offset
+    return at if at > 0 else None
+
+
+def _query(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return "&".join(f"{name}={item}" for name, item in _pairs(value))
+
+
+def _pairs(value: Any) -> Pairs:
+    """A mapping, or the list of pairs newer clients send, as text."""
+    items: Iterable[Any] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = (pair for pair in value if isinstance(pair, list) and len(pair) == 2)
+    shown = []
+    for name, item in items:
+        shown.append((_text(name), "None" if item is None else _show(item)))
+        if len(shown) == _PAIRS:
+            break
+    return tuple(shown)
+
+
+def _show(value: Any) -> str:
+    """A value as a person reads it.
+
+    Reporters send the leaves of structures as Python's ``repr`` already: quoting them again
+    would only add noise.
+    """
+    if value is None:
+        return ""
+    return _cut(_structure(value, 0))
+
+
+def _structure(value: Any, depth: int) -> str:
+    if isinstance(value, dict | list) and not value:
+        return "{}" if isinstance(value, dict) else "[]"
+    if isinstance(value, dict | list) and depth > 8:
+        return "…"
+    pad, end = "  " * (depth + 1), "  " * depth
+    if isinstance(value, dict):
+        inner = [f"{name}: {_structure(item, depth + 1)}" for name, item in value.items()]
+    elif isinstance(value, list):
+        inner = [_structure(item, depth + 1) for item in value]
+    elif isinstance(value, bool) or value is None:
+        return str(value)
+    else:
+        return _text(value)
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    if sum(map(len, inner)) + 2 * len(inner) < 72 and not any("\n" in item for item in inner):
+        return f"{first}{', '.join(inner)}{last}"
+    return f"{first}\n" + "".join(f"{pad}{item},\n" for item in inner) + f"{end}{last}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def _cut(text: str) -> str:
+    more = len(text) - _TEXT
+    return f"{text[:_TEXT]}… ({more:,} more characters)" if more > 0 else text
+
+
+def _either(body: Mapping[str, Any], name: str, older: str) -> Any:
+    # raven still sends some interfaces under the names of protocol 4.
+    return body.get(name) if body.get(name) is not None else body.get(older)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,172 @@
+"""What a developer reads: the list of crashes, the page of one, and both as JSON for tools."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from .event import event_id_of, read
+from .store import Crash, Report
+from .wire import Project, project
+
+bp = Blueprint("pages", __name__)
+
+_PAGE: Final = 100
+
+
+def dsn_of(here: Project) -> str:
+    """The DSN under the address this page was asked for."""
+    return f"{request.scheme}://{here.public_key}@{request.host}/{here.id}"
+
+
+@bp.get("/")
+def index() -> str | AnyResponse:
+    here = project()
+    reference = request.args.get("reference", "").strip()
+    if reference:
+        event_id = event_id_of(reference)
+        if event_id and here.store.event(event_id):
+            return redirect(url_for("pages.event", event_id=event_id))
+    number = _number("page", 1, 10_000)
+    total, unread = here.store.counts()
+    return render_template(
+        "list.html",
+        crashes=here.store.crashes(_PAGE, (number - 1) * _PAGE),
+        waiting=here.store.waiting_reports() if number == 1 else [],
+        total=total,
+        unread=unread,
+        page=number,
+        more=number * _PAGE < total,
+        reference=reference,
+        dsn=dsn_of(here),
+        changes=here.store.changes(),
+    )
+
+
+@bp.get("/crashes/<key>/")
+def crash(key: str) -> str:
+    """The latest event of a crash."""
+    found = _crash(key)
+    event_id = project().store.latest_event_id(found)
+    return _show(event_id) if event_id else abort(404)
+
+
+@bp.get("/events/<event_id>/")
+def event(event_id: str) -> str:
+    return _show(event_id)
+
+
+def _show(event_id: str) -> str:
+    store = project().store
+    kept = store.event(event_id)
+    found = store.crash(kept.crash_key) if kept else None
+    if kept is None or found is None:
+        abort(404, "There is no such event here. It may not have arrived, or no longer be kept.")
+    above, below = store.neighbours(found)
+    return render_template(
+        "crash.html",
+        crash=found,
+        kept=kept,
+        event=read(kept.body),
+        report=store.report(event_id),
+        others=[other for other in store.reports(found) if other.event_id != event_id],
+        above=above,
+        below=below,
+        changes=store.changes(),
+    )
+
+
+@bp.post("/crashes/<key>/read")
+def mark_read(key: str) -> AnyResponse:
+    project().store.mark(_crash(key).key, unread=False)
+    return _back()
+
+
+@bp.post("/crashes/<key>/unread")
+def mark_unread(key: str) -> AnyResponse:
+    project().store.mark(_crash(key).key, unread=True)
+    return _back()
+
+
+@bp.post("/crashes/<key>/delete")
+def delete(key: str) -> AnyResponse:
+    project().store.delete(_crash(key).key)
+    return _back()
+
+
+def _back() -> AnyResponse:
+    # 303: what follows is read, and reloading it repeats nothing.
+    return redirect(url_for("pages.index"), 303)
+
+
+@bp.get("/inbox/api/pulse")
+def api_pulse() -> Response:
+    """A number that grows with every change."""
+    return jsonify(changes=project().store.changes())
+
+
+@bp.get("/inbox/api/crashes")
+def api_crashes() -> Response:
+    """The crashes, latest arrival first; ``?limit=`` up to 1,000."""
+    found = project().store.crashes(_number("limit", _PAGE, 1_000))
+    return jsonify(crashes=[_crash_facts(item) for item in found])
+
+
+@bp.get("/inbox/api/events")
+def api_events() -> Response:
+    """The events, newest first, each with its report or null; ``?limit=`` up to 1,000."""
+    store = project().store
+    events = [
+        {**item, "report": _report_facts(store.report(item["event_id"]))}
+        for item in store.events(_number("limit", _PAGE, 1_000))
+    ]
+    return jsonify(events=events)
+
+
+@bp.get("/inbox/api/events/<event_id>")
+def api_event(event_id: str) -> Response:
+    """One event as it was sent, with its report or null; 404 when it is not here."""
+    store = project().store
+    kept = store.event(event_id)
+    if kept is None:
+        response = jsonify(error="There is no such event here.")
+        response.status_code = 404
+        return response
+    return jsonify(
+        event_id=kept.event_id,
+        crash=kept.crash_key,
+        at=kept.at,
+        received=kept.received,
+        event=kept.body,
+        report=_report_facts(store.report(event_id)),
+    )
+
+
+@bp.get("/inbox/api/reports")
+def api_reports() -> Response:
+    """What visitors wrote, newest first, whether or not the event is here."""
+    reports = project().store.reports(limit=_number("limit", _PAGE, 1_000))
+    return jsonify(reports=[_report_facts(report) for report in reports])
+
+
+def _crash(key: str) -> Crash:
+    return project().store.crash(key) or abort(404, "There is no such crash here.")
+
+
+def _crash_facts(item: Crash) -> dict[str, Any]:
+    facts = asdict(item)
+    del facts["id"]
+    return {**facts, "crash": facts.pop("key"), "words": _report_facts(item.words)}
+
+
+def _report_facts(report: Report | None) -> dict[str, Any] | None:
+    return asdict(report) if report else None
+
+
+def _number(name: str, otherwise: int, most: int) -> int:
+    text = request.args.get(name, "")
+    return min(max(1, int(text)), most) if re.fullmatch(r"[0-9]{1,9}", text) else otherwise

@@ -1,0 +1,92 @@
+// The inbox's keys, and a quiet look for what is new. Every page works without it.
+"use strict";
+
+(function () {
+  const body = document.body;
+
+  function rows() {
+    return Array.from(document.querySelectorAll("[data-row]"));
+  }
+
+  function move(step) {
+    const all = rows();
+    const at = all.indexOf(document.activeElement);
+    const next = at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step;
+    if (all[next]) {
+      all[next].focus();
+      all[next].scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  document.addEventListener("keydown", function (event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest("input, textarea, select")) return;
+    if (rows().length && (event.key === "j" || event.key === "k")) {
+      move(event.key === "j" ? 1 : -1);
+    } else if (/^[a-z]$/.test(event.key)) {
+      const link = document.querySelector('[data-key="' + event.key + '"]');
+      if (!link) return;
+      link.click();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+
+  // Back from a crash, the list goes on where it was left.
+  function resume() {
+    const row = /^#c-[0-9a-f]+$/.test(location.hash) && document.querySelector(location.hash);
+    if (row) row.focus();
+  }
+
+  // What is open has been read. A form does it without script; opening alone never does, so
+  // that no other site can do it by linking here.
+  const unread = document.querySelector("form[data-read]");
+  if (unread) {
+    unread.hidden = true;
+    fetch(unread.action, { method: "POST", redirect: "manual" }).catch(function () {
+      unread.hidden = false;
+    });
+  }
+
+  async function refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.title = fresh.title;
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const now = fresh.getElementById(old.id);
+      // Nothing is changed under the hands of someone who is using it.
+      if (!now || now.innerHTML === old.innerHTML || old.querySelector("details:focus-within")) continue;
+      const row = document.activeElement.closest("[data-row]");
+      old.replaceChildren(...now.childNodes);
+      if (row && document.getElementById(row.id)) document.getElementById(row.id).focus();
+    }
+    const bar = document.querySelector(".home small");
+    const count = fresh.querySelector(".home small");
+    if (bar && count) bar.replaceWith(count);
+    else if (bar) bar.remove();
+    else if (count) document.querySelector(".home").append(" ", count);
+  }
+
+  let seen = body.dataset.changes;
+
+  async function look() {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(body.dataset.pulse);
+      const changes = String((await answer.json()).changes);
+      if (changes === seen) return;
+      seen = changes;
+      await refresh();
+    } catch {
+      // The inbox is restarting: the next look will tell.
+    }
+  }
+
+  resume();
+  if (body.dataset.pulse) {
+    setInterval(look, 2000);
+    document.addEventListener("visibilitychange", look);
+  }
+})();

@@ -1,0 +1,440 @@
+"""Where the inbox keeps what arrived: one SQLite file, bounded, safe for several writers.
+
+Every call opens the file, does one short transaction and closes it: no connection is used by
+two threads or processes. Knows nothing of HTTP; what events mean is told by ``event.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import time
+import weakref
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .errors import InboxError
+from .event import Event
+
+KEEP_EVENTS: Final = 1_000
+KEEP_BYTES: Final = 256 * 2**20
+
+# Marks the file as an inbox's, so that no other program's database is written to.
+_APPLICATION_ID: Final = 0x5E47B0C5
+_SHOWN: Final = 300
+
+_SCHEMA: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+INSERT INTO facts VALUES ('changes', 0);
+CREATE TABLE crashes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, level TEXT NOT NULL,
+    count INTEGER NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
+    touched REAL NOT NULL, unread INTEGER NOT NULL
+);
+CREATE INDEX crashes_touched ON crashes (touched);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    crash INTEGER NOT NULL REFERENCES crashes (id),
+    at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, whom TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX events_crash ON events (crash, seq);
+CREATE INDEX events_size ON events (size);
+CREATE TABLE reports (
+    event_id TEXT PRIMARY KEY,
+    crash INTEGER,
+    name TEXT NOT NULL, email TEXT NOT NULL, comments TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX reports_crash ON reports (crash, at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a visitor wrote."""
+
+    event_id: str
+    name: str
+    email: str
+    comments: str
+    at: float
+
+    @property
+    def reply_to(self) -> str:
+        """The address to answer to; empty when the visitor gave none.
+
+        Every Sentry's form wants one, so clients fill in one under ``.invalid`` (RFC 2606).
+        """
+        return "" if self.email.lower().endswith(".invalid") else self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Events with the same cause in the same place."""
+
+    id: int
+    key: str
+    type: str
+    value: str
+    place: str
+    level: str
+    count: int
+    """Events ever seen, those that are no longer kept included."""
+    first_at: float
+    last_at: float
+    unread: bool
+    reports: int
+    words: Report | None
+    """The latest report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One event as it is kept."""
+
+    event_id: str
+    crash_key: str
+    at: float
+    received: float
+    whom: str
+    body: dict[str, Any]
+    older: str | None
+    newer: str | None
+    """Event ids of its neighbours in the same crash."""
+    number: int
+    kept: int
+    """It is number so-and-so of so many kept events, oldest first."""
+
+
+class Store:
+    """The file.
+
+    :param path: of the SQLite file; made, readable by its owner only, when it is not there.
+    :param keep_events: the newest so many events are kept. Reports go with their events; of
+        reports whose event never came, the newest so many are kept too.
+    :param keep_bytes: the kept events take at most this much room, compressed.
+    :raises InboxError: when the file cannot be made, written, or is not an inbox's.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        keep_events: int = KEEP_EVENTS,
+        keep_bytes: int = KEEP_BYTES,
+    ) -> None:
+        self.path = Path(path).absolute()
+        self.keep_events = max(1, keep_events)
+        self.keep_bytes = keep_bytes
+        self.timeout = 10.0
+        """Seconds to wait for another writer."""
+        try:
+            # Visitors' words and addresses are nobody else's business on a shared machine;
+            # SQLite gives the files beside it the same mode.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise InboxError(f"Cannot write {self.path}: {error.strerror}") from None
+        try:
+            self._set_up()
+        except sqlite3.Error as error:
+            raise InboxError(f"Cannot use {self.path} as the inbox's database: {error}") from None
+        # While one connection stays open, closing the others writes nothing back: measured, an
+        # event takes a third of the time. It is never used, and goes when the store does.
+        keeper = sqlite3.connect(self.path, check_same_thread=False)
+        keeper.execute("SELECT value FROM facts").fetchall()
+        weakref.finalize(self, keeper.close)
+
+    def _set_up(self) -> None:
+        with self._open() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+        with self._write() as db:
+            owner = db.execute("PRAGMA application_id").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if owner == _APPLICATION_ID:
+                return
+            if tables:
+                raise InboxError(f"{self.path} is another program's database.")
+            for statement in _SCHEMA.split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # isolation_level None: transactions are begun here and nowhere else.
+        db = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None)
+        try:
+            db.row_factory = sqlite3.Row
+            # With WAL, a crash of the machine may lose the last moment, never the file.
+            db.execute("PRAGMA synchronous = NORMAL")
+            yield db
+        finally:
+            db.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as db:
+            # Taking the write lock at once means waiting for it, not failing half-way.
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def public_key(self, given: str | None = None) -> str:
+        """The key of the DSN: the given one, else the one kept here, made at random once."""
+        with self._write() as db:
+            row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
+            if row and given in (None, row[0]):
+                return str(row[0])
+            key = given or secrets.token_hex(16)
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (key,))
+            return key
+
+    def changes(self) -> int:
+        """A number that grows with every change: tells an open page to look again."""
+        with self._open() as db:
+            return int(db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()[0])
+
+    # What arrives
+
+    def add_event(self, event_id: str, body: Mapping[str, Any], event: Event) -> bool:
+        """Keep an event; False when one with this id is kept already."""
+        data = zlib.compress(json.dumps(body).encode("ascii"))
+        now = time.time()
+        # The client's clock tells when it happened, unless it is ahead of ours.
+        at = min(event.at or now, now)
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone():
+                return False
+            crash = db.execute(
+                "INSERT INTO crashes (key, type, value, place, level, count, first_at, last_at,"
+                " touched, unread) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, 1)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value, level = excluded.level,"
+                " count = count + 1, first_at = min(first_at, excluded.first_at),"
+                " last_at = max(last_at, excluded.last_at), touched = excluded.touched, unread = 1"
+                " RETURNING id",
+                (
+                    event.key,
+                    event.type[:_SHOWN],
+                    event.value[:_SHOWN],
+                    event.where[:_SHOWN],
+                    event.level,
+                    at,
+                    at,
+                    now,
+                ),
+            ).fetchone()[0]
+            db.execute(
+                "INSERT INTO events (event_id, crash, at, received, size, whom, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (event_id, crash, at, now, len(data), event.whom[:_SHOWN], data),
+            )
+            db.execute("UPDATE reports SET crash = ? WHERE event_id = ?", (crash, event_id))
+            self._prune(db)
+            _changed(db)
+        return True
+
+    def put_report(self, event_id: str, name: str, email: str, comments: str) -> None:
+        """Keep a visitor's words; a second report on the same event replaces the first.
+
+        The event need not be known yet: it is linked when it arrives.
+        """
+        now = time.time()
+        with self._write() as db:
+            row = db.execute("SELECT crash FROM events WHERE event_id = ?", (event_id,)).fetchone()
+            crash = row[0] if row else None
+            db.execute(
+                "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?)",
+                (event_id, crash, name, email, comments, now),
+            )
+            db.execute("UPDATE crashes SET touched = ?, unread = 1 WHERE id = ?", (now, crash))
+            db.execute(
+                "DELETE FROM reports WHERE crash IS NULL AND event_id NOT IN (SELECT event_id"
+                " FROM reports WHERE crash IS NULL ORDER BY at DESC LIMIT ?)",
+                (self.keep_events,),
+            )
+            _changed(db)
+
+    def _prune(self, db: sqlite3.Connection) -> None:
+        while True:
+            count, size = db.execute("SELECT count(*), sum(size) FROM events").fetchone()
+            if count <= 1 or (count <= self.keep_events and size <= self.keep_bytes):
+                return
+            oldest, event_id, crash = db.execute(
+                "SELECT seq, event_id, crash FROM events ORDER BY seq LIMIT 1"
+            ).fetchone()
+            db.execute("DELETE FROM events WHERE seq = ?", (oldest,))
+            db.execute("DELETE FROM reports WHERE event_id = ?", (event_id,))
+            if not db.execute("SELECT 1 FROM events WHERE crash = ?", (crash,)).fetchone():
+                db.execute("DELETE FROM crashes WHERE id = ?", (crash,))
+
+    # What is asked
+
+    def crashes(self, limit: int, offset: int = 0) -> list[Crash]:
+        """The crashes, the one with the latest arrival first."""
+        with self._open() as db:
+            return [
+                _crash(row)
+                for row in db.execute(
+                    _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
+                    (limit, offset),
+                )
+            ]
+
+    def counts(self) -> tuple[int, int]:
+        """How many crashes there are, and how many of them are unread."""
+        with self._open() as db:
+            row = db.execute("SELECT count(*), coalesce(sum(unread), 0) FROM crashes").fetchone()
+            return int(row[0]), int(row[1])
+
+    def crash(self, key: str) -> Crash | None:
+        with self._open() as db:
+            row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
+            return _crash(row) if row else None
+
+    def neighbours(self, crash: Crash) -> tuple[str | None, str | None]:
+        """The keys of the crashes above and below this one in the list."""
+        with self._open() as db:
+            keys = [
+                row[0]
+                for row in db.execute("SELECT key FROM crashes ORDER BY touched DESC, id DESC")
+            ]
+        if crash.key not in keys:
+            return None, None
+        index = keys.index(crash.key)
+        return keys[index - 1] if index else None, next(iter(keys[index + 1 : index + 2]), None)
+
+    def latest_event_id(self, crash: Crash) -> str | None:
+        with self._open() as db:
+            row = db.execute(
+                "SELECT event_id FROM events WHERE crash = ? ORDER BY seq DESC LIMIT 1",
+                (crash.id,),
+            ).fetchone()
+            return row[0] if row else None
+
+    def event(self, event_id: str) -> Kept | None:
+        with self._open() as db:
+            row = db.execute(
+                "SELECT e.*, c.key FROM events e JOIN crashes c ON c.id = e.crash"
+                " WHERE event_id = ?",
+                (event_id,),
+            ).fetchone()
+            if row is None:
+                return None
+            same = [
+                found[0]
+                for found in db.execute(
+                    "SELECT event_id FROM events WHERE crash = ? ORDER BY seq", (row["crash"],)
+                )
+            ]
+        index = same.index(event_id)
+        return Kept(
+            event_id=event_id,
+            crash_key=row["key"],
+            at=row["at"],
+            received=row["received"],
+            whom=row["whom"],
+            body=json.loads(zlib.decompress(row["body"])),
+            older=same[index - 1] if index else None,
+            newer=next(iter(same[index + 1 : index + 2]), None),
+            number=index + 1,
+            kept=len(same),
+        )
+
+    def events(self, limit: int) -> list[Mapping[str, Any]]:
+        """The newest events in short: ids, times, whom, and the crash's key, type, value, place."""
+        with self._open() as db:
+            return [
+                dict(row)
+                for row in db.execute(
+                    "SELECT e.event_id, e.at, e.received, e.whom, c.key AS crash, c.type, c.value,"
+                    " c.place FROM events e JOIN crashes c ON c.id = e.crash"
+                    " ORDER BY e.seq DESC LIMIT ?",
+                    (limit,),
+                )
+            ]
+
+    def report(self, event_id: str) -> Report | None:
+        with self._open() as db:
+            row = db.execute(_REPORTS + " WHERE event_id = ?", (event_id,)).fetchone()
+            return Report(*row) if row else None
+
+    def reports(self, crash: Crash | None = None, limit: int = 100) -> list[Report]:
+        """The newest reports on one crash, or on any."""
+        with self._open() as db:
+            rows = db.execute(
+                _REPORTS + " WHERE (?1 IS NULL OR crash = ?1) ORDER BY at DESC LIMIT ?2",
+                (crash.id if crash else None, limit),
+            )
+            return [Report(*row) for row in rows]
+
+    def waiting_reports(self, limit: int = 100) -> list[Report]:
+        """Reports whose event has not arrived."""
+        with self._open() as db:
+            rows = db.execute(_REPORTS + " WHERE crash IS NULL ORDER BY at DESC LIMIT ?", (limit,))
+            return [Report(*row) for row in rows]
+
+    # What is done
+
+    def mark(self, key: str, *, unread: bool) -> None:
+        with self._write() as db:
+            done = db.execute(
+                "UPDATE crashes SET unread = ?1 WHERE key = ?2 AND unread <> ?1", (unread, key)
+            )
+            if done.rowcount:
+                _changed(db)
+
+    def delete(self, key: str) -> None:
+        """Forget a crash, with its events and reports."""
+        with self._write() as db:
+            row = db.execute("SELECT id FROM crashes WHERE key = ?", (key,)).fetchone()
+            if row:
+                db.execute("DELETE FROM events WHERE crash = ?", (row[0],))
+                db.execute("DELETE FROM reports WHERE crash = ?", (row[0],))
+                db.execute("DELETE FROM crashes WHERE id = ?", (row[0],))
+                _changed(db)
+
+
+_REPORTS: Final = "SELECT event_id, name, email, comments, at FROM reports"
+
+_CRASHES: Final = """
+SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports,
+    w.event_id, w.name, w.email, w.comments, w.at
+FROM crashes c LEFT JOIN reports w ON w.event_id =
+    (SELECT event_id FROM reports r WHERE r.crash = c.id ORDER BY at DESC LIMIT 1)
+"""
+
+
+def _crash(row: sqlite3.Row) -> Crash:
+    words = None
+    if row["event_id"]:
+        words = Report(row["event_id"], row["name"], row["email"], row["comments"], row["at"])
+    return Crash(
+        id=row["id"],
+        key=row["key"],
+        type=row["type"],
+        value=row["value"],
+        place=row["place"],
+        level=row["level"],
+        count=row["count"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        unread=bool(row["unread"]),
+        reports=row["reports"],
+        words=words,
+    )
+
+
+def _changed(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE facts SET value = value + 1 WHERE name = 'changes'")

@@ -1,0 +1,110 @@
+"""``python -m flask_sentry_kit.inbox``: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from flask_sentry_kit.dsn import Dsn
+
+COMMAND = [sys.executable, "-m", "flask_sentry_kit.inbox"]
+
+
+@pytest.fixture
+def http() -> Iterator[urllib3.PoolManager]:
+    pool = urllib3.PoolManager(timeout=10, retries=False)
+    yield pool
+    pool.clear()
+
+
+def refusal(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_its_address_and_a_dsn_that_works(
+    tmp_path: Path, http: urllib3.PoolManager, sign: signal.Signals
+) -> None:
+    """Port 0 prints the port it got; ended by either signal it leaves with 0 and no noise."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", "--project", "shop"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout and process.stderr
+        lines = [process.stdout.readline().split() for _ in range(2)]
+        try:
+            assert [line[0] for line in lines] == ["Inbox:", "DSN:"]
+            dsn = Dsn.parse(lines[1][1])
+            assert lines[0][1] == f"{dsn.origin}/" and dsn.project == "shop"
+            answer = http.request(
+                "POST",
+                dsn.store_url,
+                body=json.dumps({"message": "hello"}),
+                headers={"X-Sentry-Auth": f"Sentry sentry_key={dsn.public_key}"},
+            )
+            assert answer.status == 200
+            assert http.request("GET", lines[0][1]).status == 200
+        finally:
+            process.send_signal(sign)
+            assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+    assert (tmp_path / "inbox.sqlite").exists()
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x", "", "8_0"])
+def test_a_bad_port_is_refused(tmp_path: Path, port: str) -> None:
+    """With what a port is."""
+    assert "a number from 0 to 65535" in refusal(f"--port={port}", folder=tmp_path).stderr
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    """With the way out of it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = refusal("--port", port, folder=tmp_path)
+    assert done.stderr == (
+        f"inbox: Port {port} of 127.0.0.1 is in use. Take another with --port, or 0 for a free"
+        " one.\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_network_is_refused_unless_it_is_meant(tmp_path: Path, host: str) -> None:
+    """There is no login: only --open-to-network lets other machines in."""
+    done = refusal("--host", host, "--port", "0", folder=tmp_path)
+    assert "--open-to-network" in done.stderr and "no login" in done.stderr
+
+
+def test_a_host_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A name that cannot be one, so that nothing is looked up."""
+    assert "There is no host" in refusal("--host", "a" * 70, folder=tmp_path).stderr
+
+
+def test_an_unusable_file_is_said(tmp_path: Path) -> None:
+    """By its path and the reason, on one line."""
+    done = refusal("--db", "no/where/inbox.sqlite", "--port", "0", folder=tmp_path)
+    assert done.stderr == (
+        f"inbox: Cannot write {tmp_path}/no/where/inbox.sqlite: No such file or directory\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--project=a/b", "--key=k:s", "--key=a b", "--project="])
+def test_project_and_key_must_make_a_dsn(tmp_path: Path, option: str) -> None:
+    """What a client could not read back is refused here."""
+    assert "DSN" in refusal(option, "--port", "0", folder=tmp_path).stderr

@@ -1,0 +1,256 @@
+"""List, crash page and dialog as a person meets them: in real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask, Response, request
+from playwright.sync_api import Page, expect
+
+EVENT_ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def console(page: Page) -> list[str]:
+    """What the browser complains of."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.fixture
+def crashed(served: Any, serve: Callable[..., str]) -> Callable[..., str]:
+    """The address of a crashed page on another origin, which loads the inbox's dialog."""
+    app = Flask("shop")
+
+    @app.get("/")
+    def crashed_page() -> Response:
+        query = {"eventId": EVENT_ID, "dsn": served.dsn, **request.args}
+        source = f"{served.url}/api/embed/error-page/?{urlencode(query)}".replace("&", "&amp;")
+        return Response(
+            "<!doctype html><html lang=en><title>500</title><link rel=icon href=data:,>"
+            "<style>*{color:red!important;display:block!important;font-size:40px!important}"
+            " dialog,div{display:none!important}</style>"
+            "<p>Broken</p><button>Again</button><script src=/watch.js></script>"
+            f'<script src="{source}"></script>',
+            headers={
+                "Content-Security-Policy": f"default-src 'none'; script-src 'self' {served.url};"
+                f" connect-src {served.url}; img-src data:; style-src 'sha256-none'"
+                if "strict" in request.args
+                else "img-src data:"
+            },
+        )
+
+    @app.get("/watch.js")
+    def watch() -> Response:
+        return Response(
+            "window.said = []; addEventListener('message', (e) => said.push(e.data));",
+            mimetype="text/javascript",
+        )
+
+    base = serve(app)
+    return lambda **query: f"{base}/?{urlencode(query)}"
+
+
+def test_the_dialog_brings_the_words(
+    served: Any, crashed: Callable[..., str], page: Page, console: list[str]
+) -> None:
+    """It opens on load, sends, thanks, and says its message when it closes; nothing is left."""
+    served.store()
+    page.goto(crashed(name="Ann", email="ann@shop.example"))
+    dialog = page.get_by_role("dialog", name="Something broke on our side.")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_label("What were you doing?")).to_be_focused()
+    expect(dialog.get_by_label("Your name")).to_have_value("Ann")
+    page.keyboard.type("I pressed pay")
+    dialog.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="Sent. Thank you.")).to_be_visible()
+    assert page.evaluate("said") == []
+    page.keyboard.press("Enter")
+    page.wait_for_function("said.includes('__sentry_reportdialog_closed__')")
+    assert page.locator(".sentry-error-embed-wrapper").count() == 0
+    assert page.evaluate("said.length") == 1
+    words = served.api("events")["events"][0]["report"]
+    assert (words["name"], words["email"], words["comments"]) == (
+        "Ann",
+        "ann@shop.example",
+        "I pressed pay",
+    )
+    assert console == []
+
+
+def test_name_and_address_may_stay_empty(
+    served: Any, crashed: Callable[..., str], page: Page
+) -> None:
+    """The server wants both, so values that say so are sent; the inbox shows no address."""
+    served.store()
+    page.goto(crashed())
+    page.keyboard.type("I pressed pay")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="Sent. Thank you.")).to_be_visible()
+    page.goto(f"{served.url}/events/{EVENT_ID}/")
+    said = page.locator(".said")
+    expect(said).to_contain_text("Anonymous")
+    assert said.locator("a").count() == 0
+
+
+def test_faults_are_shown_at_their_field_and_nothing_typed_is_lost(
+    crashed: Callable[..., str], page: Page
+) -> None:
+    """The field is marked, described and focused; what was typed stays."""
+    page.goto(crashed())
+    page.get_by_label("Your email address").fill("ann")
+    page.get_by_label("What were you doing?").fill("I pressed pay")
+    page.get_by_role("button", name="Send").click()
+    email = page.get_by_label("Your email address")
+    expect(email).to_be_focused()
+    expect(email).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("Enter a valid email address.")).to_be_visible()
+    expect(page.get_by_label("What were you doing?")).to_have_value("I pressed pay")
+
+
+def test_when_sending_fails_it_says_so(crashed: Callable[..., str], page: Page) -> None:
+    """The server is gone between loading and sending: an error, and the words still there."""
+    page.goto(crashed(errorGeneric="Not sent."))
+    page.route("**/api/embed/error-page/**", lambda route: route.abort())
+    page.keyboard.type("I pressed pay")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Not sent.")).to_be_visible()
+    expect(page.get_by_label("What were you doing?")).to_have_value("I pressed pay")
+
+
+def test_escape_closes_it(crashed: Callable[..., str], page: Page) -> None:
+    """As every dialog; the message comes once."""
+    page.goto(crashed())
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.wait_for_function("said.length === 1")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_pages_styles_do_not_reach_it(crashed: Callable[..., str], page: Page) -> None:
+    """A page that hides every div and paints everything red still shows a readable dialog."""
+    page.goto(crashed())
+    title = page.get_by_role("heading", name="Something broke on our side.")
+    expect(title).to_be_visible()
+    assert title.evaluate("e => getComputedStyle(e).color") != "rgb(255, 0, 0)"
+    assert title.evaluate("e => getComputedStyle(e).fontSize") == "20px"
+
+
+def test_it_works_under_a_strict_policy(
+    crashed: Callable[..., str], page: Page, console: list[str]
+) -> None:
+    """script-src and connect-src for the inbox are enough: no style-src is needed."""
+    page.goto(crashed(strict="1"))
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("e => getComputedStyle(e).borderRadius") == "6px"
+    page.keyboard.type("words")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="Sent. Thank you.")).to_be_visible()
+    # The page's own inline style is what the policy refuses; the dialog adds nothing to it.
+    assert all("Applying inline style" in said for said in console), console
+
+
+@pytest.mark.parametrize("option", ["name", "title", "subtitle", "labelName", "labelSubmit"])
+def test_an_option_stays_text_in_the_page(
+    crashed: Callable[..., str], page: Page, option: str
+) -> None:
+    """Whatever it holds is shown, and nothing of it runs."""
+    evil = "</script><img src=x onerror=\"document.title='owned'\">';document.title='owned';//"
+    page.goto(crashed(**{option: evil}))
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    if option == "name":
+        expect(page.get_by_label("Your name")).to_have_value(evil)
+    else:
+        expect(dialog).to_contain_text(evil)
+    assert dialog.locator("img, script").count() == 0
+    assert page.title() == "500"
+
+
+def test_a_language_that_runs_from_right_to_left(crashed: Callable[..., str], page: Page) -> None:
+    """lang sets language and direction; narrow windows still hold it."""
+    page.set_viewport_size({"width": 320, "height": 600})
+    page.goto(crashed(lang="ar", title="حدث خطأ"))
+    dialog = page.get_by_role("dialog", name="حدث خطأ")
+    expect(dialog).to_have_attribute("dir", "rtl")
+    box = dialog.bounding_box()
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= 320
+
+
+def test_the_list_by_keyboard(served: Any, page: Page, console: list[str]) -> None:
+    """j and k move, Enter opens and marks as read, j goes on, u leads back to the same row."""
+    for number, kind in enumerate(("AError", "BError", "CError"), 1):
+        served.store(served.event(f"{number:032x}", kind=kind))
+    page.goto(served.url)
+    expect(page.locator(".unread")).to_have_count(3)
+    focused = page.locator("a:focus .type")
+    page.keyboard.press("j")
+    expect(focused).to_have_text("CError")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(focused).to_have_text("AError")
+    page.keyboard.press("k")
+    expect(focused).to_have_text("BError")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1 .type")).to_have_text("BError")
+    page.keyboard.press("j")
+    expect(page.locator("h1 .type")).to_have_text("AError")
+    with page.expect_navigation():
+        page.keyboard.press("u")
+    expect(focused).to_have_text("AError")
+    expect(page.locator(".unread .type")).to_have_text("CError")
+    assert console == []
+
+
+def test_keys_are_not_taken_from_someone_who_types(served: Any, page: Page) -> None:
+    """In the reference field a j is a j."""
+    served.store()
+    page.goto(served.url)
+    page.get_by_label("Reference").click()
+    page.keyboard.type("jku")
+    expect(page.get_by_label("Reference")).to_have_value("jku")
+
+
+def test_what_arrives_shows_up_by_itself(served: Any, page: Page, console: list[str]) -> None:
+    """The list fills, and the words join an open crash page, with no reload."""
+    page.goto(served.url)
+    expect(page.get_by_text("Nothing has crashed yet.")).to_be_visible()
+    served.store()
+    expect(page.locator(".row")).to_have_count(1)
+    page.locator(".row").click()
+    expect(page.get_by_text("Nothing, so far.")).to_be_visible()
+    served.report("I pressed pay")
+    expect(page.get_by_text("I pressed pay")).to_be_visible()
+    assert console == []
+
+
+def test_nothing_of_an_event_runs(served: Any, page: Page, console: list[str]) -> None:
+    """Markup in an exception and in a visitor's words is shown as it is."""
+    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    served.store(served.event(kind=evil))
+    served.report(evil)
+    page.goto(served.url)
+    expect(page.locator(".row .type")).to_have_text(evil)
+    page.locator(".row").click()
+    expect(page.locator("h1 .type")).to_have_text(evil)
+    expect(page.locator(".speech")).to_have_text(evil)
+    assert "owned" not in page.title().replace("document.title='owned'", "")
+    assert console == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_page_is_wider_than_its_window(served: Any, page: Page, width: int) -> None:
+    """From a phone's width up, with long lines and long names."""
+    long = "a" * 300
+    served.store(served.event(kind=long, tags={long: long}, user={"id": long}))
+    served.report(long)
+    page.set_viewport_size({"width": width, "height": 700})
+    for path in ("/", f"/events/{EVENT_ID}/", "/?reference=" + long):
+        page.goto(served.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
