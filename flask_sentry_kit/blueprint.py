@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Flask, current_app, g, has_request_context, request
 from flask.wrappers import Response
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from . import settings as kit_settings
 from .capture import Sentry
@@ -304,15 +304,29 @@ def _on_500(error: InternalServerError) -> Any:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
     kit = _kit_of(app)
     assert kit is not None
-    rule = request.url_rule
-    if rule is not None and rule.endpoint.startswith(f"{kit.name}.") and not g.get("_kit_served"):
+    if not g.get("_kit_served"):
         # The app broke around one of the kit's own routes (its session store, say).
         g._kit_served = True
         try:
-            return _dispatch(app, rule.endpoint)
+            _match_late(app)
+            rule = request.url_rule
+            if rule is not None and rule.endpoint.startswith(f"{kit.name}."):
+                return _dispatch(app, rule.endpoint)
+        except HTTPException:
+            pass  # no route of anybody's
         except Exception:
             logger.exception("One of the kit's own routes failed")
     return kit.respond(error)
+
+
+def _match_late(app: Flask) -> None:
+    # Flask opens the session before it looks for the route, and never looks if that fails.
+    if request.url_rule is not None or request.routing_exception is not None:
+        return
+    adapter = app.create_url_adapter(request)
+    if adapter is not None:
+        request.url_rule, values = adapter.match(return_rule=True)
+        request.view_args = dict(values)
 
 
 sentry_kit: Final = SentryKit()
