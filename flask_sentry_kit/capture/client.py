@@ -33,7 +33,7 @@ from . import breadcrumbs
 from . import event as events
 from .build import EventBuilder
 from .frames import Stacks
-from .options import check_options
+from .options import check_dsn, check_options, transport_options
 from .scope import Context, Environ
 from .scrub import Scrubber
 from .serialize import HOSTILE, safe_repr
@@ -71,7 +71,7 @@ def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None
     elif not text:
         text, setting = os.environ.get("SENTRY_DSN"), "SENTRY_DSN in the environment"
     if text:
-        Dsn.parse(text, setting)
+        check_dsn(text, setting)
     if issubclass(client_cls, Client):
         options["strict_paths"] = bool(includes or own.get("include_paths"))
         options["app"] = app
@@ -184,10 +184,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def _make_outbox(self) -> Outbox:
         settings = self.settings
-        given = dict(self.dsn.options) if self.dsn else {}
-        known = {name: given[name] for name in ("verify_ssl", "ca_certs") if name in given}
-        timeout = given.get("timeout", self.timeout or defaults.TIMEOUT)
-        return make_outbox(timeout, **known, spool=settings.spool if settings else None)
+        given = {"timeout": self.timeout or defaults.TIMEOUT, **transport_options(self.dsn)}
+        return make_outbox(**given, spool=settings.spool if settings else None)
 
     @property
     def app(self) -> Flask | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from ..dsn import Dsn
+from ..outbox.transport import make_outbox
 from ..settings import SettingError
 
 
@@ -75,3 +77,30 @@ def check_options(config: Mapping[str, Any], own: Any) -> None:
             if value is not None and not fits(value):
                 got = repr(value) if isinstance(value, int | float) else type(value).__name__
                 raise SettingError(f"{label} takes {takes}; got {got}")
+
+
+def transport_options(dsn: Dsn | None) -> dict[str, str]:
+    """What of a DSN's query is for delivery: ``timeout``, ``verify_ssl``, ``ca_certs``."""
+    return {
+        name: value
+        for name, value in (dsn.options if dsn else ())
+        if name in ("timeout", "verify_ssl", "ca_certs")
+    }
+
+
+def check_dsn(text: object, setting: str) -> None:
+    """Check a DSN and the transport options in its query, while there is somebody to tell.
+
+    :raises SettingError, DsnError: names the setting; shows no secret.
+    """
+    given = transport_options(Dsn.parse(text, setting))
+    if given:
+        try:
+            make_outbox(**given).close(0)
+        except ValueError:
+            # No value in the message: what comes after the "?" may be a secret gone astray.
+            raise SettingError(
+                f"{setting} has a query that takes timeout=<seconds above 0>, verify_ssl=<0 or 1>"
+                f" and ca_certs=<a readable file of CAs>; got something else for"
+                f" {' or '.join(given)}"
+            ) from None
