@@ -52,7 +52,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         client, app = self._client(), self._app()
-        if client is None or app is None:
+        if client is None or app is None or not _reports(client, app):
             return
         # What is logged while a record is being reported (by a transport, by a repr) stays here.
         if self._busy.now or self._excluded(record.name) or not self._is_ours(record, app):
@@ -114,6 +114,12 @@ class LogHandler(logging.Handler):
             )
         else:
             client.capture("raven.events.Message", **message, **kwargs)
+
+
+def _reports(client: Client, app: Flask) -> bool:
+    """Whether an app has not been given to another reporter, raven's own class say."""
+    client_of = getattr(app.extensions.get("sentry"), "client_of", None)
+    return client_of is not None and client_of(app) is client
 
 
 def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
