@@ -94,7 +94,8 @@ def user_interface(
             interface[name] = (
                 value if isinstance(value, bool) else cut(serializer.text(safe_str(value)), 200)
             )
-        else:
+        if name not in _INTERFACE or (custom is None and name in ("username", "name")):
+            # raven's documentation has every attribute but the email address under data.
             data[safe_str(name)] = serializer.named(name, value)
     if data:
         interface["data"] = data
