@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import raven.breadcrumbs
+import raven.context
 from flask import current_app, has_app_context
 
 from .serialize import HOSTILE
@@ -63,3 +64,17 @@ def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> 
     libraries = tuple(libraries)
     if libraries:
         raven.breadcrumbs.hook_libraries(libraries)
+    app = client.app
+    if app is None:
+        return
+    context = client.context
+
+    # raven records into what its thread has activated; here that is the request's own scope.
+    def enter() -> None:
+        raven.context._active_contexts.__dict__.setdefault("contexts", set()).add(context)
+
+    def leave(error: BaseException | None) -> None:
+        raven.context._active_contexts.__dict__.setdefault("contexts", set()).discard(context)
+
+    app.before_request_funcs.setdefault(None, []).insert(0, enter)
+    app.teardown_request_funcs.setdefault(None, []).append(leave)

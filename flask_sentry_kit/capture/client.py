@@ -29,7 +29,8 @@ from ..outbox import Item, Outbox
 from ..outbox import Request as Post
 from ..outbox.transport import OutboxTransport, make_outbox
 from ..settings import Settings
-from . import breadcrumbs
+from ..settings import read as read_settings
+from . import breadcrumbs, logs
 from . import event as events
 from .build import EventBuilder
 from .frames import Stacks
@@ -105,6 +106,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     ) -> None:
         self.dsn: Dsn | None = None
         self._app = None if app is None else weakref.ref(app)
+        self._settings: Settings | None = None
         self._outbox: Outbox | None = None
         self._outbox_lock = Lock()
         self.timeout = options.get("timeout")
@@ -194,10 +196,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     @property
     def settings(self) -> Settings | None:
-        """The kit's settings for this client's app, where the kit is registered."""
+        """The kit's settings for this client's app; without the kit, what its config says."""
         app = self.app
-        kit = app.extensions.get("sentry_kit") if app is not None else None
-        return kit.settings if kit is not None else None
+        if app is None:
+            return None
+        kit = app.extensions.get("sentry_kit")
+        if kit is not None:
+            found: Settings = kit.settings
+            return found
+        if self._settings is None:
+            self._settings = read_settings(app.config)
+        return self._settings
 
     # one event
 
@@ -297,6 +306,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         # A transport of the app's own: raven's way, which backs off after a failure.
         if not self.raise_send_errors and not self.state.should_try():
             return False
+        logs.hush(self.remote.get_transport())
         self.send(**event)
         return not self.state.did_fail()
 

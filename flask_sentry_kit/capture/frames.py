@@ -76,15 +76,11 @@ def _lines(path: str) -> tuple[list[bytes], str] | None:
     return lines, "utf-8"
 
 
-def _loader_lines(frame: FrameType) -> tuple[list[bytes], str] | None:
+@lru_cache(maxsize=128)
+def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
     # A module inside a zip file has its source with its loader (PEP 302).
-    loader = frame.f_globals.get("__loader__")
-    name = frame.f_globals.get("__name__")
-    get_source = getattr(loader, "get_source", None)
-    if get_source is None or not isinstance(name, str):
-        return None
     try:
-        source = get_source(name)
+        source = loader.get_source(module)
     except HOSTILE:
         return None
     return (source.encode().split(b"\n"), "utf-8") if isinstance(source, str) else None
@@ -212,7 +208,8 @@ class Stacks:
         if lineno:
             context = _context(path, lineno)
             if context is None:
-                read = _loader_lines(frame)
+                loader = frame.f_globals.get("__loader__")
+                read = _loader_lines(loader, module) if loader and module else None
                 context = _around(read, lineno) if read else {}
             found.update(context)
         if self._capture_locals and in_app and not is_library(path) and serializer.left > 0:

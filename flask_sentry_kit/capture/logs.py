@@ -9,6 +9,7 @@ import logging
 import weakref
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from functools import wraps
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,6 +121,25 @@ def _reports(client: Client, app: Flask) -> bool:
     """Whether an app has not been given to another reporter, raven's own class say."""
     client_of = getattr(app.extensions.get("sentry"), "client_of", None)
     return client_of is not None and client_of(app) is client
+
+
+def hush(transport: Any) -> None:
+    """Keep what a transport of the app's own logs while it sends, in whatever thread, from
+    becoming events: each would be sent, and logged about, in its turn."""
+    for name in ("send", "async_send", "send_sync"):
+        method = getattr(transport, name, None)
+        if method is None or hasattr(method, "__wrapped__"):
+            continue
+
+        @wraps(method)
+        def quiet(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
+            before, LogHandler._busy.now = LogHandler._busy.now, True
+            try:
+                return _method(*args, **kwargs)
+            finally:
+                LogHandler._busy.now = before
+
+        setattr(transport, name, quiet)
 
 
 def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
