@@ -49,8 +49,8 @@
   // The dialog, watched. Whether this file or Raven JS opened it is all one: it is known by the
   // script that brings it and by the class Sentry gives it. <html data-sentry-dialog> tells.
 
-  var PATIENCE = 4000, root = document.documentElement;
-  var state = "", written = false, reported = false, script, dialog;
+  var PATIENCE = 4000, THANKS = ".message-success", root = document.documentElement;
+  var state = "", written = false, script, dialog;
 
   function own() {
     return document.getElementById("sentry-kit-feedback");
@@ -79,7 +79,8 @@
   }
 
   function closed() {
-    if (state === "open") turn(reported ? "sent" : "closed");
+    if (state !== "open") return;
+    turn(dialog.matches(THANKS) || dialog.querySelector(THANKS) ? "sent" : "closed");
   }
 
   // A blocker may hide what it could not stop; an answer without a dialog in it loads just as well.
@@ -96,7 +97,6 @@
       setTimeout(giveUp, PATIENCE);
     }
     if (state === "open") {
-      reported = reported || !!dialog.querySelector(".message-success");
       if (!visible(dialog)) closed();
       return;
     }

@@ -33,6 +33,24 @@ DIALOG = b"""
   document.body.appendChild(wrapper);
 })();
 """
+# A dialog in a shadow tree, as the inbox's is, says it on its outermost element.
+SHADOWED = b"""
+(() => {
+  const host = document.createElement("div");
+  host.className = "sentry-error-embed-wrapper";
+  host.attachShadow({ mode: "open" }).innerHTML = '<dialog><button id="submit">Submit</button>'
+    + '<button id="close">Close</button></dialog>';
+  const dialog = host.shadowRoot.querySelector("dialog");
+  host.shadowRoot.querySelector("#submit").onclick = () => host.classList.add("message-success");
+  host.shadowRoot.querySelector("#close").onclick = () => dialog.close();
+  dialog.onclose = () => {
+    host.remove();
+    window.postMessage("__sentry_reportdialog_closed__", "*");
+  };
+  document.body.append(host);
+  dialog.showModal();
+})();
+"""
 HIDDEN = DIALOG.replace(b"document.body", b"wrapper.style.display = 'none'; document.body")
 SCRIPT = "text/javascript"
 
@@ -79,9 +97,12 @@ def test_the_form_steps_back_for_the_open_dialog(open_crash: Open, sentry: Any) 
     assert script.query["dsn"] == sentry.public_dsn
 
 
-def test_closing_the_dialog_unsent_brings_the_form_back(open_crash: Open, sentry: Any) -> None:
+@pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
+def test_closing_the_dialog_unsent_brings_the_form_back(
+    open_crash: Open, sentry: Any, script: bytes
+) -> None:
     """Who did not like the dialog finds the form, and it works."""
-    sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
+    sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
     page = open_crash()
     page.click("#close")
     page.wait_for_function(DIALOG_IS, arg="closed")
@@ -91,9 +112,12 @@ def test_closing_the_dialog_unsent_brings_the_form_back(open_crash: Open, sentry
     assert sentry.wait_for_report().fields["comments"] == "After closing"
 
 
-def test_a_report_through_the_dialog_invites_no_second(open_crash: Open, sentry: Any) -> None:
+@pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
+def test_a_report_through_the_dialog_invites_no_second(
+    open_crash: Open, sentry: Any, script: bytes
+) -> None:
     """After the dialog's thanks, closing it shows ours in place of the form."""
-    sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
+    sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
     page = open_crash()
     page.click("#submit")
     page.click("#close")

@@ -108,6 +108,35 @@ def test_saved_is_said_while_sentry_is_down(
         assert back.wait_for_report().fields["comments"] == "Words from the outage"
 
 
+def test_with_a_spool_the_words_survive_a_restart(
+    crashing_app: Any, visit: Any, sentry: Any, free_port: int, tmp_path: Any
+) -> None:
+    """Saved by one process while Sentry is down, sent by the next one when it is back."""
+    config = {
+        "SENTRY_DSN": f"http://public@127.0.0.1:{free_port}/7",
+        "SENTRY_KIT_SPOOL": str(tmp_path / "spool"),
+    }
+    before = crashing_app(**config)
+    visitor = visit(before)
+    page = visitor.crash()
+    assert visitor.send(page, comments="Words from before").status == 303
+    before.extensions["sentry_kit"].outbox.close(0.1)
+    with type(sentry)().running(free_port) as back:
+        after = visit(crashing_app(**config))
+        after.crash()
+        report = back.wait_for_report()
+    assert report.fields["comments"] == "Words from before"
+    assert report.query["eventId"] == page.headers["X-Sentry-ID"]
+
+
+def test_an_origin_that_is_refused_takes_the_other_door(shop: Any, sentry: Any) -> None:
+    """A project that does not list the host still gets the words: envelopes need no origin."""
+    sentry.answers["POST", "error-page"] = (403, "application/json", b"{}")
+    answer = shop.send(shop.crash(), comments="Words")
+    assert "Sent. Thank you." in shop.follow(answer).text
+    assert sentry.reports[-1].path == "/api/7/envelope/"
+
+
 @pytest.mark.parametrize("status", [404, 405, 410])
 def test_a_server_without_the_address_gets_an_envelope(shop: Any, sentry: Any, status: int) -> None:
     """Bugsink and Spotlight have no crash dialog: a user_report in an envelope reaches them."""
