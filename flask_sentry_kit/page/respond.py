@@ -20,9 +20,10 @@ from werkzeug.datastructures import Headers
 
 from ..crash import Crash, FeedbackForm
 from ..settings import Settings
-from . import bounds, colour, facts, negotiate, plain
+from . import bounds, colour, facts, negotiate, plain, words
+from . import language as languages
 from .dialog import report_dialog
-from .language import ENGLISH, Language
+from .language import ENGLISH, Language, Languages
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -111,6 +112,7 @@ class Page:
         self._settings = settings
         self._asset_url = asset_url
         self._report = report
+        self._languages = Languages(languages.folders(app))
         self._watched: Environment | None = None
         self._bundled = _bundled()
         with open(os.path.join(STATIC, "crash.css"), encoding="utf-8") as file:
@@ -178,7 +180,13 @@ class Page:
         return self._language().say(message, **values)
 
     def _language(self) -> Language:
-        return ENGLISH
+        """Flask-Babel's choice, else the browser's."""
+        nothing: list[str] = []
+        chosen = self._careful("The app's locale", lambda: languages.of_app(self._app), nothing)
+        asked = self._careful("Accept-Language", lambda: languages.of_browser(request), nothing)
+        return self._careful(
+            "The catalogue", lambda: self._languages.best([*chosen, *asked]), ENGLISH
+        )
 
     def _html(self, name: str, bundled: str, context: Mapping[str, Any], language: Language) -> str:
         try:
@@ -243,6 +251,9 @@ class Page:
             options = self._careful(
                 "The dialog", lambda: report_dialog(crash, settings, language.tag), None
             )
+        if options and language.tag != "en":
+            # Sentry's dialog speaks English by itself; what the app has set wins.
+            options |= {**words.dialog_words(language.say), **options}
         if options:
             snippet = self._careful("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
         scripts = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.test import TestResponse
 
 from flask_sentry_kit import settings as kit_settings
@@ -52,6 +52,7 @@ def stand(tmp_path: Path) -> Callable[..., Stand]:
         *,
         form: bool = False,
         crash: Mapping[str, Any] | None = None,
+        app_config: Mapping[str, Any] | None = None,
         **config: Any,
     ) -> Stand:
         app = Flask("shop", root_path=str(tmp_path), static_folder=None)
@@ -60,6 +61,7 @@ def stand(tmp_path: Path) -> Callable[..., Stand]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source, encoding="utf-8")
         app.secret_key = "a key"
+        app.config.update(app_config or {})
         settings = kit_settings.read(config)
         reported: list[BaseException] = []
         page = Page(app, settings, asset_url=lambda name: f"/kit/{name}", report=reported.append)
@@ -73,8 +75,6 @@ def stand(tmp_path: Path) -> Callable[..., Stand]:
         )
 
         # The bundled templates are within the app's reach, as the blueprint puts them there.
-        from flask import Blueprint
-
         folder = os.path.join(os.path.dirname(kit_settings.__file__), "templates")
         app.register_blueprint(Blueprint("kit", "kit", root_path="/", template_folder=folder))
 
