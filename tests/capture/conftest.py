@@ -1,4 +1,4 @@
-"""Apps that report to ``wire`` through our ``Sentry``, without the page, each closed after its test."""
+"""Apps that report to ``wire`` through our ``Sentry``, without the page; closed after each test."""
 
 from __future__ import annotations
 
