@@ -6,6 +6,7 @@ On a healthy request it sets one context variable and wraps the body; nothing el
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 from flask import Flask
@@ -33,24 +34,20 @@ class Middleware:
         self.inner = inner
         self.app = app
         self.reports = reports
-        self._outer: WSGIApp = self
+        self.wrapped = False
 
     @classmethod
     def install(cls, app: Flask, reports: _Reports) -> None:
-        """Put one around the app as it is now."""
-        app.wsgi_app = cls(app.wsgi_app, app, reports)  # type: ignore[method-assign]  # Flask's documented way
+        """Put one around the app as it is now, and around all that is put around it later.
 
-    def _follow(self) -> None:
-        # Middleware was put around the app after us (ProxyFix, Talisman's kin …): what breaks
-        # there is seen from outside of it, from this request on.
-        self._outer = self.app.wsgi_app
-        if not isinstance(self._outer, Middleware):
-            self.install(self.app, self.reports)
-            self._outer = self.app.wsgi_app
+        What breaks in ProxyFix and its kin, usually added after us, is seen only from outside.
+        """
+        app.__dict__["wsgi_app"] = cls(app.wsgi_app, app, reports)
+        app.__class__ = _watched(type(app))  # type: ignore[assignment]  # mypy takes it for object's
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if self.app.wsgi_app is not self._outer:
-            self._follow()
+        if self.wrapped and current_environ.get() is not None:
+            return self.inner(environ, start_response)
         token = current_environ.set(environ)
         try:
             body = self.inner(environ, start_response)
@@ -75,6 +72,31 @@ class Middleware:
         if isinstance(error, GeneratorExit | StopIteration):
             return
         self.reports.escaped(self.app, environ, error)
+
+
+@lru_cache(maxsize=64)
+def _watched(kind: type[Flask]) -> type[Flask]:
+    """A class of apps, the same but for assigning to ``wsgi_app``: that stays inside of ours."""
+
+    def get(app: Flask) -> Any:
+        return app.__dict__["wsgi_app"]
+
+    def put(app: Flask, value: Any) -> None:
+        before = app.__dict__["wsgi_app"]
+        before.wrapped = True
+        if not isinstance(value, Middleware):
+            value = Middleware(value, app, before.reports)
+        value.wrapped = False
+        app.__dict__["wsgi_app"] = value
+
+    members = {
+        "wsgi_app": property(get, put),
+        "__module__": kind.__module__,
+        "__doc__": kind.__doc__,
+    }
+    made: type[Flask] = type(kind.__name__, (kind,), members)
+    made.__qualname__ = kind.__qualname__
+    return made
 
 
 class _Body:

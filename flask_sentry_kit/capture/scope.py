@@ -156,9 +156,14 @@ class Context(Mapping[str, Any]):
     def _place(self, environ: Environ | None) -> tuple[Any, str]:
         if environ is not None:
             return environ, self._key
-        if has_request_context():
-            return request.environ, self._key
         running = current_environ.get()
+        if has_request_context():
+            own = request.environ
+            # Middleware may hand on a copy of what it got: that is one request all the same,
+            # and what escapes from it is seen with the first of them.
+            if running is not None and running.get("wsgi.input") is own.get("wsgi.input"):
+                return running, self._key
+            return own, self._key
         if running is not None:
             return running, self._key
         if has_app_context():
