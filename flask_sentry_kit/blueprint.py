@@ -122,7 +122,11 @@ class Kit:
         except Exception:
             logger.exception("The feedback form could not be made; the page shows without it")
             form = None
-        return self.page.respond(crash, form)
+        response = self.page.respond(crash, form)
+        if crash.event_id:
+            # Set here too: a hook of the app's that breaks keeps later hooks from running.
+            response.headers["X-Sentry-ID"] = crash.event_id
+        return response
 
     def _report_second(self, error: BaseException) -> None:
         """Report what broke while the page was made; the page keeps the first one's reference."""
