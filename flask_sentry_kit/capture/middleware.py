@@ -6,7 +6,6 @@ On a healthy request it sets one context variable and wraps the body; nothing el
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Any, Protocol
 
 from flask import Flask
@@ -43,7 +42,7 @@ class Middleware:
         What breaks in ProxyFix and its kin, usually added after us, is seen only from outside.
         """
         app.__dict__["wsgi_app"] = cls(app.wsgi_app, app, reports)
-        app.__class__ = _watched(type(app))  # type: ignore[assignment]  # mypy takes it for object's
+        app.__class__ = _watched(type(app))
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if self.wrapped and current_environ.get() is not None:
@@ -74,7 +73,6 @@ class Middleware:
         self.reports.escaped(self.app, environ, error)
 
 
-@lru_cache(maxsize=64)
 def _watched(kind: type[Flask]) -> type[Flask]:
     """A class of apps, the same but for assigning to ``wsgi_app``: that stays inside of ours."""
 
