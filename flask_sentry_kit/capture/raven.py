@@ -387,5 +387,6 @@ def _is_crash(answer: Any) -> bool:
     # Only 500: 503 and its kin are answers that a server gives on purpose.
     if isinstance(answer, tuple):
         status = next((part for part in answer[1:] if isinstance(part, int | str)), 200)
-        return str(status).split(" ")[0] == "500"
+        # An HTTPStatus is an int whose str() is its name up to Python 3.10.
+        return (status if isinstance(status, int) else status.split(" ")[0]) in (500, "500")
     return getattr(answer, "status_code", getattr(answer, "code", 200)) == 500
