@@ -88,6 +88,8 @@ class Entry:
 
     id: int
     item: Item
+    origin: str
+    """Its line: entries of one origin go in order, and wait together."""
     tries: int = 0
     """5xx answers so far; a server that cannot be reached does not count."""
     use_otherwise: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection
+from collections import Counter, deque
+from collections.abc import Set
 from dataclasses import replace
 
 from .item import Entry, Item, Ticket
@@ -23,6 +23,8 @@ class Memory:
         self.last_id = 0
         # In order of arrival; a dict, so that one from the middle leaves at no cost.
         self._entries: dict[int, Entry] = {}
+        # How many there are of each origin.
+        self._origins: Counter[str] = Counter()
         self._unpacked: deque[int] = deque(maxlen=max_items)
 
     def __len__(self) -> int:
@@ -33,24 +35,28 @@ class Memory:
         if len(self._entries) >= self.max_items or self.bytes + size > self.max_bytes:
             return False
         self.last_id += 1
-        self._entries[self.last_id] = Entry(self.last_id, item, ticket=ticket)
+        origin = item.request.origin
+        self._entries[self.last_id] = Entry(self.last_id, item, origin, ticket=ticket)
+        self._origins[origin] += 1
         self._unpacked.append(self.last_id)
         self.bytes += size
         return True
 
-    def head(self, skip: Collection[str]) -> Entry | None:
+    def head(self, skip: Set[str]) -> Entry | None:
         """The oldest entry whose origin is not in ``skip``."""
-        for entry in self._entries.values():
-            if not skip or entry.request.origin not in skip:
-                return entry
-        return None
+        if self._origins.keys() <= skip:
+            return None
+        return next(entry for entry in self._entries.values() if entry.origin not in skip)
 
     def origins(self) -> set[str]:
-        return {entry.request.origin for entry in self._entries.values()}
+        return set(self._origins)
 
     def remove(self, entry: Entry) -> None:
         if self._entries.pop(entry.id, None) is not None:
             self.bytes -= entry.item.size
+            self._origins[entry.origin] -= 1
+            if not self._origins[entry.origin]:
+                del self._origins[entry.origin]
 
     def any_up_to(self, id: int) -> bool:
         return next(iter(self._entries), id + 1) <= id

@@ -12,6 +12,7 @@ import time
 import weakref
 from functools import partial
 
+from . import notes
 from . import worker as workers
 from .item import Counters, Item, Ticket
 from .memory import Memory
@@ -34,7 +35,8 @@ class Outbox:
     The oldest item of a server goes first and keeps its place while it is retried; one server's
     trouble does not hold up another's items. 2xx: sent. 429, 5xx and no answer: retried with
     exponential back-off and full jitter, or when the server says (at most ten minutes later).
-    Any other answer, redirects included, drops that item alone and is logged. An item that is
+    Any other answer, redirects included, drops that item alone and is logged (403, 404, 405 and
+    410 only once the item's other request, where it has one, was answered so too). An item that is
     answered 500 ten times is given up; a server that cannot be reached, or is away (502, 503,
     504), is waited for. When the queue is full the newest item is refused, because the ids of
     the older ones have been shown already.
@@ -98,7 +100,7 @@ class Outbox:
         try:
             return self._here().put(item)
         except Exception:
-            workers.logger.warning("An item was not accepted", exc_info=True)
+            notes.logger.warning("An item was not accepted", exc_info=True)
             return None
 
     def resume(self) -> None:
@@ -134,6 +136,7 @@ class Outbox:
             self._worker = self._workers.setdefault(pid, fresh)
             if self._worker is fresh:
                 worker.abandon()
+                self._workers.pop(worker.pid, None)
             worker = self._worker
         return worker
 
@@ -176,7 +179,7 @@ def _own() -> list[Worker]:
 
 def _at_exit() -> None:
     """Send what two seconds can send, of all outboxes together, and print nothing."""
-    workers.leaving = True
+    notes.Exit.begun = True
     deadline = time.monotonic() + EXIT_TIMEOUT
     try:
         own = _own()

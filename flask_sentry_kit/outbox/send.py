@@ -288,11 +288,12 @@ class Sender:
         if not whole:
             self._drop(origin)
         status, headers = response.status, response.headers
+        limit = _rate_limit(headers.get("X-Sentry-Rate-Limits"))
+        if 200 <= status < 300:
+            return Answer(status, "", limit)
         wait = _retry_after(headers.get("Retry-After"), headers.get("Date"))
         if wait is None:
-            wait = _rate_limit(headers.get("X-Sentry-Rate-Limits"))
-        if 200 <= status < 300:
-            return Answer(status, "", wait)
+            wait = limit
         said = headers.get("X-Sentry-Error") or _detail(body) or response.reason or ""
         return Answer(status, _clean(f"{status} {said}", request), wait)
 

@@ -13,6 +13,7 @@ id makes the repeat harmless.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -126,14 +127,14 @@ class Spool:
         while True:
             with self._transaction() as db:
                 row = db.execute(
-                    "SELECT id, kind, event_id, request, body, otherwise, otherwise_body,"
+                    "SELECT id, kind, event_id, origin, request, body, otherwise, otherwise_body,"
                     " use_otherwise, tries FROM items"
                     f" WHERE origin NOT IN ({','.join('?' * len(skip))}) ORDER BY id LIMIT 1",
                     tuple(skip),
                 ).fetchone()
             if row is None:
                 return None
-            id, kind, event_id, head, body, other, other_body, use_otherwise, tries = row
+            id, kind, event_id, origin, head, body, other, other_body, use_otherwise, tries = row
             try:
                 otherwise = _request(other, other_body) if other is not None else None
                 item = Item(kind, event_id, _request(head, body), otherwise)
@@ -141,7 +142,7 @@ class Spool:
                 # Somebody edited it: those behind it are none the worse.
                 self.remove(id, "it could not be read back from the spool")
                 continue
-            return Entry(id, item, tries, bool(use_otherwise))
+            return Entry(id, item, origin, tries, bool(use_otherwise))
 
     def update(self, entry: Entry) -> None:
         with self._transaction(write=True) as db:
@@ -201,15 +202,18 @@ class Spool:
             try:
                 lease = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError as error:
-                raise SpoolLost(str(error)) from error
+                raise _trouble(error) from error
             try:
                 if sys.platform == "win32":
                     msvcrt.locking(lease, msvcrt.LK_NBLCK, 1)
                 else:
                     fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except OSError as error:
                 os.close(lease)
-                return False
+                if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                    return False
+                # A file system without locks: waiting for one would be for ever.
+                raise SpoolLost(f"it cannot be locked: {error}") from error
             self._lease = lease
             self._keep = True
             return True
@@ -278,13 +282,10 @@ class Spool:
                         db.execute("ROLLBACK")
                     raise
             except (sqlite3.Error, OSError) as error:
-                said = str(error)
-                if isinstance(error, sqlite3.OperationalError) and (
-                    "locked" in said or "full" in said
-                ):
-                    raise SpoolBusy(said) from error
-                self._close()
-                raise SpoolLost(said) from error
+                trouble = _trouble(error)
+                if isinstance(trouble, SpoolLost):
+                    self._close()
+                raise trouble from error
             finally:
                 if not self._keep:
                     self._close()
@@ -343,6 +344,18 @@ class Spool:
         elif owner == APPLICATION_ID:
             raise SpoolLost(f"a spool of version {version}, and this is for {VERSION}")
         raise SpoolLost("it is another program's database")
+
+
+def _trouble(error: sqlite3.Error | OSError) -> SpoolBusy | SpoolLost:
+    """Whether what went wrong may pass: a lock, a full disk, no descriptor left."""
+    said = str(error)
+    # Python 3.10 does not tell SQLite's code.
+    if isinstance(error, sqlite3.OperationalError) and ("locked" in said or "full" in said):
+        return SpoolBusy(said)
+    passing = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError) and error.errno in passing:
+        return SpoolBusy(said)
+    return SpoolLost(said)
 
 
 def _head(request: Request) -> str:

@@ -5,32 +5,21 @@ Does not know how a request is sent (``send``) or how items are stored (``memory
 
 from __future__ import annotations
 
-import logging
 import os
-import random
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
 from .item import Counters, Entry, Item, Ticket
 from .memory import Memory, packed
+from .notes import FAILURES_TOLD, Notes
+from .pauses import Pauses
 from .send import Answer, Sender
 from .spool import Spool, SpoolBusy, SpoolLost
 
-logger = logging.getLogger("flask_sentry_kit.outbox")
-
-# All times in seconds. Waits are drawn evenly from 0 to base * 2**failures ("full jitter"), so
-# that the processes of many machines do not return to a server all at once.
-BACKOFF_BASE = 1.0
-BACKOFF_CAP = 60.0
-# However long a server asks to be left alone.
-ASKED_CAP = 600.0
-# While somebody waits in flush() or the process ends.
-BACKOFF_HURRIED = 0.2
 # 5xx answers after which an item is given up, so that one the server chokes on does not hold up
 # those behind it for ever. 502, 503 and 504 say that the server is away rather than that it
 # disliked the item: a thousand waits are a good eight hours.
@@ -39,38 +28,23 @@ TRIES_AWAY = 1000
 # The server has no such address, or does not take it from this origin (Sentry's allowed
 # domains): where an item has another way, that is tried.
 ELSEWHERE = (403, 404, 405, 410)
-LOG_EVERY = 60.0
-# Failures in a row before the log says that nothing is delivered: a restart is not worth a line.
-FAILURES_TOLD = 3
-# How often the process looks into a spool that others share: at items behind one that waits,
-# at whether the process that delivers is still there, and at what a dead one left.
+# Seconds between looks into a spool that others share: at items behind one that waits, at
+# whether the process that delivers is still there, and at what a dead one left.
 SPOOL_LOOKS_EVERY = 0.5
 SPOOL_IDLE_LOOKS_EVERY = 5.0
-
-# Holds no state, so that forked processes never draw the same waits.
-_random = random.SystemRandom()
+FLUSH_LOOKS_EVERY = 0.05
+# Seconds to hold still after a fault of our own.
+FAULT_WAIT = 0.5
 
 # Set in worker threads: what is logged from one must not come back as an event.
 _here = threading.local()
 
-# Workers whose thread runs: their queue is flushed at exit, their file closed before a fork.
+# Workers with something to do: flushed at exit, and their file closed before a fork.
 running: set[Worker] = set()
 
 
 def in_worker() -> bool:
     return getattr(_here, "worker", False)
-
-
-@dataclass(slots=True)
-class _Pause:
-    """Why nothing goes to one origin for now."""
-
-    since: float
-    until: float
-    asked: bool
-    """The server asked for it: no hurry shortens it."""
-    failures: int
-    """In a row; reset by an answer that settles an item."""
 
 
 class Worker:
@@ -91,12 +65,10 @@ class Worker:
         self._puts = 0
         self._sent = self._retried = self._dropped = 0
         self._failures = 0
-        self._pauses: dict[str, _Pause] = {}
-        self._hurry_until = 0.0
+        self._pauses = Pauses()
+        self._notes = Notes()
         self._last_spooled = 0
         self._others_deliver = False
-        self._drops: dict[str, int] = {}
-        self._drops_logged = self._trouble_logged = float("-inf")
 
     # Called by any thread.
 
@@ -139,7 +111,7 @@ class Worker:
     def hurry(self, until: float) -> None:
         """Try again at once what failed, and soon again, until this time of the clock."""
         with self.changed:
-            self._hurry_until = max(self._hurry_until, until)
+            self._pauses.hurry(until)
             self._puts += 1
             self.changed.notify_all()
 
@@ -157,6 +129,7 @@ class Worker:
             if not len(self.memory) and (spool is None or not os.path.exists(spool.path)):
                 return True
             started = self._start()
+            self._others_deliver = False
         self.hurry(deadline)
         spooled = self._last_spooled
         if spool is not None and not leaving:
@@ -166,18 +139,22 @@ class Worker:
             # Python 3.12.0 starts no thread any more once the process ends.
             self._run(deadline)
         while True:
+            on_disk = self._spool_holds(spooled)
             with self.changed:
                 left = deadline - time.monotonic()
                 if not self.memory.any_up_to(last):
-                    if not self._spool_holds(spooled):
+                    if not on_disk:
                         return True
-                    if leaving and (self._others_deliver or self._failures > failures):
-                        return False
-                    if leaving and any(pause.asked for pause in self._pauses.values()):
+                    if leaving and (
+                        self._others_deliver
+                        or self._failures > failures
+                        or self._pauses.any_asked()
+                    ):
                         return False
                 if left <= 0 or self._hopeless(deadline):
                     return False
-                self.changed.wait(min(left, 0.05) if self.spool else left)
+                if on_disk or self.memory.any_up_to(last):
+                    self.changed.wait(min(left, FLUSH_LOOKS_EVERY) if on_disk else left)
 
     def close(self, timeout: float, leaving: bool = False) -> bool:
         deadline = time.monotonic() + timeout
@@ -232,32 +209,27 @@ class Worker:
         """With ``changed`` held. False: no thread can be started now."""
         if self._thread is not None and self._thread.is_alive():
             return True
+        # Whether or not it can be started: at exit the queue is emptied either way.
+        running.add(self)
         thread = threading.Thread(target=self._run, name="sentry-kit-outbox", daemon=True)
         try:
             thread.start()
         except RuntimeError:
             return False
         self._thread = thread
-        running.add(self)
         return True
 
     def _drop(self, reason: str) -> None:
-        """With ``changed`` held. Logged later, by the worker: the thread here is a request's."""
+        """With ``changed`` held."""
         self._dropped += 1
-        if reason not in self._drops and len(self._drops) >= 5:
-            reason = "other reasons"
-        self._drops[reason] = self._drops.get(reason, 0) + 1
+        self._notes.dropped(reason)
 
     def _lose_spool(self, error: SpoolLost) -> None:
         with self.changed:
             spool, self.spool = self.spool, None
         if spool is not None:
             spool.close()
-            logger.warning(
-                "The spool %s cannot be used (%s): events and feedback wait in memory now.",
-                spool.path,
-                error,
-            )
+            self._notes.spool_lost(spool.path, error)
 
     def _spool_holds(self, up_to: int) -> bool:
         if self.spool is None:
@@ -272,12 +244,7 @@ class Worker:
     def _hopeless(self, deadline: float) -> bool:
         """All that waits in memory is for servers that asked to be left alone for longer."""
         origins = self.memory.origins()
-        return bool(origins) and all(
-            (pause := self._pauses.get(origin)) is not None
-            and pause.asked
-            and pause.until > deadline
-            for origin in origins
-        )
+        return bool(origins) and self._pauses.all_asked_beyond(deadline, origins)
 
     # The thread's.
 
@@ -298,17 +265,17 @@ class Worker:
             return self._step(until)
         except Exception:
             # None is known. The thread must outlive it, or everything would wait for ever.
-            if time.monotonic() - self._trouble_logged >= LOG_EVERY and may_log():
-                self._trouble_logged = time.monotonic()
-                logger.exception("Delivery failed in a way it should not; it is tried again")
-            time.sleep(BACKOFF_HURRIED)
+            self._notes.trouble(
+                "Delivery failed in a way it should not; it is tried again", exc_info=True
+            )
+            time.sleep(FAULT_WAIT)
             return not self.closed and (until is None or time.monotonic() < until)
 
     def _step(self, until: float | None) -> bool:
         """Deliver one item, or wait for one. False: there is nothing more to do here."""
         with self.changed:
             puts = self._puts
-            skip, resume_at = self._paused()
+            skip, resume_at = self._pauses.now()
             entry = self.memory.head(skip)
         spool = None
         waiting = False
@@ -327,9 +294,9 @@ class Worker:
                 pass
             except SpoolLost as error:
                 self._lose_spool(error)
-            self._report()
+            self._notes.tell_dropped()
             return True
-        self._report()
+        self._notes.tell_dropped()
         if resume_at is not None and self._pack_one():
             return True
         with self.changed:
@@ -347,20 +314,6 @@ class Worker:
         self._thread = None
         return False
 
-    def _paused(self) -> tuple[set[str], float | None]:
-        """Origins nothing is sent to now, and when the first of them is tried again."""
-        now = time.monotonic()
-        skip = set()
-        resume_at = None
-        for origin, pause in self._pauses.items():
-            until = pause.until
-            if now < self._hurry_until and not pause.asked:
-                until = min(until, pause.since + BACKOFF_HURRIED)
-            if until > now:
-                skip.add(origin)
-                resume_at = until if resume_at is None else min(resume_at, until)
-        return skip, resume_at
-
     def _idle_for(self, resume_at: float | None, waiting: bool) -> float | None:
         """How long to wait for a change: None is for ever."""
         now = time.monotonic()
@@ -369,8 +322,9 @@ class Worker:
             waits.append(resume_at - now)
         if self.spool is not None:
             waits.append(SPOOL_LOOKS_EVERY if waiting else SPOOL_IDLE_LOOKS_EVERY)
-        if self._drops:
-            waits.append(self._drops_logged + LOG_EVERY - now)
+        next_line = self._notes.next_line()
+        if next_line is not None:
+            waits.append(next_line - now)
         return max(0.01, min(waits)) if waits else None
 
     def _look_into_spool(self, spool: Spool, skip: set[str]) -> tuple[Entry | None, bool]:
@@ -396,12 +350,11 @@ class Worker:
 
     def _deliver(self, spool: Spool | None, entry: Entry) -> None:
         request = entry.request
-        origin = request.origin
+        origin = entry.origin
         answer = self.sender.post(request.packed() if entry.item.kind == "event" else request)
         status = answer.status
         with self.changed:
-            known = self._pauses.get(origin)
-            failures = known.failures if known else 0
+            failures = self._pauses.failures(origin)
         if 200 <= status < 300:
             self._settle(spool, entry, None)
         elif status in ELSEWHERE and entry.item.otherwise and not entry.use_otherwise:
@@ -417,10 +370,10 @@ class Worker:
             self._retry(spool, entry, answer, origin, failures + 1)
             return
         with self.changed:
-            if answer.wait is not None and status < 300:
-                self._pause(origin, answer.wait, asked=True, failures=0)
+            if answer.wait and status < 300:
+                self._pauses.begin(origin, answer.wait, failures=0)
             else:
-                self._pauses.pop(origin, None)
+                self._pauses.end(origin)
 
     def _spent(self, entry: Entry, status: int) -> bool:
         entry.tries += 1
@@ -429,27 +382,22 @@ class Worker:
     def _retry(
         self, spool: Spool | None, entry: Entry, answer: Answer, origin: str, failures: int
     ) -> None:
-        asked = answer.wait is not None and answer.status in (429, 503)
-        if asked:
-            wait = answer.wait or 0.0
-        else:
-            # The exponent is bounded for the sake of floats: the cap is long reached.
-            wait = _random.uniform(0.0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 30)))
+        asked = answer.wait if answer.status in (429, 503) else None
         with self.changed:
             self._retried += 1
             self._failures += 1
-            self._pause(origin, wait, asked, failures)
+            self._pauses.begin(origin, asked, failures)
             if entry.ticket is not None:
                 entry.ticket.settle("waiting", answer.reason)
             self.changed.notify_all()
         if spool is not None and answer.status >= 500:
             spool.update(entry)
         if failures >= FAILURES_TOLD:
-            self._tell_trouble(origin, answer)
-
-    def _pause(self, origin: str, wait: float, asked: bool, failures: int) -> None:
-        now = time.monotonic()
-        self._pauses[origin] = _Pause(now, now + min(wait, ASKED_CAP), asked, failures)
+            rest = "and what is in the spool, wait" if self.spool else "which wait"
+            self._notes.trouble(
+                f"Nothing can be delivered to {origin} ({answer.reason}):"
+                f" {len(self.memory)} in memory, {rest}. It is tried again."
+            )
 
     def _settle(self, spool: Spool | None, entry: Entry, refused: str | None) -> None:
         if spool is not None:
@@ -462,7 +410,7 @@ class Worker:
             if refused is None:
                 self._sent += 1
             else:
-                host = urlsplit(entry.request.origin).netloc or "an address that is none"
+                host = urlsplit(entry.origin).netloc or "an address that is none"
                 self._drop(f"{entry.item.kind} refused by {host}: {refused}")
             self.changed.notify_all()
 
@@ -475,37 +423,3 @@ class Worker:
                 busy = error
                 time.sleep(0.05)
         raise SpoolLost(f"nothing can be deleted from it: {busy}")
-
-    def _tell_trouble(self, origin: str, answer: Answer) -> None:
-        now = time.monotonic()
-        if now - self._trouble_logged >= LOG_EVERY and may_log():
-            self._trouble_logged = now
-            logger.warning(
-                "Nothing can be delivered to %s (%s): %d in memory, %s. It is tried again.",
-                origin,
-                answer.reason,
-                len(self.memory),
-                "and what is in the spool, wait" if self.spool else "which wait",
-            )
-
-    def _report(self) -> None:
-        """Say what was dropped, at most once a minute."""
-        now = time.monotonic()
-        if not self._drops or now - self._drops_logged < LOG_EVERY or not may_log():
-            return
-        with self.changed:
-            drops, self._drops = self._drops, {}
-        self._drops_logged = now
-        logger.warning(
-            "Not delivered: %s",
-            "; ".join(f"{count} × {reason}" for reason, count in drops.items()),
-        )
-
-
-# Set when the interpreter ends.
-leaving = False
-
-
-def may_log() -> bool:
-    """Whether a line may be logged: at exit not where it would end up on the terminal."""
-    return not leaving or logger.hasHandlers()

@@ -10,7 +10,7 @@ import tracemalloc
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox import Item, Request, notes, pauses, worker
 
 
 def threads():
@@ -158,7 +158,7 @@ def test_what_is_dropped_is_logged_once_a_minute(server, outbox, event, caplog, 
         outbox.put(event(server, "x"))
     assert outbox.flush(10)
     assert len(caplog.records) == 1
-    monkeypatch.setattr(worker, "LOG_EVERY", 0.0)
+    monkeypatch.setattr(notes, "LOG_EVERY", 0.0)
     outbox.put(event(server, "last")).wait(5)
     until(lambda: len(caplog.records) == 2)
     host = f"127.0.0.1:{server.port}"
@@ -178,8 +178,8 @@ def test_a_full_queue_is_logged_though_nothing_moves(hung, new_outbox, event, ca
 
 def test_flush_does_not_wait_out_a_back_off(server, new_outbox, event, monkeypatch, until):
     """A server that is back is found at once when somebody waits."""
-    monkeypatch.setattr(worker, "BACKOFF_BASE", 1e6)
-    monkeypatch.setattr(worker, "BACKOFF_CAP", 1e6)
+    monkeypatch.setattr(pauses, "BACKOFF_BASE", 1e6)
+    monkeypatch.setattr(pauses, "BACKOFF_CAP", 1e6)
     tries = iter([500])
     server.answer = lambda request: (next(tries, 200), {}, b"")
     outbox = new_outbox()

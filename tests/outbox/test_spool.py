@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox import Item, Request, pauses, worker
 from flask_sentry_kit.outbox.spool import Spool
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
@@ -32,6 +32,7 @@ def ask(child, line=""):
 
 # Puts one event for each line it reads, named after it, and answers "ok" or "full".
 PUTTER = """
+pauses.BACKOFF_CAP = 0.1
 outbox = Outbox(spool=sys.argv[1], timeout=2.0)
 for line in sys.stdin:
     ticket = outbox.put(event(sys.argv[2], line.strip()))
@@ -172,8 +173,8 @@ def test_tries_are_counted_across_processes(path, server, new_outbox, event, mon
     """An item that kills its senders one after the other is given up all the same."""
     monkeypatch.setattr(worker, "TRIES", 3)
     # One try a process: the next would come hours later.
-    monkeypatch.setattr(worker, "BACKOFF_BASE", 1e6)
-    monkeypatch.setattr(worker, "BACKOFF_CAP", 1e6)
+    monkeypatch.setattr(pauses, "BACKOFF_BASE", 1e6)
+    monkeypatch.setattr(pauses, "BACKOFF_CAP", 1e6)
     server.answer = lambda request: (500, {}, b"")
     for number in range(3):
         outbox = new_outbox(spool=path)
@@ -263,6 +264,7 @@ def test_a_file_damaged_while_it_is_in_use_costs_one_line(
     for index in range(20):
         assert outbox.put(event(server, f"lost-{index}", size=20_000)) is not None
     outbox.close(0)
+    until(lambda: not [t for t in threading.enumerate() if t.name == "sentry-kit-outbox"])
     size = os.path.getsize(path)
     with open(path, "r+b") as file:
         file.seek(4096)

@@ -9,6 +9,9 @@ import raven
 
 from flask_sentry_kit.outbox.transport import OutboxFull, OutboxTransport
 
+# raven 6.10 asks datetime.utcnow(), at which Python 3.12 and newer warn: not tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
 OPTIONS = {
     "install_sys_hook": False,
     "install_logging_hook": False,

@@ -1,0 +1,80 @@
+"""What the outbox says in the log: at most one line a minute of each kind, none at exit.
+
+Records come from the outbox's own thread, or are of a kind that comes once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+logger = logging.getLogger("flask_sentry_kit.outbox")
+
+LOG_EVERY = 60.0
+# Failures in a row before the log says that nothing is delivered: a restart is not worth a line.
+FAILURES_TOLD = 3
+# Different reasons one line names.
+REASONS = 5
+
+
+class Exit:
+    """Whether the interpreter is ending."""
+
+    begun = False
+
+
+def may_log() -> bool:
+    """False where a line would end up on the terminal of a process that ends."""
+    return not Exit.begun or logger.hasHandlers()
+
+
+class Notes:
+    """Of one worker. Any thread may call it."""
+
+    def __init__(self) -> None:
+        # Re-entrant: a signal handler, or a finaliser, may crash and put while this is held.
+        self._lock = threading.RLock()
+        self._dropped: dict[str, int] = {}
+        self._dropped_told = self._trouble_told = float("-inf")
+
+    def dropped(self, reason: str) -> None:
+        """Remember that an item was dropped; the worker says so, as the thread is a request's."""
+        with self._lock:
+            if reason not in self._dropped and len(self._dropped) >= REASONS:
+                reason = "other reasons"
+            self._dropped[reason] = self._dropped.get(reason, 0) + 1
+
+    def next_line(self) -> float | None:
+        """When there will be something to say, by the monotonic clock."""
+        return self._dropped_told + LOG_EVERY if self._dropped else None
+
+    def tell_dropped(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if not self._dropped or now - self._dropped_told < LOG_EVERY or not may_log():
+                return
+            dropped, self._dropped = self._dropped, {}
+            self._dropped_told = now
+        logger.warning(
+            "Not delivered: %s",
+            "; ".join(f"{count} × {reason}" for reason, count in dropped.items()),
+        )
+
+    def trouble(self, what: str, exc_info: bool = False) -> None:
+        """Say what keeps everything waiting, unless that was said within the minute."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._trouble_told < LOG_EVERY or not may_log():
+                return
+            self._trouble_told = now
+        logger.warning("%s", what, exc_info=exc_info)
+
+    def spool_lost(self, path: str, error: Exception) -> None:
+        """Comes once: there is no way back to a spool."""
+        if may_log():
+            logger.warning(
+                "The spool %s cannot be used (%s): events and feedback wait in memory now.",
+                path,
+                error,
+            )
