@@ -1,0 +1,512 @@
+"""D: delivery: verified, bounded, in order, and no worse for a server in trouble."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from .book import row
+from .rig import Rig, expect
+from .wire import SECRET, Answer, Hit, Wire
+
+# ssl.wrap_socket, which raven calls, is gone: on these Pythons it delivers nothing over HTTPS.
+WRAPS = hasattr(ssl, "wrap_socket")
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def _authority(folder: Path) -> Path:
+    """A certificate authority of our own; returns its certificate's path."""
+    _openssl(
+        folder,
+        *("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2").split(),
+        *("-keyout ca.key -out ca.pem -subj /CN=faults").split(),
+        *("-addext keyUsage=critical,keyCertSign,cRLSign").split(),
+    )
+    return folder / "ca.pem"
+
+
+def _server(folder: Path, names: str) -> ssl.SSLContext:
+    """A server's context with a certificate for ``names``, signed by ``_authority``."""
+    (folder / "leaf.ext").write_text(
+        f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n"
+    )
+    _openssl(
+        folder,
+        *("req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes").split(),
+        *("-keyout leaf.key -out leaf.csr -subj /CN=server").split(),
+    )
+    _openssl(
+        folder,
+        *("x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2").split(),
+        *("-extfile leaf.ext -out leaf.pem").split(),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
+    return context
+
+
+def _fail() -> str:
+    raise KeyError("lamp")
+
+
+def _crash_to(rig: Rig, sentry_class: Any, dsn: str, **config: Any) -> Any:
+    app = rig.flask(**config)
+    sentry = sentry_class(app, dsn=dsn)
+    app.add_url_rule("/", "view", _fail)
+    return rig.visit(app), sentry, app
+
+
+def _end(wire: Wire) -> bool:
+    """Waits until the server has an event or a connection was given up."""
+    return wire.wait(lambda: bool(wire.events or wire.refused_handshakes), 5.0)
+
+
+@row("D1", "HTTPS on Python 3.12+", seen="no event", raven_too=not WRAPS)
+def https(sentry_class: Any, rig: Rig) -> None:
+    """An event is delivered over HTTPS, on every Python."""
+    folder = rig.folder()
+    authority = _authority(folder)
+    wire = rig.new_wire(tls=_server(folder, "DNS:localhost"))
+    dsn = wire.dsn(host="localhost", tail=f"?ca_certs={authority}")
+    visit, _, _ = _crash_to(rig, sentry_class, dsn)
+    expect(wire.wait_for(1, 3.0), f"no event, while the page shows {visit.id}")
+
+
+@row("D2a", "HTTPS without SNI", seen="asked for None", raven_too=WRAPS)
+def server_name(sentry_class: Any, rig: Rig) -> None:
+    """The server is told which name it is asked for (SNI), to choose its certificate by."""
+    folder = rig.folder()
+    authority = _authority(folder)
+    context = _server(folder, "DNS:localhost")
+    asked: list[str | None] = []
+    context.sni_callback = lambda connection, name, own: asked.append(name)
+    wire = rig.new_wire(tls=context)
+    _crash_to(rig, sentry_class, wire.dsn(host="localhost", tail=f"?ca_certs={authority}"))
+    expect(wire.wait_for(1), "no event")
+    expect(asked == ["localhost"], f"asked for {asked[0] if asked else None}")
+
+
+@row("D2b", "HTTPS to another name's certificate", seen="delivered", raven_too=WRAPS)
+def other_name(sentry_class: Any, rig: Rig) -> None:
+    """Nothing is delivered to a server that has another name's certificate."""
+    folder = rig.folder()
+    authority = _authority(folder)
+    wire = rig.new_wire(tls=_server(folder, "DNS:elsewhere.example"))
+    _crash_to(rig, sentry_class, wire.dsn(host="localhost", tail=f"?ca_certs={authority}"))
+    if not _end(wire):
+        # Both ends have finished the handshake; it is the client that hung up without a word.
+        wire.wait(lambda: bool(wire.connections), 1.0)
+    expect(not wire.events, "delivered to a server that is another")
+
+
+def _redirecting(rig: Rig) -> tuple[Wire, Wire]:
+    elsewhere = rig.new_wire()
+    target = f"http://127.0.0.1:{elsewhere.port}/elsewhere"
+    return elsewhere, rig.new_wire(lambda hit: Answer(302, {"Location": target}))
+
+
+@row("D3a", "a redirect is followed, secret and all", seen="secret elsewhere")
+def redirected(sentry_class: Any, rig: Rig) -> None:
+    """The DSN's secret goes to the DSN's host only: redirects are not followed."""
+    elsewhere, wire = _redirecting(rig)
+    _crash_to(rig, sentry_class, wire.dsn())
+    expect(wire.wait_for(1), "no event")
+    # Time enough for a second request over loopback; one that never comes cannot be awaited.
+    elsewhere.wait(lambda: bool(elsewhere.hits), 1.0)
+    told = [hit for hit in elsewhere.hits if SECRET in str(hit.headers)]
+    expect(not told, "secret elsewhere" + "".join(f": {h.method} {h.path}" for h in told))
+
+
+class _Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name != "shop":  # Flask's own report of the crash
+            self.texts.append(record.getMessage())
+
+
+@row("D3b", "… and counted as success", seen="nothing was logged")
+def redirect_told(sentry_class: Any, rig: Rig) -> None:
+    """An event that the server redirected was not delivered, and that is logged."""
+    records = _Records()
+    logging.getLogger().addHandler(records)
+    elsewhere, wire = _redirecting(rig)
+    _crash_to(rig, sentry_class, wire.dsn())
+    expect(wire.wait_for(1), "no event")
+    wire.wait(lambda: bool(records.texts), 2.0)
+    expect(records.texts, "nothing was logged")
+
+
+@row("D4a", "the system's certificates are not used", seen="no event", raven_too=WRAPS)
+def system_roots(sentry_class: Any, rig: Rig) -> None:
+    """A server whose certificate the system trusts is trusted."""
+    folder = rig.folder()
+    # Says what OpenSSL takes for the system's certificates.
+    os.environ["SSL_CERT_FILE"] = str(_authority(folder))
+    wire = rig.new_wire(tls=_server(folder, "DNS:localhost"))
+    _crash_to(rig, sentry_class, wire.dsn(host="localhost"))
+    _end(wire)
+    expect(wire.wait_for(1, 0.1), f"no event, {wire.refused_handshakes} refused handshakes")
+
+
+@row("D4b", "expired roots are trusted", seen=r"\d\d expired roots")
+def expired_roots(sentry_class: Any, rig: Rig) -> None:
+    """The certificates that come with the reporter, if any, are no relics."""
+    sentry = sentry_class(rig.flask(), dsn="https://k:s@localhost/1")
+    transport = sentry.client.remote.get_transport()
+    bundle = getattr(transport, "ca_certs", None)
+    if bundle is None:
+        return  # the system's, kept by the system
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(bundle)
+    ends = [parsedate_to_datetime(str(root["notAfter"])) for root in context.get_ca_certs()]
+    expired = [end for end in ends if end.timestamp() < time.time()]
+    expect(not expired, f"{len(expired)} expired roots")
+
+
+@row("D5a", "1,200 events waiting for a dead server", seen="1200 waiting")
+def many_waiting(sentry_class: Any, rig: Rig) -> None:
+    """What waits for a server that does not answer is bounded in number."""
+    wire = rig.new_wire(hold=True)
+    app = rig.flask()
+    sentry = sentry_class(app, dsn=wire.dsn(tail="?timeout=30"))
+    with app.app_context():
+        for number in range(1200):
+            sentry.captureMessage(f"message {number}")
+    wire.wait_for(1)
+    wire.release()
+    waiting = len(rig.settle(sentry, app, wire))
+    expect(waiting <= 1001, f"{waiting} waiting")
+
+
+@row("D5b", "60 large crashes waiting", seen=r"\d\d MB waiting")
+def much_waiting(sentry_class: Any, rig: Rig) -> None:
+    """What waits for a server that does not answer is bounded in bytes."""
+
+    wire = rig.new_wire(hold=True)
+    app = rig.flask()
+    sentry = sentry_class(app, dsn=wire.dsn(tail="?timeout=30"))
+    app.add_url_rule("/", "view", _fail, methods=["POST"])
+    body = secrets.token_hex(500_000).encode()  # nothing that compression could hide
+    for _ in range(60):
+        rig.visit(app, body=body, headers={"Content-Type": "application/json"})
+    wire.wait_for(1)
+    wire.release()
+    rig.settle(sentry, app, wire)
+    waited = sum(len(hit.body) for hit in wire.hits)
+    expect(waited <= 10_000_000, f"{waited // 1_000_000} MB waiting")
+
+
+@row("D5c", "a connection for every event", seen="10 connections")
+def connections(sentry_class: Any, rig: Rig) -> None:
+    """Events share a connection."""
+    app, sentry = rig.app(sentry_class)
+    with app.app_context():
+        for number in range(10):
+            sentry.captureMessage(f"message {number}")
+    expect(rig.wire.wait_for(10), "not all arrived")
+    expect(rig.wire.connections == 1, f"{rig.wire.connections} connections")
+
+
+ONE_CRASH = """
+import sys
+from flask import Flask
+app = Flask("shop")
+sentry = Sentry(app, dsn=sys.argv[1])
+with app.app_context():
+    sentry.captureMessage("before the end")
+sys.stderr.write("end\\n")
+"""
+
+
+def _until(program: subprocess.Popen[str], word: str) -> None:
+    """Wait until a program has said so."""
+    said = []
+    assert program.stderr
+    for line in program.stderr:
+        said.append(line)
+        if line == word:
+            return
+    raise RuntimeError("".join(said))
+
+
+@row("D6a", "exit waits for a dead server", seen="still exiting after 3 s")
+def exit_time(sentry_class: Any, rig: Rig) -> None:
+    """A program whose server is dead ends within two seconds."""
+    wire = rig.new_wire(hold=True)
+    with rig.program(sentry_class, ONE_CRASH, wire.dsn()) as program:
+        _until(program, "end\n")
+        try:
+            program.wait(3.0)
+        except subprocess.TimeoutExpired:
+            expect(False, "still exiting after 3 s")
+
+
+@row("D6b", "exit prints to stdout", seen="printed .*Sentry is attempting")
+def exit_output(sentry_class: Any, rig: Rig) -> None:
+    """A reporter has nothing to say on the program's standard output."""
+    wire = rig.new_wire(hold=True)
+    with rig.program(sentry_class, ONE_CRASH, wire.dsn()) as program:
+        _until(program, "end\n")
+        time.sleep(0.5)  # the program is at its end and waits; nothing else would show that
+        wire.release()
+        said, _ = program.communicate(timeout=20)
+    expect(not said, f"printed {said!r}")
+
+
+TEN_MESSAGES = """
+import sys, time
+from flask import Flask
+app = Flask("shop")
+app.config["SENTRY_KIT_SPOOL"] = sys.argv[2]
+sentry = Sentry(app, dsn=sys.argv[1])
+if Sentry.__module__.startswith("flask_sentry_kit"):
+    from flask_sentry_kit import sentry_kit
+    app.register_blueprint(sentry_kit)  # which reads the setting
+with app.app_context():
+    for number in range(int(sys.argv[3])):
+        sentry.captureMessage(f"message {number}")
+    if sys.argv[3] == "0":
+        sentry.captureMessage("last")
+sys.stderr.write("captured\\n")
+time.sleep(60)
+"""
+
+UNDER_GUNICORN = """
+import sys, flask
+from gunicorn.app.base import BaseApplication
+app = flask.Flask("shop")
+sentry = Sentry(app, dsn=sys.argv[1])
+@app.route("/")
+def view():
+    for number in range(10):
+        sentry.captureMessage(f"message {number}")
+    return "fine"
+class Server(BaseApplication):
+    def load_config(self):
+        self.cfg.set("bind", "fd://" + sys.argv[2])
+        if "control_socket_disable" in self.cfg.settings:
+            self.cfg.set("control_socket_disable", True)
+    def load(self):
+        return app
+Server().run()
+"""
+
+
+def _messages(wire: Wire) -> list[str]:
+    return [str(event.get("message")) for event in wire.events]
+
+
+def _unhurried(hit: Hit) -> Answer:
+    """0.1 s for each event: what ten of them take is less than two seconds."""
+    time.sleep(0.1)
+    return Answer()
+
+
+@row("D6c", "SIGTERM, then the next process", seen=r"^\d of 10")
+def terminated(sentry_class: Any, rig: Rig) -> None:
+    """What SIGTERM cut off is delivered by the next process, where there is a spool."""
+    wire = rig.new_wire(_unhurried)
+    spool = str(rig.folder() / "spool")
+    for count in ("10", "0"):
+        with rig.program(sentry_class, TEN_MESSAGES, wire.dsn(), spool, count) as program:
+            _until(program, "captured\n")
+            if count == "10":
+                program.send_signal(signal.SIGTERM)
+                program.wait(20)
+            else:
+                wire.wait(lambda: _messages(wire)[-1:] == ["last"])
+    expect(len(set(_messages(wire)) - {"last"}) == 10, f"{len(_messages(wire)) - 1} of 10")
+
+
+@row("D6d", "SIGTERM under gunicorn", seen="of 10", raven_too=False)
+def terminated_worker(sentry_class: Any, rig: Rig) -> None:
+    """SIGTERM under gunicorn loses nothing that two seconds can send."""
+    # raven passes this: its exit takes up to ten seconds, which D6a holds against it.
+    wire = rig.new_wire(_unhurried)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number = listener.fileno()
+        with rig.program(
+            sentry_class, UNDER_GUNICORN, wire.dsn(), str(number), pass_fds=[number]
+        ) as program:
+            visitor = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=20)
+            visitor.request("GET", "/")
+            visitor.getresponse().read()
+            visitor.close()
+            program.send_signal(signal.SIGTERM)
+            program.communicate(timeout=20)
+    expect(len(wire.events) == 10, f"{len(wire.events)} of 10")
+
+
+@row("D7a", "one 413, and the events behind it", seen=r"events lost")
+def too_large(sentry_class: Any, rig: Rig) -> None:
+    """An event that the server finds too large is dropped alone."""
+
+    def script(hit: Hit) -> Answer:
+        large = "too large" in str((hit.event or {}).get("message"))
+        return Answer(413 if large else 200)
+
+    def say(message: str) -> bool:
+        with app.app_context():
+            sentry.captureMessage(message)
+        return wire.wait(lambda: message in _messages(wire), 0.5)
+
+    wire = rig.new_wire(script)
+    app, sentry = rig.app(sentry_class, wire=wire)
+    said: list[str] = []
+    for number in range(5):
+        say(f"too large {number}")
+        # raven hangs up when it has the answer, and backs off once it has logged that.
+        wire.wait(lambda: wire.closed == len(wire.hits), 0.2)
+        time.sleep(0.1)
+        said.append(f"message {number}")
+        if not say(said[-1]):
+            break
+    rig.settle(sentry, app, wire)
+    lost = set(said) - set(_messages(wire))
+    expect(not lost, f"{len(lost)} of {len(said)} events lost")
+
+
+def _second(rig: Rig, sentry_class: Any, wire: Wire, dsn: str, **config: Any) -> bool:
+    """Whether a second event arrives within 4 s of the first one's getting stuck."""
+    app = rig.flask(**config)
+    sentry = sentry_class(app, dsn=dsn)
+    with app.app_context():
+        sentry.captureMessage("first")
+        wire.wait_for(1)
+        sentry.captureMessage("second")
+    return wire.wait(lambda: any(event.get("message") == "second" for event in wire.events), 4.0)
+
+
+@row("D7b", "a server that drips", seen="held for 4 s")
+def dripping(sentry_class: Any, rig: Rig) -> None:
+    """The time-out is a deadline for the whole request, not for each byte of the answer."""
+    wire = rig.new_wire(lambda hit: Answer(drip=0.1 if hit.number == 0 else 0.0))
+    arrived = _second(rig, sentry_class, wire, wire.dsn(tail="?timeout=1"))
+    expect(arrived, "held for 4 s")
+
+
+@row("D7c", "SENTRY_TIMEOUT", seen="held for 4 s")
+def timeout_setting(sentry_class: Any, rig: Rig) -> None:
+    """SENTRY_TIMEOUT is how long a server may take."""
+    stuck = threading.Event()
+
+    def script(hit: Hit) -> Answer:
+        if hit.number == 0:
+            stuck.wait(20.0)
+        return Answer()
+
+    wire = rig.new_wire(script)
+    arrived = _second(rig, sentry_class, wire, wire.dsn(), SENTRY_TIMEOUT=1)
+    stuck.set()
+    expect(arrived, "held for 4 s")
+
+
+NOTE_LOCKS = """
+import sys, threading
+made = []
+class Noting:
+    def __init__(self, kind):
+        self.kind = kind
+    def __call__(self):
+        lock = self.kind()
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"] in ("threading", "queue"):
+            frame = frame.f_back
+        if frame.f_globals["__name__"].partition(".")[0] in ("raven", "flask_sentry_kit"):
+            made.append(lock)
+        return lock
+threading.Lock, threading.RLock = Noting(threading.Lock), Noting(threading.RLock)
+"""
+
+FORKED_WITH_LOCKS_HELD = """
+import os, time
+from flask import Flask
+app = Flask("shop")
+sentry = Sentry(app, dsn=sys.argv[1])
+with app.app_context():
+    sentry.captureMessage("from the parent")
+held, forked = threading.Event(), threading.Event()
+def hold():
+    mine = [lock for lock in made if lock.acquire(timeout=0.2)]
+    held.set()
+    # A fork that waits for these locks gets them after this second.
+    forked.wait(1.0)
+    for lock in mine:
+        lock.release()
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    sys.exit(0)
+forked.set()
+holder.join()
+deadline = time.monotonic() + 4.0
+ended = 0
+while not ended and time.monotonic() < deadline:
+    ended, _ = os.waitpid(pid, os.WNOHANG)
+    time.sleep(0.01)
+if not ended:
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+print(f"{len(made)} locks,", "ended" if ended else "hangs", flush=True)
+os._exit(0)
+"""
+
+
+@row("D8a", "forked while a lock is held", seen="hangs")
+def fork_at_a_bad_time(sentry_class: Any, rig: Rig) -> None:
+    """A child ends, whatever another thread of its parent was doing at the fork."""
+    with rig.program(
+        sentry_class, FORKED_WITH_LOCKS_HELD, rig.wire.dsn(), before=NOTE_LOCKS
+    ) as program:
+        said, complaint = program.communicate(timeout=20)
+    if said[-7:] not in (" ended\n", " hangs\n"):
+        raise RuntimeError(complaint)
+    expect("ended" in said, f"the child hangs at exit: {said}")
+
+
+@row("D8b", "all workers draw the same samples", seen="the same of 4 workers")
+def samples(sentry_class: Any, rig: Rig) -> None:
+    """Workers that were forked from one app draw samples of their own."""
+    app, sentry = rig.app(sentry_class, SENTRY_SAMPLE_RATE=0.5)
+    workers = []
+    for worker in range(4):
+        pid = os.fork()
+        if pid == 0:
+            with app.app_context():
+                for number in range(16):
+                    sentry.captureMessage(f"{worker} {number}")
+                sentry.captureMessage(f"{worker} end", sample_rate=1)
+            rig.wire.wait_for(99, 10.0)  # the parent ends it
+        workers.append(pid)
+
+    def drawn(worker: int) -> list[str]:
+        texts = [str(event.get("message")) for event in rig.wire.events]
+        return [text.split()[1] for text in texts if text.startswith(f"{worker} ")]
+
+    done = rig.wire.wait(lambda: all("end" in drawn(worker) for worker in range(4)))
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    if not done:
+        raise RuntimeError("not every worker's last message arrived")
+    patterns = {tuple(drawn(worker)) for worker in range(4)}
+    expect(len(patterns) > 1, f"the same of 4 workers: {patterns}")
