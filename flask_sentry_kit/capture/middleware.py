@@ -42,7 +42,12 @@ class Middleware:
         What breaks in ProxyFix and its kin, usually added after us, is seen only from outside.
         """
         app.__dict__["wsgi_app"] = cls(app.wsgi_app, app, reports)
-        app.__class__ = _watched(type(app))
+        try:
+            app.__class__ = _watched(type(app))
+        except TypeError:
+            # A class that will not be derived from (by its metaclass, say): what is put around
+            # this app later is not watched; all else is.
+            pass
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if self.wrapped and current_environ.get() is not None:
