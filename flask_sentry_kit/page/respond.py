@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from flask import Flask, Response, before_render_template, request, template_rendered
+from flask import Flask, Request, Response, before_render_template, request, template_rendered
 from jinja2 import Environment, FileSystemLoader, TemplateNotFound
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
 from ..crash import Crash, FeedbackForm
-from ..settings import Settings
+from ..dsn import Dsn
+from ..settings import Settings, read
 from . import bounds, colour, facts, negotiate, plain, words
 from . import language as languages
 from .dialog import report_dialog
@@ -88,6 +89,22 @@ def _bundled() -> Environment:
     }
     for name in (_CRASH, _FRAGMENT, _OUTCOME, *_PARTS):
         environment.get_template(name).render(context)
+    asked = Request(
+        {
+            "REQUEST_METHOD": "GET",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "HTTP_ACCEPT": "text/html,*/*;q=0.8",
+            "HTTP_ACCEPT_LANGUAGE": "en",
+            "HTTP_REFERER": "http://localhost/",
+        }
+    )
+    crash = Crash("0" * 32, Dsn.parse("https://public@sentry.example/1"), url="/x", user_name="x")
+    negotiate.choose(asked)
+    languages.of_browser(asked)
+    facts.back_url(crash, asked)
+    htmlsafe_json_dumps(report_dialog(crash, read({}), "en"))
     return environment
 
 
@@ -114,6 +131,7 @@ class Page:
         self._report = report
         self._languages = Languages(languages.folders(app))
         self._watched: Environment | None = None
+        self._not_apps: set[str] = set()
         self._bundled = _bundled()
         with open(os.path.join(STATIC, "crash.css"), encoding="utf-8") as file:
             rules = file.read() + colour.accent_rules(settings.brand.accent)
@@ -209,11 +227,16 @@ class Page:
     def _by_app(self, name: str, context: Mapping[str, Any]) -> str | None:
         """The app's template with the app's context, or None where the app has none."""
         app = self._app
-        if self._watched is None or self._watched.linked_to is not app.jinja_env:
-            self._watched = bounds.watched(app.jinja_env)
+        if name in self._not_apps:
+            return None
         bundled_name = name in (_CRASH, _FRAGMENT, _OUTCOME)
         if bundled_name and not any(self._is_apps(part) for part in (name, *_PARTS)):
+            if not app.jinja_env.auto_reload:
+                # As Jinja itself, which then looks for a template once.
+                self._not_apps.add(name)
             return None
+        if self._watched is None or self._watched.linked_to is not app.jinja_env:
+            self._watched = bounds.watched(app.jinja_env)
         template = self._watched.get_template(name)
         values = dict(context)
         app.update_template_context(values)

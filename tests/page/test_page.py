@@ -270,6 +270,13 @@ def test_another_name_for_the_template(stand: Any) -> None:
     assert room.html() == "ours"
 
 
+def test_a_named_template_that_is_not_there(stand: Any) -> None:
+    """A wrong SENTRY_KIT_TEMPLATE shows the bundled page, and is reported."""
+    room = stand(SENTRY_KIT_TEMPLATE="errors/carsh.html")
+    assert "Something broke on our side." in room.html()
+    assert "errors/carsh.html" in str(room.reported[0])
+
+
 @pytest.mark.parametrize(
     "block",
     ["title", "head", "brand", "heading", "message", "reference", "actions", "feedback", "dialog"],
