@@ -57,8 +57,10 @@ def error_page() -> Response:
     if not re.fullmatch(r"[0-9a-f]{32}", event_id):
         return _answer({"eventId": _MISSING}, 400)
     here = project()
+    given = request.args.get("dsn", "")
     try:
-        dsn = Dsn.parse(request.args.get("dsn"))
+        # raven's get_public_dsn() leaves the scheme to the page; servers never look at it.
+        dsn = Dsn.parse(f"http:{given}" if given.startswith("//") else given)
     except DsnError:
         return _answer({"dsn": _MISSING}, 404)
     if (dsn.public_key, dsn.project) != (here.public_key, here.id):

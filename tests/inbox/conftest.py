@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -95,28 +96,51 @@ class Served:
         return answer.json()
 
 
-@pytest.fixture
-def serve_inbox(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Start an inbox; keywords are `create_inbox`'s."""
-    running: list[tuple[InboxServer, threading.Thread]] = []
+@contextmanager
+def running(folder: Path) -> Iterator[Callable[..., Served]]:
+    started: list[tuple[InboxServer, threading.Thread]] = []
     http = urllib3.PoolManager(timeout=10, retries=False)
 
     def start(**options: Any) -> Served:
-        app = create_inbox(tmp_path / f"inbox-{len(running)}.sqlite", **options)
+        app = create_inbox(folder / f"inbox-{len(started)}.sqlite", **options)
         server = InboxServer(app)
         thread = threading.Thread(target=server.run)
         thread.start()
-        running.append((server, thread))
+        started.append((server, thread))
         return Served(server, http)
 
     yield start
     http.clear()
-    for server, thread in running:
+    for server, thread in started:
         server.stop()
         thread.join(10)
         assert not thread.is_alive()
 
 
 @pytest.fixture
+def serve_inbox(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start an inbox; keywords are `create_inbox`'s."""
+    with running(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
 def served(serve_inbox: Callable[..., Served]) -> Served:
+    """An inbox of the test's own."""
     return serve_inbox()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One inbox for the tests of a file that look at answers only, not at what is kept."""
+    with running(tmp_path_factory.mktemp("shared")) as start:
+        yield start()
+
+
+@pytest.fixture(scope="module")
+def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """As `shared`, for one shop's pages only; `tools.example` is a name to read it under."""
+    with running(tmp_path_factory.mktemp("choosy")) as start:
+        yield start(
+            allowed_origins=("https://shop.example", "*.shop.test"), hosts=["tools.example"]
+        )

@@ -26,9 +26,9 @@ def reports(served: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_get_brings_the_dialogs_script(served: Any, method: str) -> None:
+def test_get_brings_the_dialogs_script(shared: Any, method: str) -> None:
     """200 text/javascript, for every origin, as newer servers have it."""
-    answer = served.error_page(method)
+    answer = shared.error_page(method)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -39,9 +39,9 @@ def test_get_brings_the_dialogs_script(served: Any, method: str) -> None:
     "event_id", [None, "", "xyz", EVENT_ID[:-1], "01234567-89ab-cdef-0123-456789abcdef"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_a_malformed_event_id_is_400(served: Any, method: str, event_id: str | None) -> None:
+def test_a_malformed_event_id_is_400(shared: Any, method: str, event_id: str | None) -> None:
     """Missing or malformed, dashes too; by any method, and whatever else is wrong."""
-    answer = served.error_page(method, query={"eventId": event_id, "dsn": None})
+    answer = shared.error_page(method, query={"eventId": event_id, "dsn": None})
     assert answer.status == 400
     assert answer.json() == {"eventId": "Missing or invalid parameter."}
 
@@ -58,11 +58,10 @@ def test_a_malformed_event_id_is_400(served: Any, method: str, event_id: str | N
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_a_wrong_dsn_is_404(serve_inbox: Callable[..., Any], method: str, dsn: str | None) -> None:
+def test_a_wrong_dsn_is_404(choosy: Any, method: str, dsn: str | None) -> None:
     """Missing, unknown key, or the key of another project; before origin and method count."""
-    served = serve_inbox(allowed_origins=("https://shop.example",))
-    dsn = dsn and dsn.replace("KEY", served.key)
-    answer = served.error_page(
+    dsn = dsn and dsn.replace("KEY", choosy.key)
+    answer = choosy.error_page(
         method, query={"dsn": dsn}, headers={"Origin": "https://evil.example"}
     )
     assert answer.status == 404
@@ -72,9 +71,9 @@ def test_a_wrong_dsn_is_404(serve_inbox: Callable[..., Any], method: str, dsn: s
 @pytest.mark.parametrize(
     "dsn", ["https://KEY:secret@127.0.0.1/1", "http://KEY@sentry.example:9000/prefix/1"]
 )
-def test_of_the_dsn_only_key_and_project_count(served: Any, dsn: str) -> None:
+def test_of_the_dsn_only_key_and_project_count(shared: Any, dsn: str) -> None:
     """A secret in it, or another host, is accepted."""
-    answer = served.error_page("GET", query={"dsn": dsn.replace("KEY", served.key)})
+    answer = shared.error_page("GET", query={"dsn": dsn.replace("KEY", shared.key)})
     assert answer.status == 200
     assert b"secret" not in answer.data
 
@@ -95,27 +94,27 @@ def test_of_the_dsn_only_key_and_project_count(served: Any, dsn: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PUT"])
 def test_a_refused_origin_is_403(
-    serve_inbox: Callable[..., Any], method: str, headers: dict[str, str], status: int
+    choosy: Any, method: str, headers: dict[str, str], status: int
 ) -> None:
     """Origin counts or, without one, Referer; it is checked before the method."""
-    served = serve_inbox(allowed_origins=("https://shop.example",))
+    before = reports(choosy)
     sent = {"body": urlencode(FORM)} if method == "POST" else {}
-    answer = served.error_page(method, headers={**URLENCODED, **headers}, **sent)
+    answer = choosy.error_page(method, headers={**URLENCODED, **headers}, **sent)
     assert answer.status == (405 if method == "PUT" and status == 200 else status)
     if status == 403:
         assert answer.json() == {}
-        assert reports(served) == []
+        assert reports(choosy) == before
 
 
-def test_options_is_200(served: Any) -> None:
+def test_options_is_200(shared: Any) -> None:
     """``{}``, and the headers a preflight looks at."""
-    answer = served.error_page("OPTIONS", headers={"Origin": "https://shop.example"})
+    answer = shared.error_page("OPTIONS", headers={"Origin": "https://shop.example"})
     assert (answer.status, answer.json()) == (200, {})
 
 
-def test_other_methods_are_405(served: Any) -> None:
+def test_other_methods_are_405(shared: Any) -> None:
     """Checked last; the answer says what is taken."""
-    answer = served.error_page("DELETE")
+    answer = shared.error_page("DELETE")
     assert answer.status == 405
     assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
 
@@ -155,9 +154,9 @@ def test_all_three_fields_are_required(served: Any, missing: str, how: str) -> N
         (b"", {}),
     ],
 )
-def test_a_body_that_is_no_form_is_400(served: Any, body: bytes, headers: dict[str, str]) -> None:
+def test_a_body_that_is_no_form_is_400(shared: Any, body: bytes, headers: dict[str, str]) -> None:
     """JSON, a broken form or nothing: all three fields are missing."""
-    answer = served.error_page("POST", body=body, headers=headers)
+    answer = shared.error_page("POST", body=body, headers=headers)
     assert answer.status == 400
     assert answer.json() == {"errors": {name: REQUIRED for name in FORM}}
 
@@ -214,10 +213,10 @@ def test_a_report_before_its_event_is_linked_when_it_arrives(served: Any) -> Non
     ],
 )
 def test_a_script_gets_the_answer_in_a_header(
-    served: Any, form: Any, query: Any, status: int, context: Any
+    shared: Any, form: Any, query: Any, status: int, context: Any
 ) -> None:
     """``Accept: text/javascript``: same status, empty body, the JSON in ``X-Sentry-Context``."""
-    answer = served.error_page(
+    answer = shared.error_page(
         "POST",
         query=query,
         body=urlencode(form),
@@ -254,21 +253,21 @@ def test_every_json_answer_allows_the_origin(
     assert answer.headers["Access-Control-Max-Age"] == "1000"
 
 
-def test_a_report_too_large_is_413(served: Any) -> None:
+def test_a_report_too_large_is_413(shared: Any) -> None:
     """And is said in the dialog's own form, so that its words can be shown."""
-    answer = post(served, {**FORM, "comments": "x" * 70_000})
+    answer = post(shared, {**FORM, "comments": "x" * 70_000})
     assert answer.status == 413
     assert "comments" in answer.json()["errors"]
-    assert post(served, {**FORM, "comments": "é" * 8_000}).status == 200
+    assert post(shared, {**FORM, "comments": "é" * 8_000}).status == 200
 
 
-def test_every_option_of_the_dialog_is_taken(served: Any) -> None:
+def test_every_option_of_the_dialog_is_taken(shared: Any) -> None:
     """Each option's text is in the script, and the default is not."""
     names = (
         "name email title subtitle subtitle2 labelName labelEmail labelComments labelClose"
         " labelSubmit errorGeneric errorFormEntry successMessage"
     ).split()
-    script = served.error_page("GET", query={name: f"given {name}" for name in names}).data
+    script = shared.error_page("GET", query={name: f"given {name}" for name in names}).data
     options = json.loads(re.search(rb"\}\)\((\{.*?\}), ", script)[1])  # type: ignore[index]
     assert {name: options[name] for name in names} == {name: f"given {name}" for name in names}
 
@@ -276,10 +275,10 @@ def test_every_option_of_the_dialog_is_taken(served: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["</script><script>x()</script>", "<!--", '";x();"', "\\", "\u2028", "'+x()+'", "&lt;"]
 )
-def test_an_option_stays_text(served: Any, text: str) -> None:
+def test_an_option_stays_text(shared: Any, text: str) -> None:
     """Whatever a user is called: no end of string, no end of script, in a file or inlined."""
-    script = served.error_page("GET", query={"name": text, "title": text}).data.decode()
-    plain = served.error_page("GET").data.decode()
+    script = shared.error_page("GET", query={"name": text, "title": text}).data.decode()
+    plain = shared.error_page("GET").data.decode()
     # All but the two strings is the script as it always is, and they read back as the text.
     start = script.index("})({") + 3
     assert script[:start] == plain[:start]

@@ -126,7 +126,7 @@ ANY = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
     ),
-    max_leaves=20,
+    max_leaves=8,
 )
 NAMES = (
     "exception values stacktrace frames type value vars pre_context context_line post_context"
@@ -138,11 +138,11 @@ SHAPED = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6)
     ),
-    max_leaves=30,
+    max_leaves=16,
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), SHAPED, max_size=8))
 def test_no_event_is_too_strange_to_read(body: dict[str, Any]) -> None:
     """Any JSON under the protocol's names is read, and what comes out can be kept and shown."""
