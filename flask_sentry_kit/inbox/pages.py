@@ -160,7 +160,9 @@ def _crash(key: str) -> Crash:
 def _crash_facts(item: Crash) -> dict[str, Any]:
     facts = asdict(item)
     del facts["id"]
-    return {**facts, "crash": facts.pop("key"), "words": _report_facts(item.words)}
+    facts["crash"] = facts.pop("key")
+    facts["words"] = _report_facts(item.words)
+    return facts
 
 
 def _report_facts(report: Report | None) -> dict[str, Any] | None:

@@ -69,10 +69,15 @@ def test_a_wrong_dsn_is_404(choosy: Any, method: str, dsn: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn", ["https://KEY:secret@127.0.0.1/1", "http://KEY@sentry.example:9000/prefix/1"]
+    "dsn",
+    [
+        "https://KEY:secret@127.0.0.1/1",
+        "http://KEY@sentry.example:9000/prefix/1",
+        "//KEY@127.0.0.1/1",
+    ],
 )
 def test_of_the_dsn_only_key_and_project_count(shared: Any, dsn: str) -> None:
-    """A secret in it, or another host, is accepted."""
+    """A secret in it, another host, or no scheme (raven's public DSN has none) is accepted."""
     answer = shared.error_page("GET", query={"dsn": dsn.replace("KEY", shared.key)})
     assert answer.status == 200
     assert b"secret" not in answer.data
