@@ -12,17 +12,20 @@ from typing import Any, Final
 
 from flask import Blueprint, Flask, current_app, g, has_request_context, request
 from flask.wrappers import Response
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from . import settings as kit_settings
 from .capture import Sentry
 from .capture.raven import original
-from .capture.user import person
+from .capture.user import Person, person
+from .cli import add_commands
 from .crash import Crash
 from .dsn import Dsn, DsnError
 from .feedback import add_routes, feedback_form, tell_missing_secret
 from .outbox import Outbox
 from .page import Page
+from .page.preview import add_preview
 from .settings import SettingError, Settings
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -132,8 +135,19 @@ class Kit:
         """Report what broke while the page was made; the page keeps the first one's reference."""
         shown = g.get("sentry_event_id")
         _capture(self.sentry, error)
-        if shown is not None:
-            g.sentry_event_id = shown
+        g.sentry_event_id = shown
+
+    def dialog(self) -> Markup:
+        """The snippet that opens Sentry's dialog, for a page of the app's own.
+
+        Templates know it as ``sentry_crash_dialog()``; empty where this request has no event.
+        """
+        event_id = g.get("sentry_event_id")
+        dsn = self.dsn if event_id else None
+        if dsn is None:
+            return Markup("")
+        who = person(self.settings.user) if self.settings.prefill else Person()
+        return self.page.dialog(Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email))
 
 
 def _path_of_request() -> str:
@@ -221,9 +235,12 @@ class SentryKit(Blueprint):
             static_folder="static",
             template_folder="templates",
             url_prefix=URL_PREFIX,
+            cli_group="sentry-kit",
         )
         self._options = options
         add_routes(self)
+        add_preview(self)
+        add_commands(self.cli)
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]  # App's are all Flask
         """Called by ``register_blueprint``.
@@ -253,6 +270,19 @@ class SentryKit(Blueprint):
             tell_missing_secret(app)
         _serve_first(app, name)
         _handle_500(app)
+        # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
+        app.context_processor(lambda: {"sentry_crash_dialog": kit.dialog})
+
+    def send_static_file(self, filename: str) -> Response:
+        """A bundled file; the stylesheet in the app's accent colour."""
+        kit = _kit_of(current_app)
+        if filename != "crash.css" or kit is None:
+            return super().send_static_file(filename)
+        response = Response(kit.page.stylesheet, mimetype="text/css")
+        response.add_etag()
+        response.cache_control.no_cache = True  # as Flask's own static files: ask, then reuse
+        response.make_conditional(request)
+        return response
 
     def _prefix(self, options: dict[str, Any]) -> str:
         prefix = str(options.get("url_prefix") or self.url_prefix or "")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import run_simple
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 _LAYOUT: Final = "flask_sentry_kit/crash.html"
 
 
-def add_commands(group: AppGroup) -> None:
-    """Put the commands on the blueprint's group, which gives each the app's context."""
+def add_commands(group: click.Group) -> None:
+    """Put the commands on the blueprint's ``AppGroup``, which gives each the app's context."""
     group.command("eject")(eject)
     group.command("preview")(preview)
 

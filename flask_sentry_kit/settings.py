@@ -186,6 +186,12 @@ def _user(value: Any) -> Callable[[], Mapping[str, Any] | None] | None:
     raise _Unfit
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str | Mapping) or not all(isinstance(name, str) for name in value):
+        raise _Unfit
+    return tuple(value)
+
+
 def _reporter(value: Any) -> str:
     if value in ("auto", "raven"):
         return str(value)
@@ -254,6 +260,14 @@ SETTINGS: Final = (
         _user,
     ),
     Setting(
+        "SENTRY_KIT_APIS",
+        "a list of blueprints' names",
+        (),
+        "Blueprints that are APIs: a crash in one is answered with problem+json to every client"
+        " that takes it.",
+        _names,
+    ),
+    Setting(
         "SENTRY_KIT_REPORTER",
         '"auto" or "raven"',
         "auto",
@@ -281,6 +295,7 @@ class Settings:
     logging: LoggingOptions | None
     """None: log records are left alone."""
     user: Callable[[], Mapping[str, Any] | None] | None
+    apis: tuple[str, ...]
     reporter: str
 
 

@@ -144,7 +144,7 @@ class Page:
             language = self._language()
             kind = self._careful(
                 "Reading what the request asked for",
-                lambda: negotiate.choose(request, getattr(self._settings, "apis", ())),
+                lambda: negotiate.choose(request, self._settings.apis),
                 "html",
             )
             if kind == "problem":
