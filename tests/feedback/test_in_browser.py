@@ -78,7 +78,9 @@ def open_crash(
         page = context.new_page()
         page.set_default_timeout(10_000)
         if clock:
-            page.clock.install()
+            # Stands still until a test moves it.
+            page.clock.install(time=0)
+            page.clock.pause_at(1000)
         page.goto(f"{visit(app).base}/boom", wait_until="domcontentloaded")
         return page
 
@@ -173,7 +175,7 @@ def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: Any) -> 
     page.wait_for_function(DIALOG_IS, arg="failed")
     with page.expect_event("requestfinished", lambda request: "error-page" in request.url):
         sentry.held.set()
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+    page.clock.run_for(1000)
     assert page.is_visible(FORM)
     assert page.query_selector(".sentry-error-embed") is None
 
