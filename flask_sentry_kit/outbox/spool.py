@@ -164,9 +164,9 @@ class Spool:
         try:
             with self._transaction() as db:
                 row = db.execute(
-                    "SELECT (SELECT 1 FROM items WHERE id = ?1),"
-                    " (SELECT reason FROM refused WHERE id = ?1)",
-                    (id,),
+                    "SELECT (SELECT 1 FROM items WHERE id = ?),"
+                    " (SELECT reason FROM refused WHERE id = ?)",
+                    (id, id),
                 ).fetchone()
         except (SpoolBusy, SpoolLost):
             return "waiting", None

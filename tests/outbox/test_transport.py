@@ -44,14 +44,15 @@ def test_the_registry_finds_it_by_a_scheme(server):
     assert [request.path for request in server.received] == ["/api/1/store/"]
 
 
-def test_options_arrive_as_strings_from_the_dsn(serve, certificates):
+def test_options_arrive_as_strings_from_the_dsn(serve, certificates, until):
     """``?timeout=2&verify_ssl=0``: what raven hands over is text, and means what it says."""
     server = serve(certificates.context("other.example"))
     for value, sent in (("0", 1), ("false", 1), ("1", 0)):
         server.received.clear()
-        transport = OutboxTransport(timeout="0.5", verify_ssl=value)
+        transport = OutboxTransport(timeout="2.5", verify_ssl=value)
         transport.async_send(f"{server.url}/", b"{}", {}, lambda: None, lambda error: None)
-        transport.outbox.close(0.5)
+        until(lambda outbox=transport.outbox: outbox.counters.sent or outbox.counters.retried)
+        transport.outbox.close(0)
         assert len(server.received) == sent
     with pytest.raises(ValueError, match="timeout"):
         OutboxTransport(timeout="soon")
