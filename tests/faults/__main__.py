@@ -12,6 +12,7 @@ import re
 import sys
 from dataclasses import asdict
 
+from . import nocertifi as _nocertifi  # noqa: F401  # before raven is imported
 from .book import SCENARIOS, Scenario
 from .runner import WHO, Verdict, cases, run
 

@@ -1,0 +1,219 @@
+"""An outage drill: events and feedback with ``SENTRY_KIT_SPOOL`` while the server goes down and
+comes back and workers are killed (SIGKILL) at random. All of it must arrive, once and in order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import re
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+ITEMS = 1000
+WORKERS = 3
+PATIENCE = 120.0  # seconds for the rest to arrive once the server is back for good
+
+
+class Server:
+    """A Sentry that can be up, answer 503, or be gone; remembers what it took, in order."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.up = True
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                if server._listener is None:
+                    self.close_connection = True
+                    return
+                self.send_response(server._take(self.path, body))
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                pass  # workers are killed while they send
+
+        def make(port: int) -> Listener:
+            return Listener(("127.0.0.1", port), Handler)
+
+        self._make = make
+        self._listener: Any = None
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        if self._listener is None:
+            self._listener = self._make(self.port)
+            self.port = self._listener.server_address[1]
+            serving = self._listener
+            threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.shutdown()
+            listener.server_close()
+
+    def _take(self, path: str, body: bytes) -> int:
+        if not self.up:
+            return 503
+        if "/store/" in path:
+            key = str(json.loads(body)["event_id"])
+        else:
+            key = parse_qs(body.decode())["comments"][0]
+        with self._lock:
+            self.taken.append(key)
+        return 200
+
+
+def work(name: str, dsn: str, spool: str, ledger: str) -> None:
+    """A worker: crashes, now and then writes feedback, and notes what was accepted."""
+    from flask_sentry_kit import sentry_kit
+    from flask_sentry_kit.feedback.relay import Report, put
+
+    from .contender import caller, shop
+
+    app = shop()
+    app.config.update(SENTRY_DSN=dsn, SENTRY_KIT_SPOOL=spool)
+    app.register_blueprint(sentry_kit)
+    app.logger.disabled = True
+    ids: list[str] = []
+
+    @app.after_request
+    def note(response: Any) -> Any:
+        ids.append(response.headers.get("X-Sentry-ID") or "")
+        return response
+
+    kit = app.extensions["sentry_kit"]
+    call = caller(app, "/crash")
+    file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for number in range(ITEMS):
+        key = f"{name} {number}"
+        if number % 5 == 4 and ids[-1]:
+            accepted = put(kit.outbox, kit.dsn, Report(ids[-1], key), "http://shop.test")
+            key = key if accepted else ""
+        else:
+            call()
+            key = ids[-1]
+        if key:
+            os.write(file, f"{name}\t{number}\t{key}\n".encode())
+        time.sleep(0.02)
+    threading.Event().wait()
+
+
+def _ledger(path: Path) -> list[tuple[str, int, str]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(name, int(number), key) for name, number, key in (line.split("\t") for line in lines)]
+
+
+def outage(seed: int | None = None) -> bool:
+    """Run the drill. Linux and macOS: it kills."""
+    seed = random.randrange(10_000) if seed is None else seed
+    chance = random.Random(seed)
+    print(f"\nOutage drill, {ITEMS:,} events and feedback, {WORKERS} workers (seed {seed})")
+    server = Server()
+    workers: list[subprocess.Popen[bytes]] = []
+    started = killed = outages = 0
+    with tempfile.TemporaryDirectory() as folder:
+        ledger, spool = Path(folder, "ledger"), str(Path(folder, "spool"))
+        dsn = f"http://public:secret@127.0.0.1:{server.port}/1"
+
+        def start() -> subprocess.Popen[bytes]:
+            nonlocal started
+            started += 1
+            command = [sys.executable, "-m", "benchmarks.outage", f"w{started}", dsn, spool]
+            return subprocess.Popen([*command, str(ledger)])
+
+        try:
+            workers = [start() for _ in range(WORKERS)]
+            while len(_ledger(ledger)) < ITEMS:
+                time.sleep(chance.uniform(0.2, 0.8))
+                doing = chance.choice(("kill", "kill", "refuse", "away", "back"))
+                if doing == "kill":
+                    at = chance.randrange(WORKERS)
+                    workers[at].kill()
+                    workers[at].wait()
+                    workers[at] = start()
+                    killed += 1
+                elif doing == "back":
+                    server.up = True
+                    server.open()
+                else:
+                    outages += 1
+                    server.up = server.up and doing != "refuse"
+                    if doing == "away":
+                        server.close()
+            for worker in workers[1:]:
+                worker.kill()
+                killed += 1
+            # One process is left: what the others spooled is its to deliver.
+            server.up = True
+            server.open()
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline:
+                if {key for _, _, key in _ledger(ledger)} <= set(server.taken):
+                    break
+                time.sleep(0.2)
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+            server.close()
+        return _judge(_ledger(ledger), server.taken, killed, outages)
+
+
+def _judge(ledger: list[tuple[str, int, str]], taken: list[str], killed: int, outages: int) -> bool:
+    accepted = {key for _, _, key in ledger}
+    lost = accepted - set(taken)
+    repeats = sum(count - 1 for count in Counter(taken).values())
+    first = {key: at for at, key in reversed(list(enumerate(taken)))}
+    late = 0
+    seen: dict[str, int] = {}
+    for name, _, key in ledger:
+        if key in first:
+            late += first[key] < seen.get(name, -1)
+            seen[name] = max(seen.get(name, -1), first[key])
+    feedback = sum(bool(re.search(r"\s", key)) for key in accepted)
+    print(
+        f"  {outages} outages, {killed} workers killed;"
+        f" accepted {len(accepted) - feedback} events, {feedback} feedback"
+    )
+    print(
+        f"  lost {len(lost)}, out of order within a process {late},"
+        f" sent again by event id {repeats} (at most one for each kill, which Sentry ignores)"
+    )
+    reached = not lost and not late and repeats <= killed
+    print(f"  nothing lost, nothing twice, in order: {'reached' if reached else 'MISSED'}")
+    return reached
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:])

@@ -1,0 +1,160 @@
+"""What a request and a crash cost, beside bare Flask and raven's recipe, turn about in one run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+from .contender import NAMES
+from .sink import sink
+
+HEALTHY_GOAL = 1.05  # × bare
+CRASH_GOAL = 0.5  # × raven's recipe
+ENVIRONMENT = (
+    "one process each, WSGI calls without a socket, perf_counter_ns, collector on (gc.freeze()"
+    " before the first call), events delivered to a server on loopback"
+)
+
+
+class Contender:
+    """A process that measures itself."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert process.stdin and process.stdout
+        self._in, self._out = process.stdin, process.stdout
+        if self._out.readline() != "ready\n":
+            raise RuntimeError("a contender did not start; its complaint is above")
+
+    def _ask(self, command: str) -> Any:
+        self._in.write(f"{command}\n")
+        self._in.flush()
+        return json.loads(self._out.readline())
+
+    def times(self, path: str, calls: int) -> list[int]:
+        taken: list[int] = self._ask(f"time {path} {calls}")
+        return taken
+
+    def rss(self) -> int:
+        held: int = self._ask("rss")
+        return held
+
+
+@contextmanager
+def contender(name: str, dsn: str) -> Iterator[Contender]:
+    """Start a contender; it is ended without ceremony."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.contender", name, dsn],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Contender(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@dataclass
+class Result:
+    """Microseconds of one call: a figure for each round."""
+
+    rounds: list[float]
+
+    @property
+    def median(self) -> float:
+        return median(self.rounds)
+
+    @property
+    def quiet(self) -> float:
+        """The tenth of the rounds that was disturbed least: what goals are held against."""
+        return quantiles(self.rounds, n=10)[0]
+
+    @property
+    def spread(self) -> str:
+        low, _, high = quantiles(self.rounds, n=4)
+        return f"{low:.0f}–{high:.0f}"
+
+
+def race(path: str, calls: int, rounds: int, dsn: str) -> dict[str, Result]:
+    """All contenders, turn about. A round's figure is the median of its calls."""
+    results: dict[str, list[float]] = {name: [] for name in NAMES}
+    with ExitStack() as stack:
+        racers = {name: stack.enter_context(contender(name, dsn)) for name in NAMES}
+        for racer in racers.values():
+            racer.times("/", 20)
+            racer.times(path, 20)
+        for turn in range(rounds):
+            # Whoever comes first in a round comes last in the next.
+            names = NAMES if turn % 2 else tuple(reversed(NAMES))
+            for name in names:
+                results[name].append(median(racers[name].times(path, calls)) / 1000)
+    return {name: Result(figures) for name, figures in results.items()}
+
+
+def _table(title: str, results: dict[str, Result]) -> None:
+    print(f"\n{title}, µs")
+    print("              median   middle half   quiet tenth, and its ratios")
+    bare, raven = results["bare"].quiet, results["raven"].quiet
+    for name, result in results.items():
+        print(
+            f"  {name:11}{result.median:7.0f}  {result.spread:>12}  {result.quiet:8.0f}"
+            f"  {result.quiet / bare:6.2f} × bare  {result.quiet / raven:5.2f} × raven"
+        )
+
+
+def _ratio(results: dict[str, Result], name: str, base: str) -> float:
+    return results[name].quiet / results[base].quiet
+
+
+def verdict(what: str, value: float, goal: float) -> bool:
+    """Print how a figure stands to its goal (at most); tell whether it is reached."""
+    reached = value <= goal
+    print(f"  {what}: {value:.2f}, goal {goal:g}: {'reached' if reached else 'MISSED'}")
+    return reached
+
+
+def healthy() -> bool:
+    """A request that does not crash."""
+    with sink() as dsn:
+        results = race("/", calls=100, rounds=150, dsn=dsn)
+    _table("Healthy request", results)
+    return verdict("ours, × bare", _ratio(results, "ours", "bare"), HEALTHY_GOAL)
+
+
+def crash() -> bool:
+    """A crash in the view, one 42 frames deep, and the first crash of a process."""
+    reached = True
+    for path, title in (("/crash", "Crash in the view"), ("/deep", "Crash 42 frames deep")):
+        with sink() as dsn:
+            results = race(path, calls=10, rounds=60, dsn=dsn)
+        _table(title, results)
+        reached &= verdict("ours, × raven", _ratio(results, "ours", "raven"), CRASH_GOAL)
+    return first_crash() and reached
+
+
+def first_crash(repetitions: int = 9) -> bool:
+    """The first crash of a fresh process, against the three that follow it."""
+    print(f"\nFirst crash of a process (µs, median of {repetitions} processes)")
+    ours = 0.0
+    with sink() as dsn:
+        figures: dict[str, list[list[int]]] = {name: [] for name in NAMES}
+        for _ in range(repetitions):
+            for name in NAMES:
+                with contender(name, dsn) as fresh:
+                    fresh.times("/", 20)
+                    figures[name].append(fresh.times("/crash", 4))
+    for name, taken in figures.items():
+        first = median(one[0] for one in taken) / 1000
+        later = median(sum(one[1:]) for one in taken) / 1000
+        print(f"  {name:11}{first:9.0f}, the three after it together {later:7.0f}")
+        if name == "ours":
+            ours = first / later
+    return verdict("ours, first × the three after it", ours, 1.0)
