@@ -131,6 +131,8 @@
 
     function finish() {
       title.textContent = options.successMessage;
+      // Sentry's dialog marks its thanks so; the page's own form then stays away.
+      host.classList.add("message-success");
       intro.forEach((line) => line.remove());
       form.replaceWith(make("div", { class: "deeds" }, close));
       close.focus();
