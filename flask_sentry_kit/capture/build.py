@@ -20,6 +20,7 @@ from . import event as events
 from .frames import calling_frame
 from .request import http_interface
 from .scope import Environ, Scope, current_environ
+from .scrub import MASK
 from .serialize import HOSTILE, Serializer, cut, safe_str, type_name
 from .user import user_interface
 
@@ -70,6 +71,9 @@ class EventBuilder:
             event["exception"] = events.exception_interface(
                 error, self._client.stacks, stacks, handled=handled
             )
+            entry = data.pop("logentry", None)
+            if isinstance(entry, Mapping):
+                event["logentry"] = self._logentry(entry, facts)
             message = kwargs.get("message")
             event["message"] = (
                 cut(events.title(event["exception"]), events.MESSAGE_MAX)
@@ -124,14 +128,22 @@ class EventBuilder:
     def _add_message(
         self, event: dict[str, Any], kwargs: Mapping[str, Any], serializer: Serializer
     ) -> None:
-        message = self._text(kwargs["message"])
-        formatted = kwargs.get("formatted")
-        event["logentry"] = {"message": message}
-        if kwargs.get("params"):
-            event["logentry"]["params"] = serializer.value(kwargs["params"])
-        if formatted is not None:
-            event["logentry"]["formatted"] = self._text(formatted)
-        event["message"] = event["logentry"].get("formatted") or message
+        entry = self._logentry(kwargs, serializer)
+        event["logentry"] = entry
+        event["message"] = entry.get("formatted") or entry["message"]
+
+    def _logentry(self, given: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
+        """Sentry's ``logentry`` of a message, its params and what they made of it."""
+        entry: dict[str, Any] = {}
+        masked = False
+        for name in ("message", "formatted"):
+            if given.get(name) is not None:
+                entry[name] = self._text(given[name])
+                masked = masked or MASK in entry[name]
+        # Of "password=%s" the password is one of the params, and none of them says which.
+        if given.get("params") and not masked:
+            entry["params"] = serializer.value(given["params"])
+        return entry
 
     def _text(self, value: Any) -> str:
         return cut(
@@ -175,14 +187,14 @@ class EventBuilder:
         if request_ is not None:
             try:
                 event["request"] = http_interface(request_, serializer, failed=not handled)
+                rule = getattr(request_, "url_rule", None)
+                if rule is not None:
+                    event["transaction"] = cut(safe_str(rule.rule), 200)
+                if request_.remote_addr:
+                    user["ip_address"] = cut(request_.remote_addr, 45)
             except HOSTILE:
+                # An app's own request class may raise anywhere.
                 logger.exception("The request could not be described; the event goes without it")
-            rule = getattr(request_, "url_rule", None)
-            if rule is not None:
-                event["transaction"] = cut(safe_str(rule.rule), 200)
-            address = request_.remote_addr
-            if address:
-                user["ip_address"] = cut(address, 45)
         else:
             transaction = self._client.transaction.peek()
             if transaction:

@@ -7,10 +7,11 @@ request that goes on keeps its body to itself.
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from werkzeug.wrappers import Request
 
-from .scrub import MASK
+from .scrub import MASK, Scrubber
 from .serialize import HOSTILE, Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
@@ -31,7 +32,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     scrubber = serializer.scrubber
     environ = request.environ
     found: dict[str, Any] = {
-        "url": cut(scrubber.text(request.base_url), 2_000),
+        "url": cut(scrubber.text(_url(request, scrubber)), 2_000),
         "method": cut(request.method, 40),
         "query_string": cut(scrubber.query(request.query_string.decode("utf-8", "replace")), 4_000),
         "headers": _headers(request, serializer),
@@ -48,6 +49,21 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     if data not in (None, "", {}, []):
         found["data"] = data
     return found
+
+
+def _url(request: Request, scrubber: Scrubber) -> str:
+    """The address without its query, and without what a rule like ``/reset/<token>`` took."""
+    hidden = [
+        safe_str(value)
+        for name, value in (getattr(request, "view_args", None) or {}).items()
+        if scrubber.hides(name) and value
+    ]
+    if not hidden:
+        return request.base_url
+    path = request.path
+    for value in hidden:
+        path = path.replace(value, MASK)
+    return request.root_url.rstrip("/") + quote(path, safe="/*:@!$&'()+,;=~")
 
 
 def _headers(request: Request, serializer: Serializer) -> dict[str, str]:

@@ -7,7 +7,7 @@ Nothing here raises for what a value does, and every size has a bound.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence, Set
 from itertools import islice
 from typing import Any, Final
 
@@ -123,31 +123,46 @@ class Serializer:
         if depth >= _DEPTH:
             return f"<{type_name(type(mapping))} of {len(mapping)}>"
         found: dict[str, Any] = {}
+        # {"name": "password", "value": "hunter2"}, as scripts send forms.
+        hidden = mapping.get("name") if "value" in mapping else None
         for key, value in islice(mapping.items(), self.list_max):
             if self.left <= 0:
                 break
+            if type(key) is bytes:
+                key = key.decode("latin-1")
             name = key if type(key) is str else safe_repr(key)
             label = self.text(name)
             self.left -= len(label)
-            found[label] = self.named(name, value, depth + 1)
+            found[label] = self.named(hidden if name == "value" else name, value, depth + 1)
         if len(found) < len(mapping):
             found["..."] = f"{len(mapping) - len(found)} more"
         return found
 
-    def _items(self, items: Iterable[Any], count: int, depth: int) -> Any:
+    def _items(self, items: Sequence[Any] | Set[Any], count: int, depth: int) -> Any:
         if depth >= _DEPTH:
             return f"<{type_name(type(items))} of {count}>"
+        fields = _fields(items)
+        if fields is not None:
+            return self._mapping(dict(zip(fields, items, strict=True)), depth)
         found: list[Any] = []
+        name: object = None
         for item in islice(items, self.list_max):
             if self.left <= 0:
                 break
-            found.append(self._pair(item, depth))
+            found.append(self.named(name, item, depth + 1))
+            # ["password", "hunter2"] is a header, a form field or an option of a command line in
+            # another dress.
+            name = item if type(item) is str and (count == 2 or item[:1] == "-") else None
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
 
-    def _pair(self, item: Any, depth: int) -> Any:
-        # ("password", "hunter2") in a list is a header or a form field in another dress.
-        if type(item) is tuple and len(item) == 2 and type(item[0]) is str:
-            return [self.text(item[0]), self.named(item[0], item[1], depth + 1)]
-        return self.value(item, depth + 1)
+
+def _fields(items: Any) -> tuple[str, ...] | None:
+    # A named tuple's values go by its fields' names.
+    if not isinstance(items, tuple):
+        return None
+    fields = getattr(type(items), "_fields", None)
+    if type(fields) is tuple and len(fields) == len(items):
+        return fields
+    return None
