@@ -268,6 +268,9 @@ class SentryKit(Blueprint):
             )
         elif settings.feedback:
             tell_missing_secret(app)
+        if kit.dsn is not None and settings.spool:
+            # What a killed worker left shall not wait for the next crash.
+            kit.outbox.resume()
         _serve_first(app, name)
         _handle_500(app)
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.

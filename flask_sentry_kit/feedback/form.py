@@ -7,9 +7,10 @@ be shown again.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 LIMIT: Final = 16 * 1024
 """Bytes of a report's body. More is refused."""
@@ -56,9 +57,14 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
     """The body up to ``_KEEP`` bytes, and whether there was more than ``LIMIT``.
 
     Straight from the WSGI input: the app's ``MAX_CONTENT_LENGTH`` is meant for its own routes,
-    be it smaller or larger, and a chunked body has no length to look at.
+    be it smaller or larger, and a chunked body has no length to look at. Unless somebody was here
+    before: a second reading of the input would wait for ever on some servers.
     """
-    stream = environ.get("wsgi.input")
+    begun = _begun(environ)
+    cached = begun.get("_cached_data")
+    if cached is not None:
+        return cached[:_KEEP], len(cached) > LIMIT
+    stream = begun.get("stream") or environ.get("wsgi.input")
     try:
         length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
     except ValueError:
@@ -83,6 +89,12 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
         # The visitor is gone, or the chunks are malformed: what came is looked at all the same.
         pass
     return bytes(kept), total > LIMIT
+
+
+def _begun(environ: dict[str, Any]) -> Mapping[str, Any]:
+    """What the request's own object has read of the body by now: the app does so where it needs a
+    field before any view, and capture does where the session could not be opened."""
+    return getattr(environ.get("werkzeug.request"), "__dict__", {})
 
 
 def _clean(text: str) -> str:
@@ -121,10 +133,15 @@ def _check(name: str, email: str, comments: str) -> dict[str, str]:
 def read(environ: dict[str, Any]) -> Typed:
     """Read one submission. Never raises; what is wrong is in the answer.
 
-    :param environ: the WSGI environment of a request whose body nobody has read yet.
+    :param environ: the WSGI environment of a request.
     """
     kind = str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
-    body, large = _read(environ)
+    parsed = _begun(environ).get("form")
+    if parsed:
+        body = urlencode(list(parsed.items(multi=True))).encode()
+        body, large = body[:_KEEP], len(body) > LIMIT
+    else:
+        body, large = _read(environ)
     if kind != "application/x-www-form-urlencoded":
         return Typed(problem="type")
     if len(body) >= _KEEP:

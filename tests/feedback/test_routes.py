@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from flask import Flask, abort
+from flask import Flask, abort, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -392,6 +393,46 @@ def test_the_apps_hooks_do_not_stand_in_the_way(crashing_app: Any, visit: Any, s
     visitor = visit(app)
     answer = visitor.send(visitor.crash(), comments="Words")
     assert "Sent. Thank you." in visitor.follow(answer).text
+
+
+def test_words_get_through_while_no_session_can_be_opened(
+    crashing_app: Any, visit: Any, sentry: Any
+) -> None:
+    """Then capture has read the form before the route is found; it is not read a second time."""
+    app = crashing_app(SENTRY_DSN=sentry.dsn)
+
+    class Down(SecureCookieSessionInterface):
+        def open_session(self, *_: Any) -> Any:
+            raise ConnectionError("the session store is down")
+
+    app.session_interface = Down()
+    visitor = visit(app)
+    answer = visitor.send(visitor.crash(), comments="Wörter & <words>")
+    assert "Sent. Thank you." in visitor.follow(answer).text
+    assert sentry.wait_for_report().fields["comments"] == "Wörter & <words>"
+
+
+@pytest.mark.parametrize("what", ["form", "data", "stream"])
+def test_words_get_through_where_the_app_has_read_the_body(
+    crashing_app: Any, visit: Any, sentry: Any, what: str
+) -> None:
+    """An app may need a field before any view: what it has read is used. From a stream that it
+    has emptied nothing can be had, and the visitor is asked to send again."""
+    app = crashing_app(SENTRY_DSN=sentry.dsn)
+
+    @app.url_value_preprocessor
+    def tenant(endpoint: str | None, values: Any) -> None:
+        read = getattr(request, what)
+        if what == "stream":
+            read.read()
+
+    visitor = visit(app)
+    answer = visitor.send(visitor.crash(), comments="Words")
+    if what == "stream":
+        assert answer.status == 400
+    else:
+        assert answer.status == 303
+        assert sentry.wait_for_report().fields["comments"] == "Words"
 
 
 def test_under_a_prefix_and_a_mount_point(crashing_app: Any, visit: Any, sentry: Any) -> None:
