@@ -13,11 +13,11 @@ LATENCY_GOAL = 2.0  # p99 × median
 
 
 def storm() -> bool:
-    """Memory and latency over the storm, ours and, for comparison, raven's recipe."""
+    """Memory and latency over the storm: ours, raven's recipe, and bare Flask to know the noise."""
     print(f"\n{CRASHES:,} crashes against a server that never answers")
-    memory, latency = [], []
+    memory, latency, noise = [], [], 0.0
     # Three storms of ours: a p99 is easily another process's doing, and never three times.
-    for name in ("raven", "ours", "ours", "ours"):
+    for name in ("bare", "raven", "ours", "ours", "ours"):
         with sink(silent=True) as dsn, contender(name, dsn) as racer:
             racer.times("/", 20)
             racer.times("/crash", 50)
@@ -26,8 +26,13 @@ def storm() -> bool:
             grown = (racer.rss() - before) / 1e6
         middle, p99 = median(taken) / 1000, quantiles(taken, n=100)[98] / 1000
         print(f"  {name:6} memory +{grown:.1f} MB, median {middle:.0f} µs, p99 {p99:.0f} µs")
+        if name == "bare":
+            noise = p99 / middle
         if name == "ours":
             memory.append(grown)
             latency.append(p99 / middle)
     reached = verdict("ours, MB, the most of three", max(memory), MEMORY_GOAL)
-    return verdict("ours, p99 × median, the best of three", min(latency), LATENCY_GOAL) and reached
+    reached &= verdict("ours, p99 × median, the best of three", min(latency), LATENCY_GOAL)
+    if noise > LATENCY_GOAL:
+        print(f"  This machine is too busy to tell: bare Flask's p99 is {noise:.1f} × its median.")
+    return reached
