@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import weakref
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Blueprint, Flask, current_app, g, has_request_context, request
 from flask.wrappers import Response
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import Map, Rule
 
 from . import settings as kit_settings
 from .capture import Sentry
@@ -271,7 +273,7 @@ class SentryKit(Blueprint):
         if kit.dsn is not None and settings.spool:
             # What a killed worker left shall not wait for the next crash.
             kit.outbox.resume()
-        _serve_first(app, name)
+        _serve_first(app, name, prefix)
         _handle_500(app)
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
         app.context_processor(lambda: {"sentry_crash_dialog": kit.dialog})
@@ -306,7 +308,7 @@ def _make_sentry(app: Flask, settings: Settings) -> None:
     )
 
 
-def _serve_first(app: Flask, name: str) -> None:
+def _serve_first(app: Flask, name: str, prefix: str) -> None:
     """Answer the kit's own routes before the app's hooks: a login wall, a dead database or a
     CSRF check must not take down the page's stylesheet or the visitor's words."""
     own = f"{name}."
@@ -318,7 +320,31 @@ def _serve_first(app: Flask, name: str) -> None:
             return _dispatch(app, rule.endpoint)
         return None
 
-    app.before_request_funcs.setdefault(None, []).insert(0, serve_own)
+    hooks = app.before_request_funcs.setdefault(None, [])
+    hooks.insert(0, serve_own)
+    if app.url_map.host_matching or app.subdomain_matching:
+        hooks.insert(0, _serve_on_any_host(app, own, prefix))
+
+
+def _serve_on_any_host(app: Flask, own: str, prefix: str) -> Callable[[], Any]:
+    """The hook for apps whose routes have hosts: ours have none, and a page may crash on any."""
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(own)]
+    adapter = Map(
+        [Rule(rule.rule, endpoint=rule.endpoint, methods=rule.methods) for rule in rules]
+    ).bind("any")
+
+    def serve_own() -> Any:
+        if not request.path.startswith(f"{prefix}/"):
+            return None
+        try:
+            rule, values = adapter.match(request.path, request.method, return_rule=True)
+        except HTTPException:
+            return None  # the app's routes may know it
+        request.url_rule, request.view_args = rule, dict(values)
+        request.routing_exception = None
+        return _dispatch(app, rule.endpoint)
+
+    return serve_own
 
 
 def _dispatch(app: Flask, endpoint: str) -> Any:
