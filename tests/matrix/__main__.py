@@ -1,0 +1,118 @@
+"""``python -m tests.matrix``: in which settings the visitor's words arrive, with raven's recipe and
+with the kit. ``--readme`` writes the table into README.md."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from .book import Setting, Verdict
+from .runner import SETTINGS, chromium, play
+from .shop import RAVEN_JS, ROOT, Who
+
+BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
+HEADS = ("setting", "raven's recipe", "the kit")
+
+Verdicts = dict[tuple[str, Who], Verdict]
+
+
+def _cell(verdicts: Verdicts, setting: Setting, *whose: Who) -> str:
+    found = [verdicts[setting.title, who] for who in whose if (setting.title, who) in verdicts]
+    lost = [one for one in found if not one.road]
+    if lost:
+        return f"lost: {lost[0].text}"
+    return f"arrives ({', '.join(one.road for one in found)})" if found else "not played"
+
+
+def rows(verdicts: Verdicts) -> list[tuple[str, str, str]]:
+    """The table, without its head."""
+    return [
+        (
+            setting.title,
+            _cell(verdicts, setting, "raven"),
+            _cell(verdicts, setting, "kit", "kit, form alone"),
+        )
+        for setting in SETTINGS
+        if any(title == setting.title for title, _ in verdicts)
+    ]
+
+
+def totals(table: list[tuple[str, str, str]]) -> tuple[str, str, str]:
+    def count(column: int) -> str:
+        return f"{sum(row[column].startswith('arrives') for row in table)} of {len(table)}"
+
+    return ("words arrive in", count(1), count(2))
+
+
+def markdown(table: list[tuple[str, str, str]]) -> str:
+    def line(cells: tuple[str, str, str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    head = [line(HEADS), "|---|---|---|"]
+    last = tuple(f"**{cell}**" for cell in totals(table))
+    return "\n".join([*head, *map(line, table), line(last)]) + "\n"  # type: ignore[arg-type]  # three
+
+
+def plain(table: list[tuple[str, str, str]]) -> str:
+    lines = [HEADS, *table, totals(table)]
+    wide = [max(len(row[column]) for row in lines) for column in range(3)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
+        for row in lines
+    )
+
+
+def write_readme(table: list[tuple[str, str, str]]) -> None:
+    readme = ROOT / "README.md"
+    before, begin, rest = readme.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"README.md has no place for the table: {BEGIN} … {END}")
+    text = f"{before}{BEGIN}\n\n{markdown(table)}\n{END}{after}"
+    if readme.read_text("utf-8") != text:
+        readme.write_text(text, "utf-8")
+        print("wrote README.md")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.matrix")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--who", choices=("raven", "kit"), help="one column alone")
+    parser.add_argument("--verbose", "-v", action="store_true", help="show what the shops log")
+    parser.add_argument("word", nargs="*", help="only settings with this in their title")
+    arguments = parser.parse_args()
+    if not (RAVEN_JS / "raven.min.js").exists():
+        raise SystemExit("raven-js is missing: `make matrix` brings it (npm ci)")
+    if not arguments.verbose:
+        logging.basicConfig(handlers=[logging.NullHandler()])
+    chosen = [
+        setting
+        for setting in SETTINGS
+        if not arguments.word or any(word in setting.title for word in arguments.word)
+    ]
+    verdicts: Verdicts = {}
+    with chromium() as browser:
+        for setting in chosen:
+            for who in setting.whose:
+                if arguments.who and not who.startswith(arguments.who):
+                    continue
+                verdict = verdicts[setting.title, who] = play(setting, who, browser)
+                said = verdict.road or f"LOST: {verdict.text}"
+                line = f"{verdict.seconds:5.1f} s  {setting.title} | {who}: {said}"
+                print(line, file=sys.stderr, flush=True)
+    table = rows(verdicts)
+    print(markdown(table))
+    print(plain(table))
+    if arguments.readme:
+        write_readme(table)
+    good = all(verdict.road for (_, who), verdict in verdicts.items() if who != "raven")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    # Without the interpreter's farewell: raven would wait 10 s for queues that lead nowhere.
+    os._exit(status)

@@ -1,0 +1,154 @@
+"""The app that is crashed: with the kit, or by the recipe in raven's documentation.
+
+``python -m tests.matrix.shop WHO DSN SPOOL`` serves it in a process of its own, to be killed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from flask import Flask, Response, abort, g, render_template, render_template_string
+from jinja2 import DictLoader
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from flask_sentry_kit import SentryKit
+
+Who = Literal["raven", "kit", "kit, form alone"]
+
+ROOT = Path(__file__).resolve().parents[2]
+RAVEN_JS = ROOT / "node_modules" / "raven-js" / "dist"
+
+# As raven's documentation has it, but for three favours: raven-js is the last release, the app
+# serves it (the documented CDN is another host to block), and its script gets the app's nonce.
+RECIPE = """
+{% set nonce = ' nonce="%s"'|safe|format(csp_nonce()) if csp_nonce is defined else "" %}
+<!doctype html>
+<meta name="viewport" content="width=device-width">
+<title>Error 500</title>
+<h1>Sorry</h1>
+<script src="{{ url_for('static', filename='raven.min.js') }}"{{ nonce }}></script>
+
+{% if event_id %}
+  <script{{ nonce }}>
+  Raven.showReportDialog({
+    eventId: '{{ event_id }}',
+    dsn: '{{ public_dsn }}'
+  });
+  </script>
+{% endif %}
+"""
+BROKEN_TEMPLATE = "<h1>{{ shop.owner.name }}</h1>"
+ORDER = """
+<!doctype html>
+<title>Order</title>
+<form method="post">
+<input type="hidden" name="csrf_token" value="{{ csrf_token() if csrf_token is defined }}">
+<button>Order</button>
+</form>
+"""
+
+
+class Broken(Exception):
+    """The crash. Its text is the mark by which the judge knows it."""
+
+
+def make_shop(
+    who: Who,
+    dsn: str,
+    *,
+    broken_template: bool = False,
+    kit: dict[str, Any] | None = None,
+    flask: dict[str, Any] | None = None,
+    **config: Any,
+) -> Flask:
+    """A shop that crashes in several ways.
+
+    :param broken_template: its own 500.html fails.
+    :param kit: keywords of ``register_blueprint``.
+    :param flask: keywords of ``Flask``.
+    :param config: of the app.
+    """
+    app = Flask("shop", static_folder=str(RAVEN_JS), static_url_path="/static", **(flask or {}))
+    app.config.update({"SECRET_KEY": "the same in every worker", **config})
+    _routes(app)
+    if who == "raven":
+        app.jinja_loader = DictLoader(
+            {"500.html": RECIPE + (BROKEN_TEMPLATE if broken_template else "")}
+        )
+        _follow_recipe(app, dsn)
+        return app
+    app.config["SENTRY_DSN"] = dsn
+    if broken_template:
+        app.jinja_loader = DictLoader({"500.html": BROKEN_TEMPLATE})
+    options = {"dialog": False} if who == "kit, form alone" else {}
+    app.register_blueprint(SentryKit(**options), **(kit or {}))
+    return app
+
+
+def _follow_recipe(app: Flask, dsn: str) -> None:
+    from raven.contrib.flask import Sentry
+
+    sentry = Sentry(app, dsn=dsn)
+
+    @app.errorhandler(500)
+    def internal_server_error(error: Any) -> tuple[str, int]:
+        page = render_template(
+            "500.html",
+            event_id=g.sentry_event_id,
+            public_dsn=sentry.client.get_public_dsn(),
+        )
+        return page, 500
+
+
+def _routes(app: Flask) -> None:
+    @app.get("/")
+    def home() -> str:
+        return "fine"
+
+    @app.get("/crash/<mark>")
+    def crash(mark: str) -> Response:
+        raise Broken(mark)
+
+    @app.get("/captured/<mark>")
+    def captured(mark: str) -> Response:
+        try:
+            raise Broken(mark)
+        except Broken:
+            # Both reporters are found here, under the same name.
+            app.extensions["sentry"].captureException()
+            raise
+
+    @app.get("/abort/<mark>")
+    def aborting(mark: str) -> Response:
+        abort(500)
+
+    @app.get("/order/<mark>")
+    def order(mark: str) -> str:
+        return render_template_string(ORDER)
+
+    @app.post("/order/<mark>")
+    def ordered(mark: str) -> Response:
+        raise Broken(mark)
+
+
+class Quiet(WSGIRequestHandler):
+    """A request handler that logs nothing."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+def main() -> None:
+    who, dsn, spool = sys.argv[1:]
+    config = {} if who == "raven" else {"SENTRY_KIT_SPOOL": spool}
+    app = make_shop(who, dsn, **config)  # type: ignore[arg-type]  # one of Who
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    os.write(1, f"{server.server_port}\n".encode())
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

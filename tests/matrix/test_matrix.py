@@ -1,0 +1,63 @@
+"""The kit's half of the matrix: the words arrive in every setting, by the road that is open."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from . import stage as stages
+from .book import Lost, Setting
+from .runner import SETTINGS, play
+from .shop import RAVEN_JS, ROOT, Who
+from .visitor import Words
+
+OURS = [
+    pytest.param(setting, who, id=f"{setting.title}-{who}")
+    for setting in SETTINGS
+    for who in setting.whose
+    if who != "raven"
+]
+
+
+@pytest.mark.parametrize(("setting", "who"), OURS)
+def test_the_words_arrive_with_their_event(setting: Setting, who: Who, chromium: Any) -> None:
+    """Event and words are in the inbox, tied together; by the dialog only where it can open."""
+    verdict = play(setting, who, chromium)
+    expected = "form" if who == "kit, form alone" else setting.road
+    assert verdict.road == expected, verdict.text or "by the other road"
+
+
+def test_the_same_course_with_ravens_recipe() -> None:
+    """The visitor and the judge know nothing of the kit: by the recipe words arrive where nothing
+    is in the way, and without JavaScript there is nothing to write into."""
+    assert (RAVEN_JS / "raven.min.js").exists(), "raven-js is missing: `make test` brings it"
+    # raven's own warnings are errors here, so it is played in a process of its own.
+    played = subprocess.run(
+        [sys.executable, "-m", "tests.matrix", "--who", "raven"]
+        + ["nothing in the way", "JavaScript off"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "| nothing in the way | arrives (dialog) |" in played.stdout, played.stderr
+    assert "| JavaScript off | lost: nothing to write into |" in played.stdout, played.stderr
+
+
+def test_words_of_another_crash_do_not_count(
+    chromium: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge wants the words at the event of this very crash."""
+    monkeypatch.setattr(stages, "PATIENCE", 1.0)
+    with stages.stage("kit, form alone", chromium) as on:
+        on.sentry.start()
+        address, visitor, words = on.serve(on.shop()), on.visitor(), Words.new()
+        first, second = visitor.crash(address), visitor.crash(address)
+        first.tab.write(words)
+        first.tab.send(words)
+        on.judge(first, words)
+        with pytest.raises(Lost, match="event, words not tied to it"):
+            on.judge(second, words)
