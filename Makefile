@@ -12,17 +12,23 @@ bin := $(VENV)/bin
 venv    := $(VENV)/.stamp-venv
 runtime := $(VENV)/.stamp-runtime
 dev     := $(VENV)/.stamp-dev
+nox     := $(VENV)/.stamp-nox
+bench   := $(VENV)/.stamp-bench
 npm     := node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint check-browser screenshots docs clean
+.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots docs clean
 
 help:
 	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
 	@echo "make test         ruff, mypy and pytest, browser included (ARGS= for pytest)"
+	@echo "make test-all     pytest on every Python of 3.10 to 3.14 that can be found"
 	@echo "make lint         ruff and mypy alone"
+	@echo "make faults       raven's faults, one a line: shown with raven, mended with the kit"
+	@echo "make matrix       where the visitor's words arrive, with raven's recipe and with the kit"
+	@echo "make bench        what a request, a crash and a storm of crashes cost, and an outage"
 	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
 	@echo "make screenshots  the pictures in docs/images"
 	@echo "make clean        remove all that was set up here"
@@ -41,6 +47,18 @@ lint: $(dev)
 check-browser: $(dev)
 	@$(bin)/python -m tools.browser > /dev/null
 
+test-all: lint check-browser $(npm) $(nox)
+	$(bin)/nox $(if $(ARGS),-- $(ARGS))
+
+faults: $(dev)
+	$(bin)/python -m tests.faults
+
+matrix: check-browser $(npm)
+	$(bin)/python -m tests.matrix --readme
+
+bench: $(bench)
+	$(bin)/python -m benchmarks
+
 docs: $(runtime)
 	$(bin)/python -m tools.settings_page
 
@@ -48,7 +66,7 @@ screenshots: check-browser
 	$(bin)/python -m tools.screenshots
 
 clean:
-	rm -rf $(VENV) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .nox node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 comes without ensurepip; what venv then says names the package to install.
@@ -69,6 +87,10 @@ $(dev): pyproject.toml $(venv)
 
 $(runtime): pyproject.toml $(venv)
 	$(bin)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(nox) $(bench): $(VENV)/.stamp-%: pyproject.toml $(dev)
+	$(bin)/python -m pip install --quiet --group $*
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.
