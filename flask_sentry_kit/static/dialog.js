@@ -50,6 +50,7 @@
   // script that brings it and by the class Sentry gives it. <html data-sentry-dialog> tells.
 
   var PATIENCE = 4000, THANKS = ".message-success", root = document.documentElement;
+  var FIELDS = ["comments", "email", "name"];
   var state = "", written = false, script, dialog;
 
   function own() {
@@ -80,7 +81,18 @@
 
   function closed() {
     if (state !== "open") return;
-    turn(dialog.matches(THANKS) || dialog.querySelector(THANKS) ? "sent" : "closed");
+    if (dialog.matches(THANKS) || dialog.querySelector(THANKS)) return turn("sent");
+    carry();
+    turn("closed");
+  }
+
+  // What was typed into a dialog that could not send it is not to be typed again.
+  function carry() {
+    var form = own(), from = dialog.shadowRoot || dialog;
+    if (form) FIELDS.forEach(function (name) {
+      var typed = field(from, name), input = field(form, name);
+      if (typed && typed.value && input) input.value = typed.value;
+    });
   }
 
   // A blocker may hide what it could not stop; an answer without a dialog in it loads just as well.
@@ -131,7 +143,7 @@
   }
 
   function mark(form, errors) {
-    ["comments", "email", "name"].forEach(function (name) {
+    FIELDS.forEach(function (name) {
       var input = field(form, name), words = document.getElementById("sentry-kit-" + name + "-error");
       if (words) words.textContent = errors[name] || "";
       if (!input) return;

@@ -21,8 +21,8 @@ DIALOG = b"""
   const wrapper = document.createElement("div");
   wrapper.className = "sentry-error-embed-wrapper";
   wrapper.innerHTML = '<style>.x {}</style><div class="sentry-error-embed">'
-    + '<div class="form-content"><textarea></textarea></div><button id="submit">Submit</button>'
-    + '<button id="close">Close</button></div>';
+    + '<div class="form-content"><textarea name="comments"></textarea></div>'
+    + '<button id="submit">Submit</button><button id="close">Close</button></div>';
   wrapper.querySelector("#submit").onclick = () => {
     wrapper.querySelector(".form-content").innerHTML = '<p class="message-success">Thanks</p>';
   };
@@ -38,7 +38,8 @@ SHADOWED = b"""
 (() => {
   const host = document.createElement("div");
   host.className = "sentry-error-embed-wrapper";
-  host.attachShadow({ mode: "open" }).innerHTML = '<dialog><button id="submit">Submit</button>'
+  host.attachShadow({ mode: "open" }).innerHTML = '<dialog>'
+    + '<textarea name="comments"></textarea><button id="submit">Submit</button>'
     + '<button id="close">Close</button></dialog>';
   const dialog = host.shadowRoot.querySelector("dialog");
   host.shadowRoot.querySelector("#submit").onclick = () => host.classList.add("message-success");
@@ -112,6 +113,19 @@ def test_closing_the_dialog_unsent_brings_the_form_back(
     page.click(f"{FORM} button")
     page.wait_for_selector("text=Sent. Thank you.")
     assert sentry.wait_for_report().fields["comments"] == "After closing"
+
+
+@pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
+def test_what_was_typed_into_an_unsent_dialog_is_in_the_form(
+    open_crash: Open, sentry: Any, script: bytes
+) -> None:
+    """Where the dialog could not send, closing it loses no words: the form has them."""
+    sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
+    page = open_crash()
+    page.fill(".sentry-error-embed-wrapper textarea", "A long story")
+    page.click("#close")
+    page.wait_for_function(DIALOG_IS, arg="closed")
+    assert page.input_value(COMMENTS) == "A long story"
 
 
 @pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
