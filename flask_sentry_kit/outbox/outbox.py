@@ -50,7 +50,8 @@ class Outbox:
     (it is full, locked or damaged) waits in memory, and its order among the rest is not kept.
 
     Every process has a queue of its own: a forked child begins with an empty one and neither sends
-    nor sees what its parent queued in memory.
+    nor sees what its parent queued in memory. uWSGI's first process, which forks the others, sends
+    nothing: what is put there waits in the spool for a worker, or in vain in memory.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ Does not know how a request is sent (``send``) or how items are stored (``memory
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -45,6 +46,16 @@ running: set[Worker] = set()
 
 def in_worker() -> bool:
     return getattr(_here, "worker", False)
+
+
+def _forks_unawares() -> bool:
+    """Whether this is uWSGI's first process, which forks without Python's knowledge.
+
+    A thread that runs in it at that moment would take the interpreter's lock along into every
+    worker, where it is never released: not one request would be answered.
+    """
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and uwsgi.worker_id() == 0
 
 
 class Worker:
@@ -89,8 +100,11 @@ class Worker:
             if ticket is None:
                 self._drop("the queue is full")
             self._puts += 1
-            self._start()
+            started = self._start()
             self.changed.notify_all()
+        if not started and self.spool is not None:
+            # Not left open across a fork that we may not be told of.
+            self.spool.close()
         return ticket
 
     def resume(self) -> None:
@@ -211,6 +225,8 @@ class Worker:
             return True
         # Whether or not it can be started: at exit the queue is emptied either way.
         running.add(self)
+        if _forks_unawares():
+            return False
         thread = threading.Thread(target=self._run, name="sentry-kit-outbox", daemon=True)
         try:
             thread.start()

@@ -202,6 +202,31 @@ print(os.waitpid(pid, 0)[1], ticket.wait(5))
     assert sorted(server.ids) == ["before", "child", "parent"]
 
 
+def test_d8_no_thread_runs_in_the_process_that_uwsgi_forks(server, spawn, tmp_path):
+    """There a thread would freeze every worker; what the first process put, a worker delivers."""
+    child = spawn(
+        """
+stage = [0]
+uwsgi = sys.modules["uwsgi"] = types.ModuleType("uwsgi")
+uwsgi.worker_id = lambda: stage[0]
+outbox = Outbox(spool=sys.argv[2])
+outbox.put(event(sys.argv[1], "first"))
+outbox.resume()
+print(threading.active_count(), os.listdir(os.path.dirname(sys.argv[2])), flush=True)
+pid = os.fork()
+if pid == 0:
+    stage[0] = 1
+    sys.exit(0 if outbox.put(event(sys.argv[1], "worker")).wait(5) == "sent" else 1)
+print(os.waitpid(pid, 0)[1])
+""",
+        server.url,
+        tmp_path / "spool.db",
+        prelude="import os; os.register_at_fork = lambda **hooks: None\n",
+    )
+    assert run(child)[:2] == ("1 ['spool.db']\n0\n", "")
+    assert server.ids == ["first", "worker"]
+
+
 def test_d8_forked_processes_share_a_spool_each_with_its_own_file(server, spawn, tmp_path):
     """SQLite's file is never open across a fork: what children put is sent, and sent once."""
     child = spawn(
