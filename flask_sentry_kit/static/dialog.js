@@ -136,7 +136,7 @@
 
   // The form, sent in place. Where that cannot be, it is sent as any form is.
 
-  var busy = false;
+  var busy = false, failed = false;
 
   function field(form, name) {
     return form.querySelector('[name="' + name + '"]');
@@ -176,6 +176,8 @@
     document.addEventListener("submit", function (event) {
       var form = own(), stop, timer;
       if (!form || event.target !== form || event.defaultPrevented) return;
+      // Online and yet not through: a blocker, perhaps, that lets a plain form pass.
+      if (failed && navigator.onLine !== false) return;
       event.preventDefault();
       if (busy) return;
       begin(event);
@@ -194,6 +196,7 @@
       }).then(function (answer) {
         show(form, answer);
       }).catch(function () {
+        failed = navigator.onLine !== false;
         say(form.getAttribute("data-failed"));
       }).then(function () {
         clearTimeout(timer);

@@ -251,6 +251,25 @@ def test_what_was_typed_survives_a_lost_connection(open_crash: Open, sentry: Any
     assert sentry.wait_for_report().fields["comments"] == "From the tunnel"
 
 
+def test_where_fetch_is_blocked_the_second_try_is_a_plain_form(
+    open_crash: Open, sentry: Any
+) -> None:
+    """A blocker that stops the script's request does not stop the visitor who tries again."""
+    page = open_crash(SENTRY_KIT_DIALOG=False)
+    page.route(
+        "**/feedback",
+        lambda route, request: (
+            route.abort() if request.resource_type == "fetch" else route.continue_()
+        ),
+    )
+    page.fill(COMMENTS, "Past the blocker")
+    page.click(f"{FORM} button")
+    page.wait_for_selector("text=This could not be sent")
+    page.click(f"{FORM} button")
+    page.wait_for_url("**/feedback/sent/**")
+    assert sentry.wait_for_report().fields["comments"] == "Past the blocker"
+
+
 def test_a_wrong_field_is_marked_in_place(open_crash: Open, sentry: Any) -> None:
     """What the server does not take is said at its field, which gets the focus."""
     page = open_crash(SENTRY_KIT_DIALOG=False)

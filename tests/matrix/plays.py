@@ -325,6 +325,18 @@ def host_matching(stage: Stage) -> None:
     stage.tell(address)
 
 
+@setting("a blocker stops all that scripts send", "form", asked=False)
+def fetches_blocked(stage: Stage) -> None:
+    stage.sentry.start()
+    stage.tell(stage.shop(), visitor=stage.visitor(block="fetch"))
+
+
+@setting("the kit at another `url_prefix`", "dialog", asked=False)
+def moved(stage: Stage) -> None:
+    stage.sentry.start()
+    stage.tell(stage.shop(kit={"url_prefix": "/oops"}))
+
+
 @setting("Sentry hangs at the crash and at sending, back later", "form", asked=False)
 def hanging(stage: Stage) -> None:
     stage.sentry.hang()

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Request, Route
 from playwright.sync_api import TimeoutError as Timeout
 from werkzeug.serving import make_server
 
@@ -150,13 +150,16 @@ class Stage:
     def visitor(self, hand: Hand = Hand.MOUSE, *, block: str = "", **options: Any) -> Visitor:
         """Somebody with a browser.
 
-        :param block: no request whose address matches this pattern leaves the browser.
+        :param block: no request whose address matches this pattern leaves the browser; in place
+            of a pattern ``"fetch"``, for whatever scripts send.
         :param options: of the browser context.
         """
         context = self._browser.new_context(**options)
         self._stack.callback(context.close)
         context.set_default_timeout(10_000)
-        if block:
+        if block == "fetch":
+            context.route("**", _stop_fetches)
+        elif block:
             context.route(block, lambda route: route.abort("blockedbyclient"))
         return Visitor(self, context, hand)
 
@@ -258,6 +261,13 @@ class Visitor:
         except Timeout:
             pass
         return Crash(mark, tab)
+
+
+def _stop_fetches(route: Route, request: Request) -> None:
+    if request.resource_type in ("fetch", "xhr"):
+        route.abort("blockedbyclient")
+    else:
+        route.continue_()
 
 
 def _is_of(event: dict[str, Any], mark: str, kind: str) -> bool:

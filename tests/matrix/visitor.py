@@ -98,14 +98,18 @@ class Tab:
                 form.locator(f"[name={name}]").fill(text)
 
     def send(self, words: Words, *, twice: bool = False) -> None:
-        """Press the form's button. Told that it could not be sent, close the dialog and try what
-        is behind it."""
-        told = self._press(twice)
+        """Press the form's button, and once more when told that it could not be sent; then close
+        the dialog and try what is behind it."""
+        told = self._try(twice)
         if told.startswith("This could not") and self.road == "dialog":
             self.page.get_by_role("button", name="Close").click()
             if not self._form().locator("[name=comments]").input_value():
                 self.write(words)
-            self._press(False)
+            self._try(False)
+
+    def _try(self, twice: bool) -> str:
+        told = self._press(twice)
+        return self._press(False) if told.startswith("This could not") else told
 
     def _press(self, twice: bool) -> str:
         button = self._form().locator("button[type=submit], button:not([type])")
