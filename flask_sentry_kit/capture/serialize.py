@@ -120,6 +120,8 @@ class Serializer:
         return text
 
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:
+        # Containers cost too: lists of lists grow by powers without a single leaf.
+        self.left -= 20
         if depth >= _DEPTH:
             return f"<{type_name(type(mapping))} of {len(mapping)}>"
         found: dict[str, Any] = {}
@@ -139,6 +141,7 @@ class Serializer:
         return found
 
     def _items(self, items: Sequence[Any] | Set[Any], count: int, depth: int) -> Any:
+        self.left -= 20
         if depth >= _DEPTH:
             return f"<{type_name(type(items))} of {count}>"
         fields = _fields(items)
