@@ -6,17 +6,21 @@ request that goes on keeps its body to itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request
 
+from .scope import Environ
 from .scrub import MASK, Scrubber
 from .serialize import HOSTILE, Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
 """Bytes of a body that are read for an event; of a longer one only the length is told."""
 
+_PATIENCE: Final = 0.5  # seconds
 _HEADERS_MAX: Final = 60
 _FORM_TYPES: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ENV: Final = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT")
@@ -42,7 +46,8 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
         # Which cookies came is worth knowing; what is in any of them is not ours to send.
         found["cookies"] = {cut(name, 100): MASK for name in list(request.cookies)[:50]}
     try:
-        data = _data(request, serializer, failed)
+        with _impatient(environ):
+            data = _data(request, serializer, failed)
     except HOSTILE as error:
         # Client gone, over the app's own limit, or no valid form: the crash matters more.
         data = f"<not read: {type(error).__name__}>"
@@ -64,6 +69,31 @@ def _url(request: Request, scrubber: Scrubber) -> str:
     for value in hidden:
         path = path.replace(value, MASK)
     return request.root_url.rstrip("/") + quote(path, safe="/*:@!$&'()+,;=~")
+
+
+@contextmanager
+def _impatient(environ: Environ) -> Iterator[None]:
+    """Wait no longer than ``_PATIENCE`` for bytes of a body.
+
+    A client may never send what it announced, or the view may have taken it past Flask: the
+    answer must not wait for it. Servers that read from the client themselves show their socket
+    (Werkzeug, gunicorn, gevent); the others have the body already.
+    """
+    connection: Any = (
+        environ.get("werkzeug.socket")
+        or environ.get("gunicorn.socket")
+        or getattr(environ.get("wsgi.input"), "socket", None)
+    )
+    try:
+        before = connection.gettimeout()
+        connection.settimeout(_PATIENCE)
+    except Exception:
+        yield
+        return
+    try:
+        yield
+    finally:
+        connection.settimeout(before)
 
 
 def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
