@@ -202,7 +202,10 @@ class EventBuilder:
         if has_request_context():
             settings = self._client.settings
             custom = settings.user if settings else None
-            user.update(user_interface(self._user_attributes(), custom, serializer))
+            try:
+                user.update(user_interface(self._user_attributes(), custom, serializer))
+            except HOSTILE:
+                logger.exception("The user could not be described; the event goes without")
         if context.get("user"):
             user.update(serializer.value(dict(context["user"])))
         if context.get("request"):

@@ -81,6 +81,10 @@ class Scope:
         self.last_event_id: str | None = None
         self._unmarkable: list[tuple[BaseException, str | None]] = []
 
+    def __reduce__(self) -> Any:
+        # An exception that is pickled or copied leaves behind what was noted on it here.
+        return type(None), ()
+
     def merge(self, data: Mapping[str, Any]) -> None:
         for key, value in data.items():
             if key in ("tags", "extra") and isinstance(value, Mapping):

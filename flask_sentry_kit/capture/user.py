@@ -40,6 +40,13 @@ def _read(user: Any, attribute: str) -> Any:
         return None
 
 
+def _is(user: Any, attribute: str) -> bool:
+    try:
+        return bool(_read(user, attribute))
+    except HOSTILE:
+        return False
+
+
 def _login_user(app: Flask) -> Any:
     """Flask-Login's user of this request, or None where there is no Flask-Login."""
     if getattr(app, "login_manager", None) is None:
@@ -80,8 +87,8 @@ def user_interface(
             return {}
         facts = {
             "id": _read(user, "get_id"),
-            "is_authenticated": bool(_read(user, "is_authenticated")),
-            "is_anonymous": bool(_read(user, "is_anonymous")),
+            "is_authenticated": _is(user, "is_authenticated"),
+            "is_anonymous": _is(user, "is_anonymous"),
         }
         if facts["is_authenticated"]:
             facts.update((name, _read(user, name)) for name in attributes)
@@ -111,7 +118,7 @@ def person(custom: UserCallable | None) -> Person:
             found = [facts.get(name) for name in (*_NAMES, "email")]
         else:
             user = _login_user(app)
-            if user is None or not _read(user, "is_authenticated"):
+            if user is None or not _is(user, "is_authenticated"):
                 return Person()
             found = [_read(user, name) for name in (*_NAMES, "email")]
     except HOSTILE:
