@@ -494,14 +494,14 @@ def samples(sentry_class: Any, rig: Rig) -> None:
                 for number in range(16):
                     sentry.captureMessage(f"{worker} {number}")
                 sentry.captureMessage(f"{worker} end", sample_rate=1)
-            rig.wire.wait_for(99, 10.0)  # the parent ends it
+            rig.wire.wait_for(99, 40.0)  # the parent ends it
         workers.append(pid)
 
     def drawn(worker: int) -> list[str]:
         texts = [str(event.get("message")) for event in rig.wire.events]
         return [text.split()[1] for text in texts if text.startswith(f"{worker} ")]
 
-    done = rig.wire.wait(lambda: all("end" in drawn(worker) for worker in range(4)))
+    done = rig.wire.wait(lambda: all("end" in drawn(worker) for worker in range(4)), 30.0)
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
