@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from . import stage as stages
+from .__main__ import BEGIN, END
 from .book import Lost, Setting
 from .runner import SETTINGS, play
 from .shop import RAVEN_JS, ROOT, Who
@@ -28,6 +29,16 @@ def test_the_words_arrive_with_their_event(setting: Setting, who: Who, chromium:
     verdict = play(setting, who, chromium)
     expected = "form" if who == "kit, form alone" else setting.road
     assert verdict.road == expected, verdict.text or "by the other road"
+
+
+def test_the_readme_has_the_table() -> None:
+    """Every setting is in it, and the kit's column says what the tests here hold it to."""
+    table = (ROOT / "README.md").read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert [(title, kit) for title, _, kit in cells[1:-1]] == [
+        (one.title, f"arrives ({'dialog, form' if one.road == 'dialog' else 'form'})")
+        for one in SETTINGS
+    ], "the README's table is out of date: run `make matrix`"
 
 
 def test_the_same_course_with_ravens_recipe() -> None:

@@ -103,7 +103,11 @@ class Tab:
         told = self._try(twice)
         if told.startswith("This could not") and self.road == "dialog":
             self.page.get_by_role("button", name="Close").click()
-            if not self._form().locator("[name=comments]").input_value():
+            try:
+                form = self._form()
+            except Lost as lost:
+                raise Lost(f"not sent, then {lost}") from None
+            if not form.locator("[name=comments]").input_value():
                 self.write(words)
             self._try(False)
 
