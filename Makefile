@@ -19,7 +19,7 @@ npm     := node_modules/.stamp-npm
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots docs clean
+.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots translations docs clean
 
 help:
 	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
@@ -30,6 +30,7 @@ help:
 	@echo "make matrix       where the visitor's words arrive, with raven's recipe and with the kit"
 	@echo "make bench        what a request, a crash and a storm of crashes cost, and an outage"
 	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
+	@echo "make translations  the catalogues, from the sentences in templates and code"
 	@echo "make screenshots  the pictures in docs/images"
 	@echo "make clean        remove all that was set up here"
 
@@ -61,6 +62,9 @@ bench: $(bench)
 
 docs: $(runtime)
 	$(bin)/python -m tools.settings_page
+
+translations: $(dev)
+	$(bin)/python -m tools.translations
 
 screenshots: check-browser
 	$(bin)/python -m tools.screenshots

@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +17,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
+
+from tools import browser
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -174,27 +174,15 @@ def serve() -> Iterator[Callable[..., str]]:
         thread.join()
 
 
-def find_chromium() -> str:
-    """The installed Chromium or Chrome that tests drive."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        path = shutil.which(name)
-        if path:
-            return path
-    raise AssertionError(
-        "The tests drive a real browser and found none. Install one: apt-get install -y chromium"
-    )
-
-
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One headless Chromium for all tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(),
-            args=["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"],
+        running = playwright.chromium.launch(
+            executable_path=browser.find(), args=browser.arguments()
         )
-        yield browser
-        browser.close()
+        yield running
+        running.close()
 
 
 @pytest.fixture
@@ -222,6 +210,3 @@ def _snippet_options() -> Callable[[str], dict[str, Any]]:
 def _no_dsn_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SENTRY_DSN", "SENTRY_RELEASE", "SENTRY_ENVIRONMENT", "SENTRY_NAME"):
         monkeypatch.delenv(name, raising=False)
-
-
-ROOT = Path(__file__).resolve().parents[1]

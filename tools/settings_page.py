@@ -1,12 +1,14 @@
-"""Writes the settings table of README.md and docs/settings.md from ``settings.SETTINGS``.
+"""Writes the docs that stand in the code too: the settings, and what an event never holds.
 
 ``python -m tools.settings_page`` writes what is out of date and names it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from flask_sentry_kit.capture import event, frames, request, scrub
 from flask_sentry_kit.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +24,58 @@ Each is a key of `app.config`, or a keyword of `SentryKit(…)`, which wins. A k
 registered. raven's own settings (`SENTRY_DSN`, `SENTRY_CONFIG`, `SENTRY_USER_ATTRS`,
 `SENTRY_RELEASE` and the rest) are read by raven's rules.
 """
+
+
+_MASKING = """\
+# What stays home
+
+<!-- Made by `make docs` from flask_sentry_kit/capture: edit that. -->
+
+One scrubber goes over all of an event: headers, cookies, query, form, JSON, local variables, extra
+data, breadcrumbs, messages and log records. What it masks is shown as `{mask}`.
+
+By name, wherever the name stands (a header, a form field, a key, a variable, `name=value` inside a
+text):
+
+- anywhere in the name, without its punctuation and whatever its case: {parts}
+- a whole word of the name (`card_holder`, `cardHolder`, but not `discard`): {words}
+- the whole name: {names}
+- what `sanitize_keys` of `SENTRY_CONFIG` adds, anywhere in the name
+
+By looks, under any name: numbers that pass as payment cards (13 to 19 digits with a right check
+digit), JSON web tokens, `Bearer …` and `Basic …`, and the password in an address.
+
+Of cookies only the names are sent. Local variables are sent for your own code's frames, never for
+those of Python, Flask or another installed package. A literal given to a sensitive name is masked
+in the lines of source too. `sys.argv` is not sent.
+
+## How large it gets
+
+An event has at most {event_max:,} bytes. Of a stack {frames_max} frames are kept, the outermost and
+the innermost ones; of chained and grouped exceptions {exceptions_max}; of a message
+{message_max:,} characters. A request's body is read after the crash, if the view did not read it
+and it has at most {body_max:,} bytes. `string_max_length` and `list_max_length` bound single
+values, as with raven.
+"""
+
+
+def masking() -> str:
+    """What the scrubber's lists and the bounds of an event are, in words."""
+
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in sorted(names))
+
+    return _MASKING.format(
+        mask=scrub.MASK,
+        parts=listed(scrub.SENSITIVE_PARTS),
+        words=listed(scrub.SENSITIVE_WORDS),
+        names=listed(scrub.SENSITIVE_NAMES),
+        event_max=event.EVENT_MAX,
+        frames_max=frames.FRAMES_MAX,
+        exceptions_max=event.EXCEPTIONS_MAX,
+        message_max=event.MESSAGE_MAX,
+        body_max=request.BODY_MAX,
+    )
 
 
 def _cell(text: str) -> str:
@@ -48,13 +102,14 @@ def _section(setting: Setting) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every file with settings in it, as it shall be."""
+    """Every such file, as it shall be."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     return {
         readme: f"{before}{BEGIN}\n\n{table()}\n{END}{after}",
         ROOT / "docs" / "settings.md": _INTRODUCTION + "".join(map(_section, SETTINGS)),
+        ROOT / "docs" / "masking.md": masking(),
     }
 
 
