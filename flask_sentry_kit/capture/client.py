@@ -252,7 +252,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                 kwargs=kwargs,
             )
         except HOSTILE:
-            logger.exception("An event could not be captured; the app goes on")
+            tell("An event could not be captured; the app goes on")
             return None
 
     def _capture(
@@ -286,7 +286,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                     event_type, data, error, scope, environ, kwargs, **facts
                 )
             except HOSTILE:
-                logger.exception("An event could not be built whole; its outline is sent")
+                tell("An event could not be built whole; its outline is sent")
                 event = self._builder.outline(error, kwargs)
             if self._hand_over(event):
                 event_id = str(event["event_id"])
@@ -403,6 +403,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
         report.raven_client = self._app  # type: ignore[attr-defined]  # raven marks its hook so
         sys.excepthook = report
+
+
+def tell(message: str) -> None:
+    """Log what went wrong here, with its traceback where Python can format it.
+
+    logging itself raises at an exception whose attributes raise.
+    """
+    try:
+        logger.exception(message)
+    except HOSTILE:
+        logger.error("%s (its traceback cannot be shown)", message)
 
 
 def _exception(exc_info: Any) -> BaseException | None:

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from .frames import Stacks
-from .serialize import Serializer, cut, safe_str, type_name
+from .serialize import HOSTILE, Serializer, cut, safe_str, type_name
 
 EVENT_MAX: Final = 200_000
 """Bytes of JSON that an event never exceeds; Sentry itself refuses above 1 MB."""
@@ -58,7 +58,10 @@ def _members(error: BaseException) -> tuple[BaseException, ...]:
     # By name, so that the backport that 3.10 needs counts too.
     if all(type_name(kind) != "BaseExceptionGroup" for kind in type.mro(type(error))):
         return ()
-    found = getattr(error, "exceptions", ())
+    try:
+        found = getattr(error, "exceptions", ())
+    except HOSTILE:
+        return ()
     return found if isinstance(found, tuple) else ()
 
 
@@ -68,17 +71,23 @@ def _message(error: BaseException) -> str:
         notes = getattr(error, "__notes__", ())
         if isinstance(notes, list | tuple):
             text = "\n".join([text[:MESSAGE_MAX], *(safe_str(note) for note in notes[:20])])
-    except Exception:
+    except HOSTILE:
         pass
     return text
 
 
+_CHAIN: Final = tuple(
+    BaseException.__dict__[name] for name in ("__cause__", "__context__", "__suppress_context__")
+)
+
+
 def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
     """The exceptions an exception leads to, and how."""
-    cause, context = error.__cause__, error.__context__
+    # Past whatever a class has put in the way of them.
+    cause, context, suppressed = (known.__get__(error) for known in _CHAIN)
     if cause is not None:
         yield cause, "__cause__"
-    elif context is not None and not error.__suppress_context__:
+    elif context is not None and not suppressed:
         yield context, "__context__"
     for place, member in enumerate(_members(error)):
         yield member, f"exceptions[{place}]"
@@ -208,8 +217,16 @@ def _outline(event: dict[str, Any]) -> None:
         frames[:-20] = []
     if "exception" in event:
         event["exception"]["values"] = event["exception"]["values"][-5:]
+        for value in event["exception"]["values"]:
+            value["value"] = cut(value["value"], 1_000)
+    event["message"] = cut(safe_str(event.get("message", "")), 1_000)
     for name in set(event) - _CORE:
         event.pop(name)
+
+
+def _without_company(event: dict[str, Any]) -> None:
+    event.pop("tags", None)
+    event["user"] = {"id": event.get("user", {}).get("id")}
 
 
 _CORE: Final = frozenset(
@@ -223,6 +240,7 @@ _TRIMS: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
     _without_extras,
     _without_sources,
     _outline,
+    _without_company,
 )
 
 

@@ -212,7 +212,7 @@ class Stacks:
                 read = _loader_lines(loader, module) if loader and module else None
                 context = _around(read, lineno) if read else {}
             found.update(context)
-        if self._capture_locals and in_app and not is_library(path) and serializer.left > 0:
+        if self._capture_locals and in_app and serializer.left > 0:
             variables = self._locals(frame, serializer)
             if variables:
                 found["vars"] = variables

@@ -29,7 +29,7 @@ from werkzeug.exceptions import InternalServerError
 from ..dsn import Dsn
 from ..settings import SettingError
 from . import logs
-from .client import Client, logger, make_client
+from .client import Client, logger, make_client, tell
 from .middleware import Middleware
 from .scope import Environ
 from .serialize import HOSTILE
@@ -45,7 +45,9 @@ class _Hooks:
 
 def original(error: BaseException) -> BaseException:
     """The exception behind the InternalServerError that Flask wraps it in."""
-    inner = getattr(error, "original_exception", None)
+    if not isinstance(error, InternalServerError):
+        return error
+    inner = error.original_exception
     return inner if isinstance(inner, BaseException) else error
 
 
@@ -215,7 +217,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
                 client.captureException(exc_info=exc_info, handled=handled, environ=environ)
             )
         except HOSTILE:
-            logger.exception("A crash could not be reported; the page still shows")
+            tell("A crash could not be reported; the page still shows")
             return None
 
     def escaped(self, app: Flask, environ: Environ, error: BaseException) -> None:
