@@ -133,6 +133,8 @@ def _finish(running: _Running, text: str) -> Verdict:
 def run(wanted: Iterable[tuple[Scenario, str]], jobs: int) -> Iterator[Verdict]:
     """Play the given cases, ``jobs`` at a time; those that measure time come last, alone."""
     waiting = sorted(wanted, key=lambda case: case[0].alone)
+    for who in {who for _, who in waiting}:
+        sentry_class(who)  # imported once, not in each process
     running: dict[int, _Running] = {}
     texts: dict[int, str] = {}
     while waiting or running:
