@@ -20,14 +20,16 @@ Make = Callable[..., Flask]
 
 
 @pytest.fixture
-def event_of(make_app: Make, wire: Any) -> Callable[..., dict[str, Any]]:
+def event_of(
+    make_app: Make, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
     """The event of an exception, captured in a request, as it arrived."""
 
     def capture(raise_it: Callable[[], Any], **config: Any) -> Any:
         app = make_app(**config)
         app.add_url_rule("/raises", view_func=raise_it, endpoint="raises")
         # Python's own formatter breaks at some of these, and pytest lets that through.
-        app.logger.disabled = True
+        monkeypatch.setattr(app.logger, "disabled", True)
         response = app.test_client().get("/raises")
         assert response.status_code == 500
         event = wire.one_event(app)
