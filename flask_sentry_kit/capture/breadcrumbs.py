@@ -15,7 +15,7 @@ import raven.breadcrumbs
 import raven.context
 from flask import current_app, has_app_context
 
-from .serialize import HOSTILE
+from .serialize import HOSTILE, safe_str
 
 if TYPE_CHECKING:
     from .client import Client
@@ -31,7 +31,6 @@ class BreadcrumbHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         client = self._client()
         if client is None:
-            logging.getLogger().removeHandler(self)
             return
         app = client.app
         if has_app_context() and current_app._get_current_object() is not app:  # type: ignore[attr-defined]  # LocalProxy
@@ -41,7 +40,7 @@ class BreadcrumbHandler(logging.Handler):
         try:
             message = record.getMessage()
         except HOSTILE:
-            message = str(record.msg)
+            message = safe_str(record.msg)
         client.context.breadcrumbs.record(
             timestamp=record.created,
             level=record.levelname.lower(),
@@ -60,7 +59,9 @@ def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> 
     if raven_logging:
         raven.breadcrumbs.install_logging_hook()
     else:
-        logging.getLogger().addHandler(BreadcrumbHandler(client))
+        handler = BreadcrumbHandler(client)
+        logging.getLogger().addHandler(handler)
+        weakref.finalize(client, logging.getLogger().removeHandler, handler).atexit = False
     libraries = tuple(libraries)
     if libraries:
         raven.breadcrumbs.hook_libraries(libraries)

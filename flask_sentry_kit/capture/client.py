@@ -238,19 +238,20 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         if not self.is_enabled():
             return None
         try:
-            return self._capture(
-                event_type,
-                dict(data or {}),
-                date=date,
-                time_spent=time_spent,
-                extra=extra,
-                stack=stack,
-                tags=tags,
-                sample_rate=sample_rate,
-                handled=handled,
-                environ=environ,
-                kwargs=kwargs,
-            )
+            with logs.busy():
+                return self._capture(
+                    event_type,
+                    dict(data or {}),
+                    date=date,
+                    time_spent=time_spent,
+                    extra=extra,
+                    stack=stack,
+                    tags=tags,
+                    sample_rate=sample_rate,
+                    handled=handled,
+                    environ=environ,
+                    kwargs=kwargs,
+                )
         except HOSTILE:
             tell("An event could not be captured; the app goes on")
             return None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import wraps
 from threading import local
@@ -31,6 +32,19 @@ class _Busy(local):
     now = False
 
 
+_busy: Final = _Busy()
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """While an event is being made: what is logged meanwhile in this thread is no event."""
+    before, _busy.now = _busy.now, True
+    try:
+        yield
+    finally:
+        _busy.now = before
+
+
 class LogHandler(logging.Handler):
     """Sends an app's log records to its reporter.
 
@@ -39,7 +53,6 @@ class LogHandler(logging.Handler):
     :param exclude: names of loggers to leave alone, with their children.
     """
 
-    _busy: Final = _Busy()
     _all: Final[weakref.WeakSet[LogHandler]] = weakref.WeakSet()
 
     def __init__(
@@ -55,16 +68,14 @@ class LogHandler(logging.Handler):
         client, app = self._client(), self._app()
         if client is None or app is None or not _reports(client, app):
             return
-        # What is logged while a record is being reported (by a transport, by a repr) stays here.
-        if self._busy.now or self._excluded(record.name) or not self._is_ours(record, app):
+        # What is logged while an event is being made (by a transport, by a repr) stays here.
+        if _busy.now or self._excluded(record.name) or not self._is_ours(record, app):
             return
-        self._busy.now = True
-        try:
-            self._report(record, client)
-        except HOSTILE:
-            self.handleError(record)
-        finally:
-            self._busy.now = False
+        with busy():
+            try:
+                self._report(record, client)
+            except HOSTILE:
+                self.handleError(record)
 
     def close(self) -> None:
         self._all.discard(self)
@@ -77,16 +88,25 @@ class LogHandler(logging.Handler):
         if has_app_context():
             return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
         # Outside every app: the app whose logger it is, else one of them, always the same.
-        others = {
-            other: handler
-            for handler in list(self._all)
-            if handler in logging.getLogger().handlers and (other := handler._app()) is not None
-        }
-        for other, handler in others.items():
-            if record.name in (other.name, other.import_name):
-                return handler is self
-        first = next((h for h in logging.getLogger().handlers if isinstance(h, LogHandler)), self)
-        return first is self or self not in logging.getLogger().handlers
+        takers = [one for one in logging.getLogger().handlers if isinstance(one, LogHandler)]
+        if self not in takers:
+            return True
+        takers = [one for one in takers if one._takes(record)]
+        for one in takers:
+            other = one._app()
+            if other is not None and record.name in (other.name, other.import_name):
+                return one is self
+        return bool(takers) and takers[0] is self
+
+    def _takes(self, record: logging.LogRecord) -> bool:
+        client, app = self._client(), self._app()
+        return (
+            client is not None
+            and app is not None
+            and record.levelno >= self.level
+            and _reports(client, app)
+            and not self._excluded(record.name)
+        )
 
     def _report(self, record: logging.LogRecord, client: Client) -> None:
         data, extra = extract_extra(record)
@@ -133,11 +153,8 @@ def hush(transport: Any) -> None:
 
         @wraps(method)
         def quiet(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
-            before, LogHandler._busy.now = LogHandler._busy.now, True
-            try:
+            with busy():
                 return _method(*args, **kwargs)
-            finally:
-                LogHandler._busy.now = before
 
         setattr(transport, name, quiet)
 
