@@ -300,8 +300,10 @@ class Settings:
 
 
 def _closest(name: str, known: Mapping[str, Setting]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+    # Without what all of them begin with, which would make any name look like another.
+    by_tail = {one.removeprefix(PREFIX): one for one in known}
+    near = get_close_matches(name.removeprefix(PREFIX), by_tail, n=1)
+    return f"; did you mean {by_tail[near[0]]}?" if near else f"; there are {', '.join(known)}"
 
 
 def check_keywords(keywords: Mapping[str, Any]) -> None:
