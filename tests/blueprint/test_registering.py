@@ -640,3 +640,23 @@ def test_a_template_of_the_apps_own_wins(kit_app: Make, wire: Any, tmp_path: Any
     event = wire.one_event(app)
     assert f"Mine: {event['event_id']} {wire.public_dsn}" in response.text
     assert response.status_code == 500
+
+
+def test_words_are_taken_once_though_a_hook_breaks_behind_them(kit_app: Make, wire: Any) -> None:
+    """A session store that fails after the form was taken does not refuse it the second time."""
+    import re
+
+    app = kit_app()
+    client = app.test_client()
+    html = client.get("/boom", headers={"Accept": "text/html"}).text
+    action, token = (
+        re.search(pattern, html)[1]  # type: ignore[index]  # the form is there
+        for pattern in (r'<form[^>]* action="([^"]+)"', r'name="token" value="([^"]+)"')
+    )
+    app.session_interface = _DeadOnSaving()
+    response = client.post(
+        action, data={"token": token, "comments": "I pressed the button", "name": "", "email": ""}
+    )
+    assert app.extensions["sentry_kit"].outbox.flush(5)
+    assert response.status_code in (200, 303)
+    assert len(wire.reports) == 1

@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+import raven.breadcrumbs
+import raven.transport.http
 from flask import Flask
 
 from flask_sentry_kit import Sentry, sentry
@@ -65,6 +68,29 @@ def test_they_are_each_apps_own(make_app: Make, wire: Any) -> None:
     for app in (first, second):
         assert app.extensions["sentry"].flush(5)
     assert sorted(_messages(event)[0] for event in wire.events) == ["hello alice", "hello bob"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:raven")  # Python has moved on
+def test_beside_ravens_own_hook(make_app: Make, wire: Any) -> None:
+    """A client of raven's own class in the same process, which patches logging, doubles none."""
+    raven.Client(transport=raven.transport.http.HTTPTransport).captureBreadcrumb(message="theirs")
+    app = make_app(**ON)
+    _logs(app)
+    app.test_client().get("/logs/alice")
+    assert _messages(wire.one_event(app)) == ["hello alice", "by hand alice"]
+
+
+def test_ravens_own_function_records_too(make_app: Make, wire: Any) -> None:
+    """raven.breadcrumbs.record(), for integrations, reaches the request at hand."""
+    app = make_app(**ON)
+
+    @app.get("/records")
+    def records() -> str:
+        raven.breadcrumbs.record(message="by raven", category="cache")
+        raise ValueError
+
+    app.test_client().get("/records")
+    assert _messages(wire.one_event(app)) == ["by raven"]
 
 
 def test_they_are_bounded(make_app: Make, wire: Any) -> None:
