@@ -348,7 +348,12 @@ def _serve_on_any_host(app: Flask, own: str, prefix: str) -> Callable[[], Any]:
 
 
 def _dispatch(app: Flask, endpoint: str) -> Any:
-    return app.ensure_sync(app.view_functions[endpoint])(**(request.view_args or {}))
+    # Once a request: a report that was taken must not be taken again, and refused for that,
+    # because a hook of the app's broke behind it.
+    if "_kit_answer" not in g:
+        answer = app.ensure_sync(app.view_functions[endpoint])(**(request.view_args or {}))
+        g._kit_answer = app.make_response(answer)
+    return g._kit_answer
 
 
 def _handle_500(app: Flask) -> None:
