@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import raven.breadcrumbs
 import raven.context
@@ -49,6 +49,28 @@ class BreadcrumbHandler(logging.Handler):
         )
 
 
+class _ForRaven:
+    """What raven's functions see of a client: a context with a ``record``.
+
+    :param logs: whether log records are raven's to record. Where they are ours, they come a
+        second time as soon as a client of raven's own class has patched ``logging``.
+    """
+
+    def __init__(self, client: Client, logs: bool) -> None:
+        self._client = weakref.ref(client)
+        self._logs = logs
+
+    @property
+    def breadcrumbs(self) -> _ForRaven:
+        return self
+
+    def record(self, *crumb: Any) -> None:
+        client, processor = self._client(), crumb[-1]
+        of_log = getattr(processor, "__qualname__", "").startswith("_record_log_breadcrumb.")
+        if client is not None and (self._logs or not of_log):
+            client.context.breadcrumbs.record(*crumb)
+
+
 def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> None:
     """Record breadcrumbs for a client.
 
@@ -68,7 +90,7 @@ def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> 
     app = client.app
     if app is None:
         return
-    context = client.context
+    context = _ForRaven(client, raven_logging)
 
     # raven records into what its thread has activated; here that is the request's own scope.
     def enter() -> None:
