@@ -174,6 +174,12 @@ def serve() -> Iterator[Callable[..., str]]:
         thread.join()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that drive the browser come last: from the first of them on Playwright keeps
+    an event loop running in this thread, where async views could not run theirs."""
+    items.sort(key=lambda item: "chromium" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One headless Chromium for all tests."""

@@ -185,7 +185,23 @@ def dead_port() -> int:
 
 
 @pytest.fixture
-def new_outbox() -> Iterator[Callable[..., Outbox]]:
+def workers() -> Callable[[], list[threading.Thread]]:
+    """The workers that this test started and that still run. Tests of other rooms leave apps
+    whose last event waits for a server that is gone."""
+    others = set(threading.enumerate())
+
+    def running() -> list[threading.Thread]:
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread.name == "sentry-kit-outbox" and thread not in others
+        ]
+
+    return running
+
+
+@pytest.fixture
+def new_outbox(workers: Callable[[], list[threading.Thread]]) -> Iterator[Callable[..., Outbox]]:
     """Make an outbox that the test need not close."""
     made: list[Outbox] = []
 
@@ -196,7 +212,7 @@ def new_outbox() -> Iterator[Callable[..., Outbox]]:
     yield make
     for outbox in made:
         outbox.close(0)
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "sentry-kit-outbox"])
+    wait_until(lambda: not workers())
 
 
 @pytest.fixture

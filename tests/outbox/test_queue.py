@@ -13,10 +13,6 @@ import pytest
 from flask_sentry_kit.outbox import Item, Request, notes, pauses, worker
 
 
-def threads():
-    return [thread for thread in threading.enumerate() if thread.name == "sentry-kit-outbox"]
-
-
 @pytest.fixture
 def hung(server, new_outbox):
     """A server that never answers, until the test is over."""
@@ -26,17 +22,17 @@ def hung(server, new_outbox):
     over.set()
 
 
-def test_nothing_starts_before_the_first_put(new_outbox, server, event, until):
+def test_nothing_starts_before_the_first_put(new_outbox, server, event, until, workers):
     """An app that never crashes has no thread; the first item starts one, all share it."""
     outbox = new_outbox()
     assert outbox.counters == (0, 0, 0, 0)
     assert outbox.flush(1)
-    assert threads() == []
+    assert workers() == []
     for id in "abc":
         outbox.put(event(server, id))
     assert outbox.flush(5)
-    assert len(threads()) == 1
-    assert threads()[0].daemon
+    assert len(workers()) == 1
+    assert workers()[0].daemon
 
 
 def test_items_of_one_server_arrive_in_the_order_they_were_put(server, outbox, event):
@@ -208,23 +204,23 @@ def test_flush_does_not_wait_for_what_the_server_put_off(server, outbox, event, 
     assert time.monotonic() - began < 2
 
 
-def test_a_closed_outbox_accepts_nothing_and_has_no_thread(server, outbox, event, until):
+def test_a_closed_outbox_accepts_nothing_and_has_no_thread(server, outbox, event, until, workers):
     """close() sends what waits, ends the thread, and refuses what comes later."""
     outbox.put(event(server, "a"))
     assert outbox.close(5)
-    until(lambda: threads() == [])
+    until(lambda: workers() == [])
     assert outbox.put(event(server, "b")) is None
     assert server.ids == ["a"]
 
 
-def test_an_outbox_nobody_holds_sends_what_it_has_and_ends(server, event, until):
+def test_an_outbox_nobody_holds_sends_what_it_has_and_ends(server, event, until, workers):
     """Many short-lived apps in one process leave no threads behind."""
     from flask_sentry_kit.outbox import Outbox
 
     for index in range(20):
         Outbox().put(event(server, str(index)))
     gc.collect()
-    until(lambda: threads() == [])
+    until(lambda: workers() == [])
     assert sorted(server.ids, key=int) == [str(index) for index in range(20)]
 
 

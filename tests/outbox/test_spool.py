@@ -58,7 +58,7 @@ def test_an_item_is_on_disk_before_put_returns_and_survives_kill_9(
     assert server.ids == [str(index) for index in range(10)]
 
 
-def test_resume_starts_nothing_where_nothing_waits(path, new_outbox, server, event):
+def test_resume_starts_nothing_where_nothing_waits(path, new_outbox, server, event, workers):
     """No file, or an empty one: no thread, and no file is made."""
     new_outbox(spool=path).resume()
     assert not os.path.exists(path)
@@ -66,7 +66,7 @@ def test_resume_starts_nothing_where_nothing_waits(path, new_outbox, server, eve
     outbox.put(event(server, "a"))
     assert outbox.close(5)
     new_outbox(spool=path).resume()
-    assert not [t for t in threading.enumerate() if t.name == "sentry-kit-outbox"]
+    assert not workers()
 
 
 def test_an_outage_loses_nothing_while_workers_are_killed(path, dead_port, serve, spawn, until):
@@ -256,7 +256,7 @@ def test_a_file_that_cannot_be_a_spool_is_left_alone(
 
 
 def test_a_file_damaged_while_it_is_in_use_costs_one_line(
-    path, server, new_outbox, event, caplog, until
+    path, server, new_outbox, event, caplog, until, workers
 ):
     """Rubbish in the middle of a good file: memory takes over, nothing raises."""
     server.answer = lambda request: (503, {}, b"")
@@ -264,7 +264,7 @@ def test_a_file_damaged_while_it_is_in_use_costs_one_line(
     for index in range(20):
         assert outbox.put(event(server, f"lost-{index}", size=20_000)) is not None
     outbox.close(0)
-    until(lambda: not [t for t in threading.enumerate() if t.name == "sentry-kit-outbox"])
+    until(lambda: not workers())
     size = os.path.getsize(path)
     with open(path, "r+b") as file:
         file.seek(4096)
