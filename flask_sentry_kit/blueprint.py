@@ -312,17 +312,18 @@ def _serve_first(app: Flask, name: str, prefix: str) -> None:
     """Answer the kit's own routes before the app's hooks: a login wall, a dead database or a
     CSRF check must not take down the page's stylesheet or the visitor's words."""
     own = f"{name}."
+    preprocess = app.preprocess_request
 
-    def serve_own() -> Any:
-        # Not through the proxy: this line is what every request of the app pays for the kit.
+    # Around all hooks, and not one of them: that costs a healthy request less.
+    def preprocess_request(*args: Any, **kwargs: Any) -> Any:
         rule = request._get_current_object().url_rule  # type: ignore[attr-defined]  # LocalProxy
         if rule is not None and rule.endpoint.startswith(own):
             return _dispatch(app, rule.endpoint)
-        return None
+        return preprocess(*args, **kwargs)
 
-    hooks = app.before_request_funcs.setdefault(None, [])
-    hooks.insert(0, serve_own)
+    app.preprocess_request = preprocess_request  # type: ignore[method-assign]  # of this app alone
     if app.url_map.host_matching or app.subdomain_matching:
+        hooks = app.before_request_funcs.setdefault(None, [])
         hooks.insert(0, _serve_on_any_host(app, own, prefix))
 
 

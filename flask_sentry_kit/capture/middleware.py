@@ -1,12 +1,13 @@
 """The thin WSGI layer: sees what Flask's own signals cannot (middleware, teardown, streams).
 
-On a healthy request it sets one context variable and wraps the body; nothing else.
+On a healthy request it sets one context variable and looks whether the body can still fail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, Final, Protocol
 
 from flask import Flask
 from werkzeug.wsgi import ClosingIterator
@@ -14,6 +15,8 @@ from werkzeug.wsgi import ClosingIterator
 from .scope import Environ, current_environ
 
 WSGIApp = Callable[[Any, Any], Iterable[bytes]]
+
+_RUNS_ON: Final = "flask_sentry_kit.body_runs_on"
 
 
 class _Reports(Protocol):
@@ -41,7 +44,9 @@ class Middleware:
 
         What breaks in ProxyFix and its kin, usually added after us, is seen only from outside.
         """
-        app.__dict__["wsgi_app"] = cls(app.wsgi_app, app, reports)
+        _note_bodies(app)
+        wrapped = cls(app.wsgi_app, app, reports)
+        app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = wrapped
         try:
             app.__class__ = _watched(type(app))
         except TypeError:
@@ -61,11 +66,11 @@ class Middleware:
         finally:
             current_environ.reset(token)
         kind = type(body)
-        if kind is not ClosingIterator and (
-            kind in (list, tuple)
-            # A server sends its own file wrapper by sendfile(2), if nobody hides it.
-            or isinstance(body, environ.get("wsgi.file_wrapper", ()))
-        ):
+        if kind is ClosingIterator:
+            # Flask's own: whether any code runs while it is sent was noted with the response.
+            return _Body(body, environ, self) if _RUNS_ON in environ else body
+        # A server sends its own file wrapper by sendfile(2), if nobody hides it.
+        if kind in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
             return body
         return _Body(body, environ, self)
 
@@ -78,22 +83,39 @@ class Middleware:
         self.reports.escaped(self.app, environ, error)
 
 
+def _note_bodies(app: Flask) -> None:
+    """Note in the environ which responses run code after they are made: those that stream, and
+    those with something to call when they are closed. Most do neither, and are left alone."""
+    process = app.process_response
+
+    def process_response(*args: Any, **kwargs: Any) -> Any:
+        response = process(*args, **kwargs)
+        try:
+            runs_on = not response.is_sequence or response._on_close
+        except AttributeError:
+            runs_on = True
+        if runs_on:
+            environ = current_environ.get()
+            if environ is not None:
+                environ[_RUNS_ON] = True
+        return response
+
+    app.process_response = process_response  # type: ignore[method-assign]  # of this app alone
+
+
 def _watched(kind: type[Flask]) -> type[Flask]:
     """A class of apps, the same but for assigning to ``wsgi_app``: that stays inside of ours."""
 
-    def get(app: Flask) -> Any:
-        return app.__dict__["wsgi_app"]
-
     def put(app: Flask, value: Any) -> None:
-        before = app.__dict__["wsgi_app"]
+        before = app.__dict__["_sentry_kit_wsgi_app"]
         before.wrapped = True
         if not isinstance(value, Middleware):
             value = Middleware(value, app, before.reports)
         value.wrapped = False
-        app.__dict__["wsgi_app"] = value
+        app.__dict__["_sentry_kit_wsgi_app"] = value
 
     members = {
-        "wsgi_app": property(get, put),
+        "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), put),
         "__module__": kind.__module__,
         "__doc__": kind.__doc__,
     }
