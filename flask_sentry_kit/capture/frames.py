@@ -15,6 +15,8 @@ from functools import lru_cache
 from types import FrameType, TracebackType
 from typing import Any, Final
 
+import flask.app
+
 from .scrub import source_text
 from .serialize import HOSTILE, Serializer
 
@@ -25,6 +27,7 @@ _OUTERMOST: Final = 15
 _CONTEXT_LINES: Final = 5
 _LINE_MAX: Final = 200
 _LOCALS_MAX: Final = 40
+_DECLARED: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _SOURCE_MAX: Final = 2_000_000  # bytes of a file; a longer one is generated code or data
 
 # Frames that only carry the crash to us; their locals (environ, the request, our own state)
@@ -66,7 +69,7 @@ def _lines(path: str) -> tuple[list[bytes], str] | None:
     except (OSError, ValueError):
         return None
     for line in lines[:2]:
-        declared = re.match(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", line)
+        declared = _DECLARED.match(line)
         if declared:
             try:
                 "".encode(declared[1].decode())
@@ -89,23 +92,30 @@ def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
 @lru_cache(maxsize=4096)
 def _context(path: str, lineno: int) -> dict[str, Any] | None:
     read = _lines(path)
-    return None if read is None else _around(read, lineno)
+    return None if read is None else _around(read, lineno, is_library(path))
 
 
-def _around(read: tuple[list[bytes], str], lineno: int) -> dict[str, Any]:
+def _around(read: tuple[list[bytes], str], lineno: int, public: bool = False) -> dict[str, Any]:
     lines, encoding = read
     at = lineno - 1
     if not 0 <= at < len(lines):
         return {}
 
     def text(line: bytes) -> str:
-        return source_text(line.decode(encoding, "replace").rstrip("\r")[:_LINE_MAX])
+        shown = line.decode(encoding, "replace").rstrip("\r")[:_LINE_MAX]
+        # What is installed is published: there are no secrets in it.
+        return shown if public else source_text(shown)
 
     return {
         "pre_context": [text(line) for line in lines[max(0, at - _CONTEXT_LINES) : at]],
         "context_line": text(lines[at]),
         "post_context": [text(line) for line in lines[at + 1 : at + 1 + _CONTEXT_LINES]],
     }
+
+
+def warm_sources() -> None:
+    """Read the one file that is in every crash's stack."""
+    _lines(flask.app.__file__)
 
 
 @lru_cache(maxsize=2048)

@@ -160,6 +160,8 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if chosen(register_signal, self.register_signal):
             got_request_exception.connect(self.handle_exception, sender=app)
             _watch_handlers_once(app)
+        if isinstance(client, Client) and client.is_enabled():
+            client.rehearse()
         if chosen(logging, self.logging) and isinstance(client, Client):
             handler = logs.install(client, app, chosen(level, self.level), tuple(exclusions))
             hooks.handler = handler

@@ -257,7 +257,11 @@ class Page:
             _, filename, _ = environment.loader.get_source(environment, name)
         except TemplateNotFound:
             return False
-        return filename is None or not os.path.realpath(filename).startswith(TEMPLATES + os.sep)
+        if filename is None:
+            return True
+        # Asking the disk only where the name leaves a doubt: a link, a virtual environment.
+        ours = TEMPLATES + os.sep
+        return not (filename.startswith(ours) or os.path.realpath(filename).startswith(ours))
 
     def _context(
         self,
