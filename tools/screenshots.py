@@ -1,6 +1,7 @@
-"""Takes the pictures of the README: the demo crashed, the dialog filled, and both in the inbox.
+"""Takes the pictures of the README and of docs/page.md.
 
-``python -m tools.screenshots`` writes them to docs/images.
+``python -m tools.screenshots`` crashes the demo, fills the dialog and looks at both in the inbox;
+then it takes the crash page in every state, light and dark, on a phone and on a desk.
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ import logging
 import tempfile
 import threading
 from pathlib import Path
+from typing import Final, Literal
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
 
 from demo_app import create_app
 from flask_sentry_kit.inbox import InboxServer, create_inbox
+from flask_sentry_kit.page.preview import STATES
 
 from . import browser
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+IMAGES: Final = DOCS / "images"
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+WIDTHS: Final[dict[str, ViewportSize]] = {
+    "phone": {"width": 320, "height": 700},
+    "desk": {"width": 1040, "height": 700},
+}
 SIZE: ViewportSize = {"width": 1040, "height": 660}
 WORDS = "I used the voucher from your flyer, and then this page came. The basket is still there."
 
@@ -42,18 +51,54 @@ def take(shop: str, inbox: str, page: Page) -> None:
     page.screenshot(path=IMAGES / "inbox.png")
 
 
+def take_states(shop: str, chromium: Browser) -> None:
+    """The page in every state, as the preview shows it."""
+    for scheme in SCHEMES:
+        for width, viewport in WIDTHS.items():
+            page = chromium.new_page(viewport=viewport, color_scheme=scheme, locale="en-GB")
+            for state in STATES:
+                page.goto(f"{shop}_sentry_kit/preview/{state.name}")
+                if state.event and not state.blocked and not state.outcome:
+                    page.get_by_role("dialog").wait_for()
+                elif state.blocked:
+                    page.locator("html[data-sentry-dialog=failed]").wait_for()
+                page.screenshot(path=IMAGES / f"page-{state.name}-{scheme}-{width}.png")
+            page.close()
+
+
+def states_page() -> str:
+    """docs/page.md: the pictures, a table a state."""
+    parts = [
+        "# The crash page in every state\n\n<!-- Made by `make screenshots`. -->\n\n"
+        "`flask sentry-kit preview` shows the same states with your own app's template and brand;"
+        " in debug mode so does `/_sentry_kit/preview`.\n"
+    ]
+    for state in STATES:
+        parts.append(f"\n## {state.meaning}\n\n|  | phone | desk |\n|---|---|---|\n")
+        for scheme in SCHEMES:
+            cells = (
+                f"![{state.name}, {scheme}, {width}](images/page-{state.name}-{scheme}-{width}.png)"
+                for width in WIDTHS
+            )
+            parts.append(f"| {scheme} | {' | '.join(cells)} |\n")
+    return "".join(parts)
+
+
 def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         inbox = InboxServer(create_inbox(Path(folder, "inbox.sqlite")))
-        shop = make_server(
-            "127.0.0.1",
-            0,
-            create_app(inbox.dsn, f"{inbox.url}/", SENTRY_NAME="web-1"),
-            threaded=True,
+        app = create_app(inbox.dsn, f"{inbox.url}/", SENTRY_NAME="web-1")
+        previewed = create_app(inbox.dsn, f"{inbox.url}/")
+        previewed.debug = True
+        shop, preview = (
+            make_server("127.0.0.1", 0, each, threaded=True) for each in (app, previewed)
         )
-        threads = [threading.Thread(target=run) for run in (inbox.run, shop.serve_forever)]
+        threads = [
+            threading.Thread(target=run)
+            for run in (inbox.run, shop.serve_forever, preview.serve_forever)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -63,13 +108,16 @@ def main() -> None:
                 )
                 page = chromium.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
                 take(f"http://127.0.0.1:{shop.port}/", f"{inbox.url}/", page)
+                take_states(f"http://127.0.0.1:{preview.port}/", chromium)
                 chromium.close()
         finally:
-            shop.shutdown()
-            shop.server_close()
+            for server in (shop, preview):
+                server.shutdown()
+                server.server_close()
             inbox.stop()
             for thread in threads:
                 thread.join()
+    (DOCS / "page.md").write_text(states_page(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,13 +41,14 @@ def test_every_python_example_runs(
     monkeypatch.setattr(logging.getLogger(), "handlers", list(logging.getLogger().handlers))
     monkeypatch.setenv("SENTRY_DSN", wire.dsn)
     app = Flask("readme", root_path=str(ROOT))
-    if "sentry.capture" in example or "csp_sources(" in example:
+    if re.search(r"sentry\.(capture|flush)|csp_sources\(", example):
         # These ask the kit at once; the others are the app's set-up, which comes before it.
         app.register_blueprint(sentry_kit)
     given = {
         "app": app,
         "Flask": Flask,
         "Talisman": lambda app, **options: None,
+        "limiter": SimpleNamespace(limit=lambda rate: lambda check: check),
         "logging": logging,
         "sentry_kit": sentry_kit,
         "CardError": Refused,
