@@ -265,7 +265,7 @@ class SentryKit(Blueprint):
         if kit.dsn is None:
             logger.warning(
                 "No SENTRY_DSN in app.config or in the environment: the crash page of %r shows,"
-                " but nothing is reported",
+                " but nothing is reported unless the app makes a Sentry of its own",
                 app.name,
             )
         elif settings.feedback:

@@ -105,6 +105,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         **options: Any,
     ) -> None:
         self.dsn: Dsn | None = None
+        self._made = False
         self._app = None if app is None else weakref.ref(app)
         self._settings: Settings | None = None
         self._outbox: Outbox | None = None
@@ -129,6 +130,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         finally:
             # raven keeps the first client of a process for ever.
             raven.base.Raven = singleton
+        self._made = True
         # raven activates one in the thread that makes the client, and keeps it there for ever.
         self._context.deactivate()
         self._context: Context = Context(enable_breadcrumbs)
@@ -144,6 +146,11 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             self.install_sys_hook()
         if enable_breadcrumbs:
             breadcrumbs.follow(self, raven_logging=install_logging_hook, libraries=hook_libraries)
+
+    def is_enabled(self) -> bool:
+        """Whether there is a DSN to report to."""
+        # raven's constructor asks, to log that it is not configured; the front door says it better.
+        return not self._made or self.dsn is not None
 
     # where it goes
 

@@ -172,7 +172,7 @@ def test_a_stream_read_by_another_thread(make_app: Make, wire: Any) -> None:
             yield b"a"
             raise ValueError
 
-        return Response(stream_with_context(chunks()))
+        return Response(chunks())
 
     body, _ = _call(app, "/stream")
     caught = []

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from flask import Flask, abort, request
+from flask import Flask, abort, request, request_started
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import TooManyRequests
@@ -420,12 +420,12 @@ def test_words_get_through_where_the_app_has_read_the_body(
     has emptied nothing can be had, and the visitor is asked to send again."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
 
-    @app.url_value_preprocessor
-    def tenant(endpoint: str | None, values: Any) -> None:
+    def tenant(sender: Flask, **_: Any) -> None:
         read = getattr(request, what)
         if what == "stream":
             read.read()
 
+    request_started.connect(tenant, app)
     visitor = visit(app)
     answer = visitor.send(visitor.crash(), comments="Words")
     if what == "stream":
