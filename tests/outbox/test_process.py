@@ -346,11 +346,11 @@ gevent.spawn(tick)
 def crash(i): return outbox.put(event(sys.argv[1 + i % 2], str(i))).wait(10)
 jobs = [gevent.spawn(crash, i) for i in range(20)]
 gevent.joinall(jobs)
-print({job.value for job in jobs}, type(threading.current_thread()).__name__)
+print({job.value for job in jobs}, type(threading.current_thread()).__name__, flush=True)
 ticks.clear()
 outbox.put(event(sys.argv[3], "slow"))
 while not outbox.counters.retried: gevent.sleep(0.01)
-print(len(ticks) > 20)
+print(len(ticks) > 20, flush=True)
 os._exit(0)
 """,
         server.url,
