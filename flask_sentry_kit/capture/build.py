@@ -94,7 +94,6 @@ class EventBuilder:
             event["breadcrumbs"] = events.breadcrumbs(crumbs, self._serializer(20_000))
         if self._client.include_versions:
             event["modules"] = _versions()
-        self._process(event)
         return event
 
     def outline(self, error: BaseException | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,7 +262,8 @@ class EventBuilder:
         if "culprit" in event and "culprit" in data:
             event.pop("transaction", None)
 
-    def _process(self, event: dict[str, Any]) -> None:
+    def process(self, event: dict[str, Any]) -> None:
+        """Have the app's own processors go over an event that is to be sent."""
         for processor in self._processors:
             try:
                 event.update(processor.process(event) or {})

@@ -319,6 +319,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             except HOSTILE:
                 tell("An event could not be built whole; its outline is sent")
                 event = self._builder.outline(error, kwargs)
+            self._builder.process(event)
             if self._hand_over(event):
                 event_id = str(event["event_id"])
         if error is not None:
@@ -432,7 +433,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                 alive.captureException(exc_info=exc_info, level="fatal", handled=False)
             previous(*exc_info)
 
-        report.raven_client = self._app  # type: ignore[attr-defined]  # raven marks its hook so
         sys.excepthook = report
 
 

@@ -535,3 +535,22 @@ def test_without_a_dsn_nothing_is_reported_or_claimed(wire: Any) -> None:
         assert sentry.captureMessage("hello") is None
         assert g.sentry_event_id is None
     assert sentry.client.get_public_dsn() is None
+
+
+def test_processors_see_what_is_sent_and_nothing_else(make_app: Any, wire: Any) -> None:
+    """A processor of the app's own is called for each event, and never at registration."""
+    seen = []
+
+    class Noting:
+        def __init__(self, client: Any) -> None:
+            pass
+
+        def process(self, event: dict[str, Any]) -> dict[str, Any]:
+            seen.append(event["message"])
+            return {"message": "noted"}
+
+    app = make_app(SENTRY_CONFIG={"processors": [Noting]})
+    assert seen == []
+    app.test_client().get("/boom")
+    assert wire.one_event(app)["message"] == "noted"
+    assert len(seen) == 1
