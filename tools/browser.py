@@ -1,21 +1,25 @@
-"""Finds a Chromium that is installed, for the tests and the screenshots; downloads none.
-
-``python -m tools.browser`` prints its path, or says on stderr how to get one and ends with 1.
+"""Finds the Chromium that the tests and the screenshots use. Installs nothing:
+:mod:`tools.browser_install` does that.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / ".browser"
+"""Where a browser is installed if the machine has none; ignored by git, removed by `make clean`."""
+LAUNCHER: Final = FOLDER / "chromium"
+"""Starts the browser installed there. It is written last, once that browser has shown a page."""
 
 _COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _MAC_APPS = ("Chromium", "Google Chrome")
 
 
 class BrowserMissing(RuntimeError):
-    """No Chromium was found; the text says with which command to install one."""
+    """There is no Chromium; the text says how to get one."""
 
 
 def arguments() -> list[str]:
@@ -27,16 +31,30 @@ def arguments() -> list[str]:
 
 
 def find() -> str:
-    """The path of a Chromium or Chrome: ``$CHROMIUM``, else one on the machine.
+    """The path of a Chromium or Chrome: ``$CHROMIUM``, else the one in :data:`FOLDER` (which is
+    there only because the machine had none that works), else one of the machine.
 
-    :raises BrowserMissing: there is none; says how to install one.
+    :raises BrowserMissing: there is none, or ``$CHROMIUM`` names no program.
     """
     chosen = os.environ.get("CHROMIUM")
     if chosen:
         path = shutil.which(chosen)
         if path is None:
-            raise BrowserMissing(f"CHROMIUM is {chosen!r}, and there is no such program.")
+            raise BrowserMissing(
+                f"CHROMIUM is {chosen!r}, and there is no such program. Set it to the path of a"
+                " Chromium, or unset it to have one found."
+            )
         return path
+    if LAUNCHER.exists():
+        return str(LAUNCHER)
+    path = installed()
+    if path is None:
+        raise BrowserMissing("There is no Chromium on this machine: `make browser` installs one.")
+    return path
+
+
+def installed() -> str | None:
+    """A Chromium or Chrome of the machine, on ``PATH`` or among the applications of macOS."""
     for command in _COMMANDS:
         path = shutil.which(command)
         if path is not None:
@@ -45,40 +63,4 @@ def find() -> str:
         program = Path(f"/Applications/{app}.app/Contents/MacOS/{app}")
         if program.exists():
             return str(program)
-    downloaded = _downloaded()
-    if downloaded is not None:
-        return downloaded
-    raise BrowserMissing(
-        f"Chromium is needed, and none is installed. Install it with:\n\n    {_install_command()}\n"
-    )
-
-
-def _downloaded() -> str | None:
-    """What ``playwright install chromium`` left behind, if it was ever run."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).exists() else None
-
-
-def _install_command() -> str:
-    # Ubuntu's package of that name is a stub for a snap, so this is for Debian alone.
-    if shutil.which("apt-get") and Path("/etc/debian_version").exists() and not _is_ubuntu():
-        sudo = "" if os.geteuid() == 0 else "sudo "
-        return f"{sudo}apt-get install --yes chromium"
-    return f"{sys.executable} -m playwright install --with-deps chromium"
-
-
-def _is_ubuntu() -> bool:
-    try:
-        return "ID=ubuntu" in Path("/etc/os-release").read_text("utf-8").splitlines()
-    except OSError:
-        return False
-
-
-if __name__ == "__main__":
-    try:
-        print(find())
-    except BrowserMissing as missing:
-        sys.exit(str(missing))
+    return None
