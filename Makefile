@@ -6,6 +6,11 @@ PORT       ?= 8000
 INBOX_PORT ?= 9000
 # Further arguments for pytest: make test ARGS="-k dialog -x"
 ARGS ?=
+# Any value: a target that takes long does a small part of its work, to show that it works.
+SHORT ?=
+# Any value: a target that writes files writes none, and fails if one is out of date.
+CHECK ?=
+options = $(if $(SHORT),--short) $(if $(CHECK),--check)
 
 bin := $(VENV)/bin
 # Stamps: what was set up, and newer than what it was set up from.
@@ -13,31 +18,35 @@ venv    := $(VENV)/.stamp-venv
 runtime := $(VENV)/.stamp-runtime
 dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
-bench   := $(VENV)/.stamp-bench
 npm     := node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots translations docs clean
+.PHONY: help demo test test-all lint browser faults matrix bench docs translations screenshots clean
 
 help:
-	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
-	@echo "make test         ruff, mypy and pytest, browser included (ARGS= for pytest)"
-	@echo "make test-all     pytest on every Python of 3.10 to 3.14 that can be found"
-	@echo "make lint         ruff and mypy alone"
-	@echo "make faults       raven's faults, one a line: shown with raven, mended with the kit"
-	@echo "make matrix       where the visitor's words arrive, with raven's recipe and with the kit"
-	@echo "make bench        what a request, a crash and a storm of crashes cost, and an outage"
-	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
-	@echo "make translations  the catalogues, from the sentences in templates and code"
-	@echo "make screenshots  the pictures in docs/images"
-	@echo "make clean        remove all that was set up here"
+	@echo "make demo          a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
+	@echo "make test          ruff, mypy and pytest, browser included (ARGS= for pytest)"
+	@echo "make test-all      pytest on every Python of 3.10 to 3.14 that can be found  [SHORT]"
+	@echo "make lint          ruff and mypy alone"
+	@echo "make browser       finds a Chromium, or installs one into .browser"
+	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
+	@echo "make matrix        where the visitor's words arrive, with raven's recipe and with the kit;"
+	@echo "                   writes the README's table  [SHORT] [CHECK]"
+	@echo "make bench         what a request, a crash and a storm of crashes cost, and an outage  [SHORT]"
+	@echo "make docs          the settings in README.md and docs/, from the settings themselves  [CHECK]"
+	@echo "make translations  the catalogues, from the sentences in templates and code  [CHECK]"
+	@echo "make screenshots   the pictures in docs/images, and docs/page.md  [SHORT] [CHECK]"
+	@echo "make clean         removes all that was set up here"
+	@echo
+	@echo "[SHORT]: with SHORT=1 it does a small part of its work, to show that it works."
+	@echo "[CHECK]: with CHECK=1 it writes no file, and fails if one is out of date."
 
 demo: $(runtime)
 	@exec $(bin)/python -m demo_app --port $(PORT) --inbox-port $(INBOX_PORT)
 
-test: lint check-browser $(npm)
+test: lint browser $(npm)
 	$(bin)/python -m pytest $(ARGS)
 
 lint: $(dev)
@@ -45,32 +54,33 @@ lint: $(dev)
 	$(bin)/ruff format --check
 	$(bin)/mypy
 
-check-browser: $(dev)
-	@$(bin)/python -m tools.browser > /dev/null
+browser: $(dev)
+	@$(bin)/python -m tools.browser_install
 
-test-all: lint check-browser $(npm) $(nox)
-	$(bin)/nox $(if $(ARGS),-- $(ARGS))
+test-all: $(nox) $(if $(SHORT),,lint browser $(npm))
+	$(bin)/nox $(if $(SHORT),--session found) $(if $(ARGS),-- $(ARGS))
 
 faults: $(dev)
-	$(bin)/python -m tests.faults
+	$(bin)/python -m tests.faults $(options)
 
-matrix: check-browser $(npm)
-	$(bin)/python -m tests.matrix --readme
+# The short form plays a few settings alone, so it has no table to write.
+matrix: browser $(npm)
+	$(bin)/python -m tests.matrix $(options) $(if $(SHORT)$(CHECK),,--readme)
 
-bench: $(bench)
-	$(bin)/python -m benchmarks
+bench: $(dev)
+	$(bin)/python -m benchmarks $(options)
 
 docs: $(runtime)
-	$(bin)/python -m tools.settings_page
+	$(bin)/python -m tools.settings_page $(options)
 
 translations: $(dev)
-	$(bin)/python -m tools.translations
+	$(bin)/python -m tools.translations $(options)
 
-screenshots: check-browser
-	$(bin)/python -m tools.screenshots
+screenshots: browser
+	$(bin)/python -m tools.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) .nox node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .nox .browser node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 comes without ensurepip; what venv then says names the package to install.
@@ -93,8 +103,8 @@ $(runtime): pyproject.toml $(venv)
 	$(bin)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(nox) $(bench): $(VENV)/.stamp-%: pyproject.toml $(dev)
-	$(bin)/python -m pip install --quiet --group $*
+$(nox): pyproject.toml $(dev)
+	$(bin)/python -m pip install --quiet --group nox
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.

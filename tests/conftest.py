@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gzip
 import json
 import re
+import signal
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -172,6 +175,21 @@ def serve() -> Iterator[Callable[..., str]]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what tests start hear Ctrl-C also where it is ignored here, as after `make test &`: an
+    ignored signal stays ignored in a child, a handled one does not (execve(2))."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the process, with every thread's stack, where a thread that a test left running would
+    keep it from ending. The limits of pyproject.toml hold until the last test alone."""
+    limit = float(config.getini("faulthandler_timeout"))
+    faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

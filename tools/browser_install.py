@@ -203,7 +203,7 @@ def install() -> str:
         except NotThisWay as reason:
             _say(f"  not this way: {reason}")
         else:
-            _say(f"  done: {LAUNCHER.relative_to(FOLDER.parent)} starts it; `make clean` removes it")
+            _say(f"  done: it is in {FOLDER.name}, and `make clean` removes it")
             return str(LAUNCHER)
     raise BrowserMissing(
         "No Chromium could be installed; the reasons are above. Install one by hand:\n\n"

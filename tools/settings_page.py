@@ -1,10 +1,13 @@
 """Writes the docs that stand in the code too: the settings, and what an event never holds.
 
-``python -m tools.settings_page`` writes what is out of date and names it.
+``python -m tools.settings_page`` writes what is out of date and names it. ``--check`` names it,
+writes nothing, and then ends with 1.
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -113,9 +116,22 @@ def pages() -> dict[Path, str]:
     }
 
 
-if __name__ == "__main__":
-    for path, text in pages().items():
-        if not path.exists() or path.read_text("utf-8") != text:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.settings_page")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if it would")
+    check = parser.parse_args().check
+    stale = {
+        path: text
+        for path, text in pages().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    }
+    for path, text in stale.items():
+        if not check:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
-            print(f"wrote {path.relative_to(ROOT)}")
+        print(path.relative_to(ROOT), "is out of date: run `make docs`" if check else "written")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,7 @@ A new language: ``pybabel init -D sentry_kit -i … -d … -l xx``, then this.
 
 from __future__ import annotations
 
+import argparse
 import io
 import sys
 from pathlib import Path
@@ -31,13 +32,22 @@ _HEADER: Final = """\
 # letter follow "This could not be sent:". %(address)s is an email address."""
 
 _LEFT_OUT: Final = (
-    b'"POT-Creation-Date',
-    b'"PO-Revision-Date',
-    b'"Generated-By',
-    b'"Last-Translator',
-    b'"Language-Team',
-    b'"Report-Msgid-Bugs-To',
+    "POT-Creation-Date",
+    "PO-Revision-Date",
+    "Generated-By",
+    "Last-Translator",
+    "Language-Team",
+    "Report-Msgid-Bugs-To",
 )
+"""Headers that change with each run or say nothing."""
+
+
+class _Dateless(Catalog):
+    """A catalogue that is the same bytes whenever it is written, by whatever Babel."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        return [header for header in super().mime_headers if header[0] not in _LEFT_OUT]
 
 
 def extracted() -> Catalog:
@@ -67,17 +77,22 @@ def _named(catalogue: Catalog, language: str) -> Catalog:
 
 
 def as_po(catalogue: Catalog) -> bytes:
-    """The text of a catalogue, without headers that change with each run or say nothing."""
+    """The text of a catalogue."""
     buffer = io.BytesIO()
     write_po(buffer, catalogue, width=100, sort_output=True)
+    left_out = tuple(f'"{name}'.encode() for name in _LEFT_OUT)
     lines = buffer.getvalue().splitlines(keepends=True)
-    return b"".join(line for line in lines if not line.startswith(_LEFT_OUT))
+    return b"".join(line for line in lines if not line.startswith(left_out))
 
 
 def as_mo(po: bytes, locale: str) -> bytes:
     """What ``gettext`` reads of it."""
+    catalogue = _Dateless(locale=locale, domain=DOMAIN, charset="utf-8", fuzzy=False)
+    for message in read_po(io.BytesIO(po), locale=locale, domain=DOMAIN):
+        if message.id:
+            catalogue[message.id] = message
     buffer = io.BytesIO()
-    write_mo(buffer, read_po(io.BytesIO(po), locale=locale, domain=DOMAIN))
+    write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 
@@ -100,19 +115,23 @@ def files() -> tuple[dict[Path, bytes], list[str]]:
     return made, missing
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.translations")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if it would")
+    check = parser.parse_args().check
     made, missing = files()
     stale = [
         path for path, content in made.items() if not path.exists() or path.read_bytes() != content
     ]
     for path in stale:
-        print(path.relative_to(ROOT), "is out of date" if "--check" in arguments else "written")
-        if "--check" not in arguments:
+        if not check:
             path.write_bytes(made[path])
+        said = "is out of date: run `make translations`" if check else "written"
+        print(path.relative_to(ROOT), said)
     for line in missing:
         print("missing or fuzzy in", line)
-    return 1 if missing or (stale and "--check" in arguments) else 0
+    return 1 if missing or (stale and check) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

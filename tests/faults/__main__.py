@@ -1,6 +1,7 @@
 """``python -m tests.faults``: the table of raven's faults, shown with raven and mended with ours.
 
-``python -m tests.faults [--json] [ROW …]``; a row may be ``E1`` or ``E1a``, or ``raven:E1a``.
+``python -m tests.faults [--json] [--short] [ROW …]``; a row may be ``E1`` or ``E1a``, or
+``raven:E1a``.
 """
 
 from __future__ import annotations
@@ -55,10 +56,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--json", action="store_true", help="one verdict a line, for the tests")
     parser.add_argument("--verbose", "-v", action="store_true", help="say what was seen")
+    parser.add_argument("--short", action="store_true", help="the first row of each group alone")
     # Many scenarios wait for something rather than work.
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 2)
     parser.add_argument("row", nargs="*")
     arguments = parser.parse_args()
+    if arguments.short:
+        arguments.row += [f"{group}1" for group in "PEVA"]
     verdicts: dict[tuple[str, str], Verdict] = {}
     for verdict in run(_wanted(arguments.row), arguments.jobs):
         verdicts[verdict.row, verdict.who] = verdict

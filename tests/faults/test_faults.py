@@ -79,6 +79,8 @@ def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
     playing.stdout.close()
 
 
+# Waits for a process that plays all rows, of which each may take a minute.
+@pytest.mark.timeout(140)
 @pytest.mark.parametrize(("scenario", "who"), list(_parameters()))
 def test_fault(scenario: Scenario, who: str, ask: Ask) -> None:
     """What raven gets wrong is seen to be wrong, and ours gets it right."""

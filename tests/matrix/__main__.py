@@ -1,5 +1,6 @@
 """``python -m tests.matrix``: in which settings the visitor's words arrive, with raven's recipe and
-with the kit. ``--readme`` writes the table into README.md."""
+with the kit. ``--readme`` writes the table into README.md; ``--check`` fails where README.md says
+something else; ``--short`` plays two settings alone."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from .shop import RAVEN_JS, ROOT, Who
 
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
 HEADS = ("setting", "raven's recipe", "the kit")
+SHORT = ("nothing in the way", "JavaScript off")
 
 Verdicts = dict[tuple[str, Who], Verdict]
 
@@ -46,13 +48,14 @@ def totals(table: list[tuple[str, str, str]]) -> tuple[str, str, str]:
     return ("words arrive in", count(1), count(2))
 
 
-def markdown(table: list[tuple[str, str, str]]) -> str:
-    def line(cells: tuple[str, str, str]) -> str:
-        return f"| {' | '.join(cells)} |"
+def _line(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
 
-    head = [line(HEADS), "|---|---|---|"]
+
+def markdown(table: list[tuple[str, str, str]]) -> str:
+    head = [_line(HEADS), "|---|---|---|"]
     last = tuple(f"**{cell}**" for cell in totals(table))
-    return "\n".join([*head, *map(line, table), line(last)]) + "\n"  # type: ignore[arg-type]  # three
+    return "\n".join([*head, *map(_line, table), _line(last)]) + "\n"
 
 
 def plain(table: list[tuple[str, str, str]]) -> str:
@@ -76,13 +79,29 @@ def write_readme(table: list[tuple[str, str, str]]) -> None:
         print("wrote README.md")
 
 
+def stale_rows(table: list[tuple[str, str, str]]) -> list[str]:
+    """The rows that README.md's table does not have as they were played."""
+    readme = (ROOT / "README.md").read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    return [line for line in map(_line, table) if line not in readme.splitlines()]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument(
+        "--check", action="store_true", help="fail where README.md has another table"
+    )
+    parser.add_argument("--short", action="store_true", help=f"only: {', '.join(SHORT)}")
     parser.add_argument("--who", choices=("raven", "kit"), help="one column alone")
     parser.add_argument("--verbose", "-v", action="store_true", help="show what the shops log")
     parser.add_argument("word", nargs="*", help="only settings with this in their title")
     arguments = parser.parse_args()
+    if arguments.short:
+        arguments.word += SHORT
+    if arguments.readme and (arguments.word or arguments.who):
+        parser.error("--readme needs the whole table: leave out --short, --who and words")
+    if arguments.check and arguments.who:
+        parser.error("--check needs both columns: leave out --who")
     if not (RAVEN_JS / "raven.min.js").exists():
         raise SystemExit("raven-js is missing: `make matrix` brings it (npm ci)")
     if not arguments.verbose:
@@ -107,7 +126,12 @@ def main() -> int:
     print(plain(table))
     if arguments.readme:
         write_readme(table)
-    good = all(verdict.road for (_, who), verdict in verdicts.items() if who != "raven")
+    stale = stale_rows(table) if arguments.check else []
+    for line in stale:
+        print("README.md is out of date (run `make matrix`); it does not have", line)
+    good = not stale and all(
+        verdict.road for (_, who), verdict in verdicts.items() if who != "raven"
+    )
     return 0 if good else 1
 
 

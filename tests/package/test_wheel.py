@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from packaging.metadata import Metadata
 
+# Building and installing fetch packages.
+pytestmark = pytest.mark.timeout(140)
+
 ROOT = Path(__file__).resolve().parents[2]
 
 COMES_WITH_FLASK = {"werkzeug", "click", "markupsafe"}
@@ -61,7 +64,7 @@ print(json.dumps({
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr}"
     return done.stdout
 
