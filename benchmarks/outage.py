@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 ITEMS = 1000
-SHORT = 40
+SHORT = 15
 WORKERS = 3
 PATIENCE = 120.0  # seconds for the rest to arrive once the server is back for good
 

@@ -156,7 +156,8 @@ def from_npm() -> str:
         for file in ("package.json", "package-lock.json"):
             shutil.copy(LOCK_FOLDER / file, new)
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        retries = ["--fetch-retries=1", f"--fetch-timeout={CONNECT_MILLISECONDS * 3}"]
+        retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+        retries.append(f"--fetch-timeout={3 * CONNECT_MILLISECONDS}")
         _run([bin_folder / "npm", "ci", *options, *retries], new, {})
         unpacked = new / "unpacked"
         unpacked.mkdir()

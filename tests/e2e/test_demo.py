@@ -27,7 +27,7 @@ def test_shop_and_inbox_answer_at_the_addresses_it_prints(own_demo: Any) -> None
         assert answer.status == 200
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_it_stops_cleanly(own_demo: Any, how: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end shop and inbox, with status 0, no traceback, and free ports."""
     status, stderr = own_demo.stop(how)

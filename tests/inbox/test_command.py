@@ -48,7 +48,7 @@ def refusal(
     return run
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=lambda sign: sign.name)
 def test_it_prints_its_address_and_a_dsn_that_works(
     tmp_path: Path, http: urllib3.PoolManager, sign: signal.Signals
 ) -> None:

@@ -15,7 +15,7 @@ from .shop import RAVEN_JS, ROOT, Who
 
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
 HEADS = ("setting", "raven's recipe", "the kit")
-SHORT = ("nothing in the way", "JavaScript off")
+SHORT = ("nothing in the way", "keyboard only")
 
 Verdicts = dict[tuple[str, Who], Verdict]
 
