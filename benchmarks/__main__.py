@@ -28,7 +28,7 @@ def _name(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    # Not choices: some versions of argparse hold the empty list against them.
+    # Not choices: argparse holds the default, a list, against them too.
     parser.add_argument("name", nargs="*", type=_name, help="default: all of them")
     parser.add_argument("--short", action="store_true", help="a few calls, no judgement")
     arguments = parser.parse_args()

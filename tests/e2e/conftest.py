@@ -71,7 +71,11 @@ class Demo:
     def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Stop it as Ctrl-C does. Its exit status, and what it wrote to stderr."""
         self.process.send_signal(how)
-        stderr = self.process.communicate(timeout=20)[1]
+        try:
+            stderr = self.process.communicate(timeout=20)[1]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         return self.process.returncode, stderr
 
 

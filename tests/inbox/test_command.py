@@ -76,7 +76,11 @@ def test_it_prints_its_address_and_a_dsn_that_works(
             assert http.request("GET", lines[0][1]).status == 200
         finally:
             process.send_signal(sign)
-            assert process.wait(20) == 0
+            try:
+                assert process.wait(20) == 0
+            except subprocess.TimeoutExpired:
+                process.kill()  # leaving the with block waits for it, without a limit
+                raise
         assert process.stderr.read() == ""
     assert (tmp_path / "inbox.sqlite").exists()
 

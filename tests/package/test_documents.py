@@ -38,12 +38,3 @@ def test_the_pictures_are_small() -> None:
         assert head.startswith(b"\x89PNG"), picture.name
         assert min(struct.unpack(">II", head[16:24])) > 0
         assert picture.stat().st_size < 150_000, picture.name
-
-
-def test_every_make_target_that_help_names_exists() -> None:
-    """`make` alone lists targets, and each of them can be made."""
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = re.findall(r'@echo "make ([\w-]+)', makefile)
-    assert named
-    for target in named:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
