@@ -10,12 +10,12 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest, ServiceUnavailable
+from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
 
 from ..dsn import Dsn, DsnError
 from . import dialog, pages, wire
 from .body import MAX_WIRE
-from .errors import InboxError
+from .errors import InboxError, MisdirectedRequest
 from .event import by_owner
 from .store import KEEP_BYTES, KEEP_EVENTS, Store
 from .wire import Project
