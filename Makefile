@@ -14,20 +14,25 @@ runtime := $(VENV)/.stamp-runtime
 dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
 bench   := $(VENV)/.stamp-bench
+audit   := $(VENV)/.stamp-audit
+oldest  := $(VENV)-oldest/.stamp-dev
 npm     := node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots translations docs clean
+.PHONY: help demo test test-all test-oldest lint check-browser faults matrix attacks audit bench screenshots translations docs clean
 
 help:
 	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
 	@echo "make test         ruff, mypy and pytest, browser included (ARGS= for pytest)"
 	@echo "make test-all     pytest on every Python of 3.10 to 3.14 that can be found"
+	@echo "make test-oldest  pytest on the oldest releases of every dependency that are allowed"
 	@echo "make lint         ruff and mypy alone"
 	@echo "make faults       raven's faults, one a line: shown with raven, mended with the kit"
 	@echo "make matrix       where the visitor's words arrive, with raven's recipe and with the kit"
+	@echo "make attacks      what a healthy request waits while the app is attacked, kit beside raven"
+	@echo "make audit        published holes in the dependencies, oldest and newest"
 	@echo "make bench        what a request, a crash and a storm of crashes cost, and an outage"
 	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
 	@echo "make translations  the catalogues, from the sentences in templates and code"
@@ -51,11 +56,20 @@ check-browser: $(dev)
 test-all: lint check-browser $(npm) $(nox)
 	$(bin)/nox $(if $(ARGS),-- $(ARGS))
 
+test-oldest: check-browser $(npm) $(oldest)
+	$(VENV)-oldest/bin/python -m pytest $(ARGS)
+
 faults: $(dev)
 	$(bin)/python -m tests.faults
 
 matrix: check-browser $(npm)
 	$(bin)/python -m tests.matrix --readme
+
+attacks: $(dev)
+	$(bin)/python -m tests.attacks
+
+audit: $(audit)
+	$(bin)/python -m tools.audit
 
 bench: $(bench)
 	$(bin)/python -m benchmarks
@@ -70,7 +84,7 @@ screenshots: check-browser
 	$(bin)/python -m tools.screenshots
 
 clean:
-	rm -rf $(VENV) .nox node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest .nox node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 comes without ensurepip; what venv then says names the package to install.
@@ -93,8 +107,15 @@ $(runtime): pyproject.toml $(venv)
 	$(bin)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(nox) $(bench): $(VENV)/.stamp-%: pyproject.toml $(dev)
+$(nox) $(bench) $(audit): $(VENV)/.stamp-%: pyproject.toml $(dev)
 	$(bin)/python -m pip install --quiet --group $*
+	@touch $@
+
+$(oldest): pyproject.toml tools/oldest.py $(dev)
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(bin)/python -m tools.oldest > $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable . --group dev --constraint $(VENV)-oldest/oldest.txt
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.

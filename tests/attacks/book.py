@@ -17,6 +17,9 @@ DEADLINE = 0.5
 """Seconds that the kit itself may wait for a body: a worker that answers one request at a time
 is held so long, and everybody behind it."""
 
+ANSWER = 1.0
+"""Seconds that one request may take: four that take longer hold all of a server's threads."""
+
 MEMORY = 64
 """Megabytes that the server may grow by while an attack runs."""
 
@@ -58,6 +61,8 @@ class Attack:
     """Raven's recipe has nothing there that could be attacked."""
     wait: float
     """Seconds that a healthy request may wait."""
+    answer: float
+    """Seconds that each request of the attacker's may take."""
     memory: int
     """Megabytes that the server may grow by."""
     options: tuple[str, ...]
@@ -79,6 +84,7 @@ def attack(
     answers: tuple[int, ...] = (500,),
     kit_only: bool = False,
     wait: float = WAIT,
+    answer: float = ANSWER,
     memory: int = MEMORY,
     options: tuple[str, ...] = (),
 ) -> Callable[[Play], Play]:
@@ -87,7 +93,9 @@ def attack(
     def enter(play: Play) -> Play:
         assert title not in {one.title for one in ATTACKS}, f"two attacks are named {title!r}"
         ATTACKS.append(
-            Attack(title, play, args, server, sentry, answers, kit_only, wait, memory, options)
+            Attack(
+                title, play, args, server, sentry, answers, kit_only, wait, answer, memory, options
+            )
         )
         return play
 

@@ -86,8 +86,10 @@ def form_fields(site: Site, path: str) -> list[Visit]:
 @attack("1 MB of backslashes in a form's field", "\\", answers=(500, 413))
 @attack("1 MB of quotes in a form's field", '"', answers=(500, 413))
 def form_field(site: Site, text: str) -> list[Visit]:
-    # Werkzeug itself refuses one field that large, in some of its releases.
-    return [site.post("/form", {"a": run(text, size)}) for size in (400_000, 1_000_000)]
+    # Unescaped: to undo a million escapes takes the view's own Werkzeug 240 MB. One field that
+    # large is refused by some of its releases.
+    bodies = [f"a={run(text, size)}".encode() for size in (400_000, 1_000_000)]
+    return [site.request("POST", "/form", body, FORM) for body in bodies]
 
 
 @attack("1 MB of a token's beginning in JSON", "eyJ-")
@@ -159,6 +161,8 @@ def storm(site: Site) -> list[Visit]:
 @attack("50 crashes: Sentry drips", sentry="drips")
 @attack("50 crashes: Sentry redirects to itself", sentry="redirects")
 @attack("50 crashes: Sentry's answer has no end", sentry="floods")
+@attack("50 crashes: Sentry's answer unpacks to 1 GB", sentry="unpacks")
+@attack("50 crashes: Sentry's chunk has no end", sentry="counts")
 @attack("50 crashes: Sentry fails", sentry="fails")
 @attack("50 crashes: Sentry does not speak HTTP", sentry="stammers")
 @attack("50 crashes: Sentry is not there", sentry="is not there")
@@ -177,16 +181,12 @@ def _head(path: str, kind: str, length: int) -> bytes:
 @attack("a form drips into a crash: threads", "/crash", server="gunicorn gthread")
 @attack("a form drips into a crash: Werkzeug", "/crash", server="werkzeug")
 def drip(site: Site, path: str) -> list[Visit]:
-    visit = site.drip(_head(path, FORM["Content-Type"], 60_000))
-    expect(visit.seconds < 1.5, f"{visit.status or 'nothing'} after {visit.seconds:.1f} s")
-    return [visit]
+    return [site.drip(_head(path, FORM["Content-Type"], 60_000))]
 
 
 @attack("JSON drips into a crash: sync", server="gunicorn", wait=DEADLINE + WAIT)
 def drip_json(site: Site) -> list[Visit]:
-    visit = site.drip(_head("/crash", "application/json", 60_000))
-    expect(visit.seconds < 1.5, f"{visit.status or 'nothing'} after {visit.seconds:.1f} s")
-    return [visit]
+    return [site.drip(_head("/crash", "application/json", 60_000))]
 
 
 @attack(

@@ -43,7 +43,7 @@ def _sent_and_seen(site: Site, body: bytes) -> list[Visit]:
 @inbox_attack("an envelope of 232 bytes: gzip of newlines", 200_000, answers=(200, 400, 413))
 @inbox_attack("an envelope of 7.8 kB: gzip of newlines", 8_000_000, answers=(200, 400, 413))
 def newlines(site: Site, count: int) -> list[Visit]:
-    return [_send(site, gzip.compress(b"{}\n" + b"\n" * count))]
+    return [_send(site, gzip.compress(b"{}\n" + b"\n" * count + b"{}"))]
 
 
 @inbox_attack("an envelope of 8 MB of empty items", answers=REFUSED)

@@ -11,10 +11,9 @@ import socketserver
 import sys
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-
-MODES = ("takes", "hangs", "drips", "redirects", "floods", "fails", "stammers")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -60,6 +59,18 @@ class _Handler(BaseHTTPRequestHandler):
     def stammers(self) -> None:
         self.wfile.write(b"\xff\r\n" * 10_000)
         self.close_connection = True
+
+    def unpacks(self) -> None:
+        # A gigabyte, in an encoding that nobody asked for.
+        packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+        body = b"".join(packer.compress(bytes(2**24)) for _ in range(64)) + packer.flush()
+        self._answer(302, body, **{"Content-Encoding": "gzip", "Location": self.path})
+
+    def counts(self) -> None:
+        # A chunk whose size has no end.
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            self.wfile.write(b"1" * 65536)
 
     def _answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

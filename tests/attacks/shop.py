@@ -203,11 +203,15 @@ def _routes(app: Flask) -> None:
             error = error.__context__
         raise first
 
+    # Not the kit's: what whoever measures must be able to see.
+
     @app.get("/hold")
     def hold() -> str:
-        # Not the kit's: what the judge must be able to see. One call in C holds the interpreter.
-        str(3 ** int(request.args["power"]))
-        return "held"
+        return str(sum(range(int(request.args["count"]))))  # one call in C keeps the interpreter
+
+    @app.get("/swell")
+    def swell() -> str:
+        return str(len(b"x" * int(request.args["size"])))
 
 
 def _group_of(errors: list[Exception]) -> Exception:

@@ -11,6 +11,8 @@ from .site import FORM, Site
 
 PATH = "/_sentry_kit/feedback"
 TAKEN = (200, 303)
+PATIENCE = 2.5
+"""Seconds that the kit may take for a report: it waits up to 2 for Sentry's answer."""
 JSON = {"Accept": "application/json"}
 
 
@@ -19,7 +21,11 @@ def _say(site: Site, token: str, words: str = "I pressed pay") -> Visit:
 
 
 @attack(
-    "eight clicks on one report: Sentry hangs", sentry="hangs", answers=(200, 429), kit_only=True
+    "eight clicks on one report: Sentry hangs",
+    sentry="hangs",
+    answers=(200, 429),
+    answer=PATIENCE,
+    kit_only=True,
 )
 def clicks(site: Site) -> list[Visit]:
     token = site.token()
@@ -27,7 +33,13 @@ def clicks(site: Site) -> list[Visit]:
     return site.at_once(8, lambda number: _say(site, token))
 
 
-@attack("eight reports at once: Sentry hangs", sentry="hangs", answers=(200, 429), kit_only=True)
+@attack(
+    "eight reports at once: Sentry hangs",
+    sentry="hangs",
+    answers=(200, 429),
+    answer=PATIENCE,
+    kit_only=True,
+)
 def reports(site: Site) -> list[Visit]:
     tokens = [site.token() for _ in range(8)]
     site.begin()
@@ -114,6 +126,4 @@ def drip(site: Site) -> list[Visit]:
     begun = urlencode({"token": "a", "comments": ""})
     head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
     head += f"Content-Type: {FORM['Content-Type']}\r\nContent-Length: 10000\r\n\r\n{begun}"
-    visit = site.drip(head.encode())
-    expect(visit.seconds < 1.5, f"{visit.status or 'nothing'} after {visit.seconds:.1f} s")
-    return [visit]
+    return [site.drip(head.encode())]

@@ -17,7 +17,7 @@ from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMES_WITH_FLASK = {"werkzeug", "click", "markupsafe"}
+COMES_WITH_FLASK = {"click", "markupsafe"}
 # Used only where the app has them already.
 OPTIONAL = {
     "exceptiongroup",
