@@ -15,7 +15,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
 from ..dsn import Dsn, DsnError
 from . import dialog, pages, wire
 from .body import MAX_WIRE
-from .errors import InboxError, MisdirectedRequest
+from .errors import InboxError
 from .event import by_owner
 from .store import KEEP_BYTES, KEEP_EVENTS, Store
 from .wire import Project
@@ -115,6 +115,12 @@ def create_inbox(
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     return app
+
+
+class MisdirectedRequest(HTTPException):
+    """421: not read under this name (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
+
+    code = 421
 
 
 def _check_key(project: str, key: str) -> None:
