@@ -71,6 +71,11 @@ def flood(site: Site, name: str, text: str) -> list[Visit]:
     return [site.get("/crash", {name: run(text)})]
 
 
+@attack("20,000 headers")
+def many_headers(site: Site) -> list[Visit]:
+    return [site.get("/crash", {f"X{number}": "a" for number in range(20_000)})]
+
+
 @attack("10,000 fields in the query")
 def query_fields(site: Site) -> list[Visit]:
     return [site.get("/crash?" + urlencode({f"token{n}": f"value{n}" for n in range(10_000)}))]
@@ -80,6 +85,15 @@ def query_fields(site: Site) -> list[Visit]:
 @attack("10,000 fields in a form that the view left unread", "/crash")
 def form_fields(site: Site, path: str) -> list[Visit]:
     return [site.post(path, {f"token{n}": f"value{n}" for n in range(10_000)})]
+
+
+@attack("a multipart form of 1,000 parts that the view left unread")
+def parts(site: Site) -> list[Visit]:
+    name = b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n'
+    body = b"".join(name % number for number in range(1_000)) + b"--b--\r\n"
+    return [
+        site.request("POST", "/crash", body, {"Content-Type": "multipart/form-data; boundary=b"})
+    ]
 
 
 @attack("1 MB of a token's beginning in a form's field", "eyJ-", answers=(500, 413))
@@ -137,11 +151,29 @@ for _kind in LOCALS:
     attack(f"a local: {_kind}", _kind)(_locals)
 
 
-@attack("a message of 20 MB", "eyJ-")
-@attack("a message of 20 MB in one line", "x")
-@attack("a message of 20 MB of blanks", "   \n")
+@attack("a message of 2 MB", "eyJ-")
+@attack("a message of 2 MB in one line", "x")
+@attack("a message of 2 MB of blanks", "   \n")
 def message(site: Site, of: str) -> list[Visit]:
-    return [site.get(f"/message?of={quote(of)}&times={20_000_000 // len(of)}")]
+    return [site.get(f"/message?of={quote(of)}&times={2_000_000 // len(of)}")]
+
+
+@attack("a message of 1 MB: twelve beginnings")
+def messages(site: Site) -> list[Visit]:
+    asked = [urlencode({"of": one, "times": 1_000_000 // len(one)}) for one in RUNS]
+    return [site.get(f"/message?{one}") for one in asked]
+
+
+@attack("a message of 2 MB beside 5,000 fields with secret names")
+def secrets_everywhere(site: Site) -> list[Visit]:
+    fields = {f"password{number}": f"secret{number}" for number in range(5_000)}
+    asked = {"of": "secret1 secret22 secret333 ", "times": 80_000}
+    return [site.get(f"/message?{urlencode({**asked, **fields})}")]
+
+
+@attack("100 log records of 1 MB before the crash")
+def records(site: Site) -> list[Visit]:
+    return [site.get("/log?of=eyJ-&times=250000&count=100")]
 
 
 @attack("RecursionError", "/recursion")

@@ -118,6 +118,21 @@ def members(site: Site) -> list[Visit]:
     ]
 
 
+@inbox_attack("500 events, eight at a time", answers=(200,))
+def events(site: Site) -> list[Visit]:
+    def send(number: int) -> Visit:
+        return _send(site, b'{"message":"hello %d"}' % number, "store", "")
+
+    return site.at_once(500, send)
+
+
+@inbox_attack("250 kB in every question to its pages", answers=(200, 302, 400, 404, 414, 431))
+def questions(site: Site) -> list[Visit]:
+    pages = ("/?reference=", "/?before=", "/inbox/api/events?limit=", "/inbox/api/crashes?before=")
+    pages += ("/events/", "/api/embed/error-page/?dsn=", "/api/embed/error-page/?eventId=")
+    return [site.get(page + "a%22" * count) for page in pages for count in (1_500, 60_000)]
+
+
 @contextmanager
 def _connections(site: Site, count: int, said: bytes) -> Iterator[list[socket.socket]]:
     """Clients that begin a request and stay."""

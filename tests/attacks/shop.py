@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import logging
 import os
 import socket
 import sys
@@ -100,6 +101,8 @@ _made: dict[str, Any] = {}
 def make_shop(who: str, dsn: str, options: tuple[str, ...] = (), name: str = "shop") -> Flask:
     app = Flask(name)
     app.config["SECRET_KEY"] = SECRET_KEY
+    app.logger.setLevel(logging.DEBUG)
+    app.logger.addHandler(logging.NullHandler())  # the last resort would write to stderr
     _routes(app)
     for option in options:
         OPTIONS[option](app)
@@ -174,6 +177,14 @@ def _routes(app: Flask) -> None:
     @app.get("/message")
     def message() -> str:
         raise Broken(request.args["of"] * int(request.args["times"]))
+
+    @app.get("/log")
+    def log() -> str:
+        text = request.args["of"] * int(request.args["times"])
+        for _ in range(int(request.args["count"])):
+            app.logger.debug(text)
+            app.logger.debug("%s", text)
+        raise Broken("after the log")
 
     @app.get("/surrogates")
     def surrogates() -> str:
