@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .book import WAIT, Attack, Who
+from .book import DEADLINE, MEMORY, WAIT, Attack, Who
 from .runner import ATTACKS, Verdict, play, play_best
 
 Verdicts = dict[tuple[str, Who], Verdict]
@@ -67,10 +67,11 @@ def main() -> int:
     missed = [one for (_, who), one in verdicts.items() if who == "kit" and one.missed]
     usual = sorted(one.measured.usual for one in verdicts.values())
     print(
-        f"\nWaited: seconds above the slowest healthy request before the attack, which took"
-        f" {usual[len(usual) // 2]:.3f} s in the middle and {usual[-1]:.3f} s at most."
-        f" Goal: {WAIT} s; {len(verdicts) and sum(a.wait > WAIT for a in chosen)} attacks hold the"
-        " only worker for the kit's deadline of 0.5 s and may take that longer."
+        "\nWaited: seconds above the slowest healthy request before the attack, which took"
+        f" {usual[len(usual) // 2]:.3f} s in the middle and {usual[-1]:.3f} s at most. Goal:"
+        f" {WAIT} s, and {DEADLINE} s more where the attack holds the only worker until the kit's"
+        f" deadline for a body. Memory: what the server grew by; goal: {MEMORY} MB."
+        " -: raven's recipe has nothing there."
     )
     for verdict in missed:
         print(f"MISSED  {verdict.attack.title}: {'; '.join(verdict.missed)}")

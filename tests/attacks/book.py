@@ -20,7 +20,7 @@ is held so long, and everybody behind it."""
 ANSWER = 1.0
 """Seconds that one request may take: four that take longer hold all of a server's threads."""
 
-MEMORY = 64
+MEMORY = 100
 """Megabytes that the server may grow by while an attack runs."""
 
 

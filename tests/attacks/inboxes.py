@@ -126,7 +126,7 @@ def events(site: Site) -> list[Visit]:
     return site.at_once(500, send)
 
 
-@inbox_attack("250 kB in every question to its pages", answers=(200, 302, 400, 404, 414, 431))
+@inbox_attack("250 kB in every question to its pages", answers=(200, 308, 400, 404, 414, 431))
 def questions(site: Site) -> list[Visit]:
     pages = ("/?reference=", "/?before=", "/inbox/api/events?limit=", "/inbox/api/crashes?before=")
     pages += ("/events/", "/api/embed/error-page/?dsn=", "/api/embed/error-page/?eventId=")

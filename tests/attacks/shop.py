@@ -99,10 +99,11 @@ _made: dict[str, Any] = {}
 
 
 def make_shop(who: str, dsn: str, options: tuple[str, ...] = (), name: str = "shop") -> Flask:
+    # Before Flask asks for the logger, to which it would add a handler of its own.
+    logging.getLogger(name).addHandler(logging.NullHandler())
     app = Flask(name)
     app.config["SECRET_KEY"] = SECRET_KEY
     app.logger.setLevel(logging.DEBUG)
-    app.logger.addHandler(logging.NullHandler())  # the last resort would write to stderr
     _routes(app)
     for option in options:
         OPTIONS[option](app)
