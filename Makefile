@@ -56,8 +56,8 @@ check-browser: $(dev)
 test-all: lint check-browser $(npm) $(nox)
 	$(bin)/nox $(if $(ARGS),-- $(ARGS))
 
-test-oldest: check-browser $(npm) $(oldest)
-	$(VENV)-oldest/bin/python -m pytest $(ARGS)
+test-oldest: $(if $(SHORT),$(dev),check-browser $(npm) $(oldest))
+	$(if $(SHORT),$(bin)/python -m tools.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
 
 faults: $(dev)
 	$(bin)/python -m tests.faults
@@ -66,10 +66,10 @@ matrix: check-browser $(npm)
 	$(bin)/python -m tests.matrix --readme
 
 attacks: $(dev)
-	$(bin)/python -m tests.attacks
+	$(bin)/python -m tests.attacks $(if $(SHORT),--short)
 
-audit: $(audit)
-	$(bin)/python -m tools.audit
+audit: $(if $(SHORT),$(dev),$(audit))
+	$(bin)/python -m tools.audit $(if $(SHORT),--short)
 
 bench: $(bench)
 	$(bin)/python -m benchmarks

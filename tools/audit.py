@@ -7,6 +7,7 @@ a package could not be read: an audit that saw nothing is none.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -95,9 +96,17 @@ def _ask(pins: list[str]) -> list[Finding]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.audit")
+    parser.add_argument(
+        "--short", action="store_true", help="say what would be asked about, and ask nobody"
+    )
+    short = parser.parse_args().short
     worst = 0
     installed = [f"{one.name}=={version(one.name)}" for one in requirements()]
     for title, pins in (("oldest", constraints()), ("installed", installed)):
+        if short:
+            print(f"The {title} releases, not asked about: {', '.join(pins)}")
+            continue
         findings = _ask(pins)
         worst = max(worst, status(findings))
         print(f"The {title} releases:")
@@ -108,6 +117,8 @@ def main() -> int:
             if not one.holes:
                 said = "its advisories could not be read" if one.unread else "no published hole"
                 print(f"  {one.release}  {said}")
+    if short:
+        return 0
     print(
         {
             0: "No published hole is reached by the kit.",

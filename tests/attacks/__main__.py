@@ -15,6 +15,8 @@ from .runner import ATTACKS, Verdict, play, play_best
 
 Verdicts = dict[tuple[str, Who], Verdict]
 
+SHORT = "JSON of 900 and of 100,000 levels"
+
 HEADS = ("attack", "kit: waited", "memory", "answer", "raven: waited", "memory", "answer")
 
 
@@ -44,10 +46,13 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks")
+    parser.add_argument("--short", action="store_true", help=f"only: {SHORT}")
     parser.add_argument("--who", choices=("kit", "raven"), help="one half alone")
     parser.add_argument("--verbose", "-v", action="store_true", help="show what servers log")
     parser.add_argument("word", nargs="*", help="only attacks with this in their title")
     arguments = parser.parse_args()
+    if arguments.short:
+        arguments.word.append(SHORT)
     chosen = [
         one
         for one in ATTACKS
