@@ -47,6 +47,9 @@ def play(attack: Attack, who: Who) -> Verdict:
                 expect(not wrong, f"answered {_counted(wrong)}")
             except Missed as error:
                 missed.append(str(error))
+            except Exception as error:
+                # One row of the table, not the end of it.
+                missed.append(f"the attack broke: {type(error).__name__}: {error}")
 
         measured = site.measure(run)
         said = site.said()

@@ -31,7 +31,7 @@ def test_an_attack_keeps_nobody_else_waiting(title: str) -> None:
 @pytest.mark.parametrize(
     ("path", "harm"),
     [
-        ("/hold?count=30000000", "a healthy request waited"),
+        ("/hold?count=60000000", "a healthy request waited"),
         ("/swell?size=200000000", "MB more memory"),
         ("/missing", "answered 404"),
     ],
