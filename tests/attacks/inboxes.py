@@ -98,7 +98,8 @@ def deep(site: Site) -> list[Visit]:
 
 @inbox_attack("a number of a million digits", answers=(200, *REFUSED))
 def digits(site: Site) -> list[Visit]:
-    return _sent_and_seen(site, b'{"extra":{"a":' + b"9" * 1_000_000 + b"}}")
+    head = b'{"event_id":"%s","extra":{"a":' % EVENT_ID.encode()
+    return _sent_and_seen(site, head + b"9" * 1_000_000 + b"}}")
 
 
 @inbox_attack("1 GB of zeros in 1 MB: gzip", zlib.MAX_WBITS | 16, "gzip", answers=REFUSED)
