@@ -18,22 +18,27 @@ venv    := $(VENV)/.stamp-venv
 runtime := $(VENV)/.stamp-runtime
 dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
+audit   := $(VENV)/.stamp-audit
+oldest  := $(VENV)-oldest/.stamp-dev
 npm     := node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint browser faults matrix bench docs translations screenshots clean
+.PHONY: help demo test test-all test-oldest lint browser faults matrix attacks leaks audit bench docs translations screenshots clean
 
 help:
 	@echo "make demo          a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
 	@echo "make test          ruff, mypy and pytest, browser included (ARGS= for pytest)"
 	@echo "make test-all      pytest on every Python of 3.10 to 3.14 that can be found  [SHORT]"
+	@echo "make test-oldest   pytest on the oldest release of every dependency that is allowed  [SHORT]"
 	@echo "make lint          ruff and mypy alone"
 	@echo "make browser       finds a Chromium, or installs one into .browser"
 	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
 	@echo "make matrix        where the visitor's words arrive, with raven's recipe and with the kit;"
 	@echo "                   writes the README's table  [SHORT] [CHECK]"
+	@echo "make attacks       what a healthy request waits while the app is attacked, kit beside raven  [SHORT]"
+	@echo "make audit         published holes in the dependencies, oldest and newest  [SHORT]"
 	@echo "make bench         what a request, a crash and a storm of crashes cost, and an outage  [SHORT]"
 	@echo "make docs          the settings in README.md and docs/, from the settings themselves  [CHECK]"
 	@echo "make translations  the catalogues, from the sentences in templates and code  [CHECK]"
@@ -60,6 +65,9 @@ browser: $(dev)
 test-all: $(nox) $(if $(SHORT),,lint browser $(npm))
 	$(bin)/nox $(if $(SHORT),--session found) $(if $(ARGS),-- $(ARGS))
 
+test-oldest: $(if $(SHORT),$(dev),browser $(npm) $(oldest))
+	$(if $(SHORT),$(bin)/python -m tools.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
+
 faults: $(dev)
 	$(bin)/python -m tests.faults $(options)
 
@@ -69,6 +77,12 @@ matrix: browser $(npm)
 
 bench: $(dev)
 	$(bin)/python -m benchmarks $(options)
+
+attacks: $(dev)
+	$(bin)/python -m tests.attacks $(options)
+
+audit: $(if $(SHORT),$(dev),$(audit))
+	$(bin)/python -m tools.audit $(options)
 
 docs: $(runtime)
 	$(bin)/python -m tools.settings_page $(options)
@@ -80,7 +94,8 @@ screenshots: browser
 	$(bin)/python -m tools.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) .nox .browser node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest .nox .browser node_modules dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 comes without ensurepip; what venv then says names the package to install.
@@ -103,8 +118,15 @@ $(runtime): pyproject.toml $(venv)
 	$(bin)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(nox): pyproject.toml $(dev)
-	$(bin)/python -m pip install --quiet --group nox
+$(nox) $(audit): $(VENV)/.stamp-%: pyproject.toml $(dev)
+	$(bin)/python -m pip install --quiet --group $*
+	@touch $@
+
+$(oldest): pyproject.toml tools/oldest.py $(dev)
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(bin)/python -m tools.oldest > $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable . --group dev --constraint $(VENV)-oldest/oldest.txt
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.

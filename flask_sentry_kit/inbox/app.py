@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import Forbidden, HTTPException, MisdirectedRequest, ServiceUnavailable
+from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
 
 from ..dsn import Dsn, DsnError
 from . import dialog, pages, wire
@@ -115,6 +115,12 @@ def create_inbox(
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     return app
+
+
+class MisdirectedRequest(HTTPException):
+    """421: not read under this name (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
+
+    code = 421
 
 
 def _check_key(project: str, key: str) -> None:

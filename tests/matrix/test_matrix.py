@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from . import stage as stages
 from .__main__ import BEGIN, END
@@ -15,8 +16,17 @@ from .runner import SETTINGS, play
 from .shop import RAVEN_JS, ROOT, Who
 from .visitor import Words
 
+# Older Flasks answer 404 on every host but SERVER_NAME.
+FROM_FLASK_3_1 = {"`SERVER_NAME` is another than the visitor's"}
+OLDER = "MAX_FORM_PARTS" not in Flask.default_config
+
 OURS = [
-    pytest.param(setting, who, id=f"{setting.title}-{who}")
+    pytest.param(
+        setting,
+        who,
+        id=f"{setting.title}-{who}",
+        marks=pytest.mark.skipif(OLDER and setting.title in FROM_FLASK_3_1, reason="Flask < 3.1"),
+    )
     for setting in SETTINGS
     for who in setting.whose
     if who != "raven"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(140)
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMES_WITH_FLASK = {"werkzeug", "click", "markupsafe"}
+COMES_WITH_FLASK = {"click", "markupsafe"}
 # Used only where the app has them already.
 OPTIONAL = {
     "exceptiongroup",
