@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 
 MAX_WIRE: Final = 2 * 2**20
 """Bytes of a body as it comes over the wire. Sentry's own events stay under 1 MB."""
@@ -17,6 +26,14 @@ MAX_PLAIN: Final = 8 * 2**20
 
 MAX_FORM: Final = 64 * 2**10
 """Bytes of a visitor's report."""
+
+MAX_PARTS: Final = 250_000
+"""Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
+
+_MAX_DIGITS: Final = 100
+_LARGE: Final = 128 * 2**10
+_WAITING: Final = 5
+_STRING = re.compile(r'"[^"]*"')
 
 
 def read(request: Request) -> bytes:
@@ -58,16 +75,87 @@ def _inflate(data: bytes, wbits: int) -> bytes:
     return plain
 
 
-def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`.
+class JsonReader:
+    """Reads the JSON of one request; all that it reads counts against one bound."""
 
-    :raises BadRequest: for anything else, however deep, odd or long.
+    def __init__(self, most: int = MAX_PARTS) -> None:
+        self._left = most
+
+    def parse(self, data: bytes) -> dict[str, Any]:
+        """The JSON object in `data`, which is UTF-8 (RFC 8259, section 8.1).
+
+        Values and keys are counted before Python makes objects of them. An integer of more than
+        100 digits, which costs the square of its length to read, becomes its text.
+
+        :raises BadRequest: for anything else, however deep or odd.
+        :raises RequestEntityTooLarge: over :data:`MAX_PARTS` values and keys in all.
+        """
+        try:
+            # Clients do send half surrogates, in escapes and raw; `clean` replaces them.
+            text = data.decode("utf-8-sig", "surrogatepass")
+        except UnicodeDecodeError:
+            raise BadRequest("The body is not JSON in UTF-8.") from None
+        self._left -= _count_parts(text, self._left)
+        if self._left < 0:
+            raise RequestEntityTooLarge("The JSON has too many values.")
+        try:
+            value = _DECODER.decode(text)
+        except (ValueError, RecursionError):
+            raise BadRequest("The body is not JSON.") from None
+        if not isinstance(value, dict):
+            raise BadRequest("The body is not a JSON object.")
+        return value
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
+
+
+def _count_parts(text: str, most: int) -> int:
+    """How many values and keys the JSON has; exact only where that decides, for speed."""
+    found = _count_marks(text)
+    if found > most:
+        # Many of the marks may stand inside of strings. Without escapes a string has no quote
+        # in it, and the pattern takes each character once.
+        text = text.replace("\\\\", "").replace('\\"', "")
+        # A value has at most two strings, its key and itself.
+        if text.count('"') > 4 * (most + 1):
+            return most + 1
+        found = _count_marks(_STRING.sub("", text))
+    return found
+
+
+def _count_marks(text: str) -> int:
+    return 1 + sum(map(text.count, ",:[{"))
+
+
+class LargeBodies:
+    """Lets large bodies in one after the other, so that small requests find a free thread.
+
+    One large event costs up to half a second of the interpreter. Eight at a time would keep all
+    threads of the server and every page waiting; more than a few in line are asked to come again.
     """
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        # UnicodeDecodeError and a number of over 4,300 digits are ValueErrors too.
-        raise BadRequest("The body is not JSON.") from None
-    if not isinstance(value, dict):
-        raise BadRequest("The body is not a JSON object.")
-    return value
+
+    def __init__(self) -> None:
+        self._line = threading.BoundedSemaphore(_WAITING)
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def turn(self, size: int) -> Iterator[None]:
+        """Wait for one's turn, when a body of `size` bytes is a large one.
+
+        :raises ServiceUnavailable: when too many wait already; clients may try again.
+        """
+        if size <= _LARGE:
+            yield
+            return
+        if not self._line.acquire(blocking=False):
+            raise ServiceUnavailable("Too many large events arrive at once.")
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._line.release()
