@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Inbox:  {server.url}/")
     print(f"DSN:    {server.dsn}", flush=True)
     signal.signal(signal.SIGTERM, _terminate)
+    # Python's 5 ms are long for a page that waits for many turns while a large event is read.
+    sys.setswitchinterval(0.0005)
     server.run()
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,45 +32,99 @@ MAX_PARTS: Final = 250_000
 """Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
 _MAX_DIGITS: Final = 100
-_LARGE: Final = 128 * 2**10
-_WAITING: Final = 5
-_STRING = re.compile(r'"[^"]*"')
+# What weighs more than this is a large body, and how many of them may be in line.
+_LARGE: Final = 2**20
+_IN_LINE: Final = 5
+_STRING = re.compile(rb'"[^"]*"')
 
 
-def read(request: Request) -> bytes:
-    """The request's body, decompressed.
+class Bodies:
+    """Reads requests' bodies, the large ones one after the other.
 
-    :raises BadRequest: for a body that is not what its Content-Encoding says.
-    :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
-        decompressed; what is beyond the limit is never decompressed.
-    :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; says in
-        ``Accept-Encoding`` which are taken (RFC 9110, section 12.5.3).
+    One large body costs up to a third of a second of the interpreter. Eight at a time would keep
+    all threads of the server and every page waiting; more than a few in line are asked to come
+    again, and where some wait, small requests get as much time as the large ones.
     """
-    data = request.get_data(cache=False)
-    if len(data) > MAX_WIRE:
-        raise RequestEntityTooLarge("The body is too large.")
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._in_line = 0
+
+    @contextmanager
+    def read(self, request: Request) -> Iterator[bytes]:
+        """The request's body, decompressed; a large one has its turn for as long as this is open.
+
+        :raises BadRequest: for a body that is not what its Content-Encoding says.
+        :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
+            decompressed; what is beyond the limit is never decompressed.
+        :raises ServiceUnavailable: when too many large ones wait already; clients may try again.
+        :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; says in
+            ``Accept-Encoding`` which are taken (RFC 9110, section 12.5.3).
+        """
+        data = request.get_data(cache=False)
+        if len(data) > MAX_WIRE:
+            raise RequestEntityTooLarge("The body is too large.")
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        plain = _decode(data, encoding, _LARGE)
+        if plain is not None and _weight(plain) <= _LARGE:
+            yield plain
+            return
+        with self._turn_of_a_large_one():
+            if plain is None:
+                plain = _decode(data, encoding, MAX_PLAIN)
+            if plain is None:
+                raise RequestEntityTooLarge("The decompressed body is too large.")
+            yield plain
+
+    @contextmanager
+    def _turn_of_a_large_one(self) -> Iterator[None]:
+        with self._lock:
+            if self._in_line == _IN_LINE:
+                raise ServiceUnavailable("Too many large events arrive at once.")
+            self._in_line += 1
+        try:
+            with self._turn:
+                began = time.monotonic()
+                try:
+                    yield
+                finally:
+                    if self._in_line > 1:
+                        # Small requests get as much time as large ones.
+                        time.sleep(time.monotonic() - began)
+        finally:
+            with self._lock:
+                self._in_line -= 1
+
+
+def _weight(data: bytes) -> int:
+    """What a body costs to read, in bytes of plain text."""
+    return len(data) + 50 * _count_marks(data)
+
+
+def _decode(data: bytes, encoding: str, most: int) -> bytes | None:
+    """The decompressed data; None when it is more than `most` bytes."""
     if encoding in ("", "identity"):
         return data
     if encoding in ("gzip", "x-gzip"):
-        return _inflate(data, zlib.MAX_WBITS | 16)
+        return _inflate(data, zlib.MAX_WBITS | 16, most)
     if encoding == "deflate":
         # raven sends zlib's format, as RFC 9110 has it; some clients send it bare.
         try:
-            return _inflate(data, zlib.MAX_WBITS)
+            return _inflate(data, zlib.MAX_WBITS, most)
         except BadRequest:
-            return _inflate(data, -zlib.MAX_WBITS)
+            return _inflate(data, -zlib.MAX_WBITS, most)
     raise UnsupportedMediaType("Content-Encoding must be gzip, deflate or none.")
 
 
-def _inflate(data: bytes, wbits: int) -> bytes:
+def _inflate(data: bytes, wbits: int, most: int) -> bytes | None:
     machine = zlib.decompressobj(wbits)
     try:
-        plain = machine.decompress(data, MAX_PLAIN + 1)
+        plain = machine.decompress(data, most + 1)
     except zlib.error:
         raise BadRequest("The body is not what its Content-Encoding says.") from None
-    if len(plain) > MAX_PLAIN:
-        raise RequestEntityTooLarge("The decompressed body is too large.")
+    if len(plain) > most:
+        return None
     if not machine.eof or machine.unused_data:
         raise BadRequest("The compressed body is cut short or has something behind it.")
     return plain
@@ -90,14 +145,14 @@ class JsonReader:
         :raises BadRequest: for anything else, however deep or odd.
         :raises RequestEntityTooLarge: over :data:`MAX_PARTS` values and keys in all.
         """
+        self._left -= _count_parts(data, self._left)
+        if self._left < 0:
+            raise RequestEntityTooLarge("The JSON has too many values.")
         try:
             # Clients do send half surrogates, in escapes and raw; `clean` replaces them.
             text = data.decode("utf-8-sig", "surrogatepass")
         except UnicodeDecodeError:
             raise BadRequest("The body is not JSON in UTF-8.") from None
-        self._left -= _count_parts(text, self._left)
-        if self._left < 0:
-            raise RequestEntityTooLarge("The JSON has too many values.")
         try:
             value = _DECODER.decode(text)
         except (ValueError, RecursionError):
@@ -114,48 +169,19 @@ def _integer(digits: str) -> int | str:
 _DECODER = json.JSONDecoder(parse_int=_integer)
 
 
-def _count_parts(text: str, most: int) -> int:
+def _count_parts(data: bytes, most: int) -> int:
     """How many values and keys the JSON has; exact only where that decides, for speed."""
-    found = _count_marks(text)
+    found = _count_marks(data)
     if found > most:
         # Many of the marks may stand inside of strings. Without escapes a string has no quote
         # in it, and the pattern takes each character once.
-        text = text.replace("\\\\", "").replace('\\"', "")
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
         # A value has at most two strings, its key and itself.
-        if text.count('"') > 4 * (most + 1):
+        if data.count(b'"') > 4 * (most + 1):
             return most + 1
-        found = _count_marks(_STRING.sub("", text))
+        found = _count_marks(_STRING.sub(b"", data))
     return found
 
 
-def _count_marks(text: str) -> int:
-    return 1 + sum(map(text.count, ",:[{"))
-
-
-class LargeBodies:
-    """Lets large bodies in one after the other, so that small requests find a free thread.
-
-    One large event costs up to half a second of the interpreter. Eight at a time would keep all
-    threads of the server and every page waiting; more than a few in line are asked to come again.
-    """
-
-    def __init__(self) -> None:
-        self._line = threading.BoundedSemaphore(_WAITING)
-        self._turn = threading.Lock()
-
-    @contextmanager
-    def turn(self, size: int) -> Iterator[None]:
-        """Wait for one's turn, when a body of `size` bytes is a large one.
-
-        :raises ServiceUnavailable: when too many wait already; clients may try again.
-        """
-        if size <= _LARGE:
-            yield
-            return
-        if not self._line.acquire(blocking=False):
-            raise ServiceUnavailable("Too many large events arrive at once.")
-        try:
-            with self._turn:
-                yield
-        finally:
-            self._line.release()
+def _count_marks(data: bytes) -> int:
+    return 1 + sum(map(data.count, (b",", b":", b"[", b"{")))

@@ -163,7 +163,11 @@ def clean(value: Any, depth: int = 0) -> Any:
     than 60 levels an ellipsis.
     """
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace").decode("utf-8")
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict | list) and depth >= _DEPTH:

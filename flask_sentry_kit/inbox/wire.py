@@ -51,7 +51,7 @@ class Project:
     events_per_minute: int | None = None
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: Lock = field(default_factory=Lock)
-    large_bodies: body.LargeBodies = field(default_factory=body.LargeBodies)
+    bodies: body.Bodies = field(default_factory=body.Bodies)
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of this origin may send: the project's "allowed domains" at Sentry.
@@ -181,10 +181,9 @@ def _admit(project_id: str, dsn: object = None) -> Project:
 @bp.route("/api/<project_id>/store/", methods=["POST"])
 def store(project_id: str) -> Response:
     here = _admit(project_id)
-    data = body.read(request)
-    if not data.strip():
-        raise BadRequest("The body is empty.")
-    with here.large_bodies.turn(len(data)):
+    with here.bodies.read(request) as data:
+        if not data.strip():
+            raise BadRequest("The body is empty.")
         return jsonify(id=_keep_event(here, body.JsonReader().parse(data), None))
 
 
@@ -193,8 +192,7 @@ def envelope(project_id: str) -> Response:
     """Keep the events and reports of an envelope; other items are skipped, as servers do."""
     if _auth().get("sentry_key"):
         _admit(project_id)
-    data = body.read(request)
-    with project().large_bodies.turn(len(data)):
+    with project().bodies.read(request) as data:
         return jsonify(_keep_envelope(project_id, data))
 
 
