@@ -24,6 +24,8 @@ _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
+_Identity = tuple[int, int]
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +49,8 @@ class Database:
         self._schema = schema
         self._application_id = application_id
         self._renewal = threading.Lock()
-        self._identity: tuple[int, int] | None = None
+        self._identity: _Identity | None = None
+        self._log_identity: _Identity | None = None
         self._let_go: Callable[[], object] = lambda: None
         self._begin()
 
@@ -109,8 +112,10 @@ class Database:
             ) from None
 
     def _make(self) -> None:
-        if not os.path.lexists(self.path):
-            # SQLite would play the log of a file that is gone into the new one.
+        gone = not os.path.lexists(self.path)
+        log = self._identity_now("-wal")
+        if gone or (log is not None and log == self._log_identity):
+            # SQLite would play the log of the file that was here into the one that is here now.
             for suffix in _BESIDE:
                 with suppress(OSError):
                     os.unlink(f"{self.path}{suffix}")
@@ -118,6 +123,10 @@ class Database:
             make_private_file(self.path, _WHAT)
 
     def _set_up(self) -> None:
+        head = self._head()
+        if head and not head.startswith(_MAGIC):
+            # SQLite takes a file of a few bytes for an empty one.
+            raise sqlite3.DatabaseError("file is not a database")
         with self._connection() as db:
             if db.execute("PRAGMA application_id").fetchone()[0] != self._application_id:
                 if _columns(db):
@@ -157,11 +166,12 @@ class Database:
         keeper.execute("SELECT 1 FROM sqlite_master").fetchall()
         self._let_go = weakref.finalize(self, keeper.close)
         self._identity = self._identity_now()
+        self._log_identity = self._identity_now("-wal")
 
-    def _identity_now(self) -> tuple[int, int] | None:
+    def _identity_now(self, suffix: str = "") -> _Identity | None:
         """What tells the file at the path from any other; None when there is none."""
         try:
-            found = os.lstat(self.path)
+            found = os.lstat(f"{self.path}{suffix}")
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -170,11 +180,14 @@ class Database:
         if self._identity is not None:
             # It was, when it was opened.
             return self._identity == self._identity_now()
-        with open(self.path, "rb") as file:
-            head = file.read(72)
+        head = self._head()
         # Where SQLite's file format has it ("Database File Format", section 1.3).
         mark = int.from_bytes(head[68:72], "big", signed=True)
         return head.startswith(_MAGIC) and mark == self._application_id
+
+    def _head(self) -> bytes:
+        with _clear_errors(self.path), open(self.path, "rb") as file:
+            return file.read(72)
 
     def _renew(self) -> None:
         """Go on with the file that is at the path now, or with a new one."""
@@ -188,7 +201,7 @@ class Database:
             self._begin()
             _log.warning("%s %s %s. The DSN stays the same.", _WHAT, self.path, what)
 
-    def _recover(self, error: Exception, identity: tuple[int, int] | None) -> None:
+    def _recover(self, error: Exception, identity: _Identity | None) -> None:
         """Set the file aside that was found damaged, unless another thread did, and begin anew."""
         with self._renewal:
             if identity is None or identity != self._identity_now():
