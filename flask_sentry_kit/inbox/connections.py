@@ -142,6 +142,7 @@ class PatientServer(TcpWSGIServer):
         for connection in self.active_channels.values():
             if connection.stalls and connection.since < limit:
                 connection.give_up()
+        self._make_room()
 
     def _make_room(self) -> None:
         open_ones = [one for one in self.active_channels.values() if not one.will_close]

@@ -58,8 +58,10 @@ class InboxServer:
                 # Above the app's own limit, so that a body a little too large gets the app's
                 # answer, and one far too large is not read at all.
                 max_request_body_size=MAX_WIRE + 2**20,
-                # A body that is still arriving takes little memory; the rest is in a file.
+                # What is beyond this, of a body that still arrives or an answer that nobody takes
+                # yet, is in a file.
                 inbuf_overflow=64 * 2**10,
+                outbuf_overflow=256 * 2**10,
             )
         except BaseException:
             self._socket.close()
