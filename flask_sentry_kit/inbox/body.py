@@ -69,7 +69,7 @@ class Bodies:
         if plain is not None and _weight(plain) <= _LARGE:
             yield plain
             return
-        with self._turn_of_a_large_one():
+        with self._next_turn():
             if plain is None:
                 plain = _decode(data, encoding, MAX_PLAIN)
             if plain is None:
@@ -77,7 +77,19 @@ class Bodies:
             yield plain
 
     @contextmanager
-    def _turn_of_a_large_one(self) -> Iterator[None]:
+    def turn_for(self, data: bytes) -> Iterator[None]:
+        """The same for an event that is kept, while it is read to be shown.
+
+        :raises ServiceUnavailable: as `read` does.
+        """
+        if _weight(data) <= _LARGE:
+            yield
+        else:
+            with self._next_turn():
+                yield
+
+    @contextmanager
+    def _next_turn(self) -> Iterator[None]:
         with self._lock:
             if self._in_line == _IN_LINE:
                 raise ServiceUnavailable("Too many large events arrive at once.")

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from .event import event_id_of, read
-from .store import Crash, Report
+from .rows import Crash, Report
 from .wire import Project, project
 
 bp = Blueprint("pages", __name__)
@@ -72,17 +72,19 @@ def _show(event_id: str) -> str:
     if kept is None or found is None:
         abort(404, "There is no such event here. It may not have arrived, or no longer be kept.")
     above, below = store.neighbours(found)
-    return render_template(
-        "crash.html",
-        crash=found,
-        kept=kept,
-        event=read(kept.body),
-        report=store.report(event_id),
-        others=[other for other in store.reports(found, _OTHERS + 1) if other.event_id != event_id],
-        above=above,
-        below=below,
-        changes=store.changes(),
-    )
+    others = store.reports(found, _OTHERS + 1)
+    with project().bodies.turn_for(kept.json):
+        return render_template(
+            "crash.html",
+            crash=found,
+            kept=kept,
+            event=read(kept.body),
+            report=store.report(event_id),
+            others=[other for other in others if other.event_id != event_id],
+            above=above,
+            below=below,
+            changes=store.changes(),
+        )
 
 
 @bp.post("/crashes/<key>/read")

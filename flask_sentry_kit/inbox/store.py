@@ -12,13 +12,12 @@ import secrets
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from .database import Database
-from .errors import DamagedEventError
 from .event import Event
+from .rows import Crash, Kept, Report, crash_of, json_of, moment_of, report_of
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
@@ -29,9 +28,6 @@ _SHOWN: Final = 300
 
 # Characters of visitors' words that are read at a time.
 _WORDS: Final = 2**20
-
-# Bytes of an event's JSON. Files of older versions have it in ASCII, up to three times as long.
-_LONGEST: Final = 64 * 2**20
 
 _SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -60,78 +56,6 @@ CREATE TABLE reports (
 );
 CREATE INDEX reports_crash ON reports (crash, at);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a visitor wrote."""
-
-    event_id: str
-    name: str
-    email: str
-    comments: str
-    at: float
-
-    @property
-    def reply_to(self) -> str:
-        """The address to answer to; empty when the visitor gave none.
-
-        Every Sentry's form wants one, so clients fill in one under ``.invalid`` (RFC 2606).
-        """
-        return "" if self.email.lower().endswith(".invalid") else self.email
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """Events with the same cause in the same place."""
-
-    id: int
-    key: str
-    type: str
-    value: str
-    place: str
-    level: str
-    count: int
-    """Events ever seen, those that are no longer kept included."""
-    first_at: float
-    last_at: float
-    unread: bool
-    reports: int
-    words: Report | None
-    """The latest report."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One event as it is kept."""
-
-    event_id: str
-    crash_key: str
-    at: float
-    received: float
-    whom: str
-    json: bytes
-    """The event as JSON."""
-    older: str | None
-    newer: str | None
-    """Event ids of its neighbours in the same crash."""
-    number: int
-    kept: int
-    """It is number so-and-so of so many kept events, oldest first."""
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The event.
-
-        :raises DamagedEventError: when the file holds something else.
-        """
-        try:
-            found = json.loads(self.json)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise DamagedEventError(self.event_id)
-        return found
 
 
 class Store(Database):
@@ -258,7 +182,7 @@ class Store(Database):
         """The crashes, the one with the latest arrival first."""
         with self._open() as db:
             return [
-                _crash(row)
+                crash_of(row)
                 for row in db.execute(
                     _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
                     (limit, offset),
@@ -274,7 +198,7 @@ class Store(Database):
     def crash(self, key: str) -> Crash | None:
         with self._open() as db:
             row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
-            return _crash(row) if row else None
+            return crash_of(row) if row else None
 
     def neighbours(self, crash: Crash) -> tuple[str | None, str | None]:
         """The keys of the crashes above and below this one in the list."""
@@ -323,10 +247,10 @@ class Store(Database):
         return Kept(
             event_id=event_id,
             crash_key=row["key"],
-            at=_moment(row["at"]),
-            received=_moment(row["received"]),
+            at=moment_of(row["at"]),
+            received=moment_of(row["received"]),
             whom=str(row["whom"]),
-            json=_decompressed(event_id, row["body"]),
+            json=json_of(event_id, row["body"]),
             older=same[index - 1] if index else None,
             newer=next(iter(same[index + 1 : index + 2]), None),
             number=index + 1,
@@ -400,16 +324,10 @@ def _reports(db: sqlite3.Connection, event_ids: list[str]) -> Iterator[Report]:
             (event_id,),
         ).fetchone()
         if row is not None:
-            yield _report(row)
+            yield report_of(row)
             room -= len(str(row["comments"]))
             if room <= 0:
                 return
-
-
-def _report(row: Iterable[Any]) -> Report:
-    *texts, at = row
-    event_id, name, email, comments = map(str, texts)
-    return Report(event_id, name, email, comments, _moment(at))
 
 
 # The list shows the beginning of the latest words.
@@ -419,49 +337,6 @@ SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports,
 FROM crashes c LEFT JOIN reports w ON w.event_id =
     (SELECT event_id FROM reports r WHERE r.crash = c.id ORDER BY at DESC LIMIT 1)
 """
-
-
-def _crash(row: sqlite3.Row) -> Crash:
-    words = None
-    if row["event_id"]:
-        words = _report([row[name] for name in ("event_id", "name", "email", "comments", "at")])
-    return Crash(
-        id=row["id"],
-        key=str(row["key"]),
-        type=str(row["type"]),
-        value=str(row["value"]),
-        place=str(row["place"]),
-        level=str(row["level"]),
-        count=_number(row["count"]),
-        first_at=_moment(row["first_at"]),
-        last_at=_moment(row["last_at"]),
-        unread=bool(row["unread"]),
-        reports=_number(row["reports"]),
-        words=words,
-    )
-
-
-# Where a file is damaged, any value may stand in a row that SQLite finds in order.
-
-
-def _moment(value: object) -> float:
-    """Seconds since 1970, up to the year 3000."""
-    return float(value) if isinstance(value, int | float) and 0 < value < 32503680000 else 0.0
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _decompressed(event_id: str, data: object) -> bytes:
-    machine = zlib.decompressobj()
-    try:
-        found = machine.decompress(bytes(data), _LONGEST) if isinstance(data, bytes) else b""
-    except zlib.error:
-        found = b""
-    if not machine.eof:
-        raise DamagedEventError(event_id)
-    return found
 
 
 def _changed(db: sqlite3.Connection) -> None:
