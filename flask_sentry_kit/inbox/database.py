@@ -24,7 +24,7 @@ _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
-_Identity = tuple[int, int]
+_Identity = tuple[int, ...]
 
 _log = logging.getLogger(__name__)
 
@@ -46,11 +46,12 @@ class Database:
         self.path = Path(path).absolute()
         self.timeout = 10.0
         """Seconds to wait for another writer."""
+        self._uri = f"{self.path.as_uri()}?mode=rw"
         self._schema = schema
         self._application_id = application_id
         self._renewal = threading.Lock()
         self._identity: _Identity | None = None
-        self._log_identity: _Identity | None = None
+        self._kept_open: tuple[object, object] = (None, None)
         self._let_go: Callable[[], object] = lambda: None
         self._begin()
 
@@ -78,8 +79,8 @@ class Database:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         # isolation_level None: transactions are begun here and nowhere else.
-        with _clear_errors(self.path):
-            db = connect(self.path, _WHAT, timeout=self.timeout, isolation_level=None)
+        # The file is there and private, which `_open` sees to; mode=rw never makes another one.
+        db = sqlite3.connect(self._uri, uri=True, timeout=self.timeout, isolation_level=None)
         try:
             db.row_factory = sqlite3.Row
             # A damaged file may hold any bytes where a text was.
@@ -112,10 +113,10 @@ class Database:
             ) from None
 
     def _make(self) -> None:
-        gone = not os.path.lexists(self.path)
-        log = self._identity_now("-wal")
-        if gone or (log is not None and log == self._log_identity):
-            # SQLite would play the log of the file that was here into the one that is here now.
+        # SQLite would play the log of the file that was here into the one that is here now.
+        now, log = self._inode(), self._inode("-wal")
+        of_another = log is not None and log == self._kept_open[1] and now != self._kept_open[0]
+        if now is None or of_another:
             for suffix in _BESIDE:
                 with suppress(OSError):
                     os.unlink(f"{self.path}{suffix}")
@@ -166,10 +167,18 @@ class Database:
         keeper.execute("SELECT 1 FROM sqlite_master").fetchall()
         self._let_go = weakref.finalize(self, keeper.close)
         self._identity = self._identity_now()
-        self._log_identity = self._identity_now("-wal")
+        self._kept_open = self._inode(), self._inode("-wal")
 
-    def _identity_now(self, suffix: str = "") -> _Identity | None:
-        """What tells the file at the path from any other; None when there is none."""
+    def _identity_now(self) -> _Identity | None:
+        """What tells the file from any other, and how private it is; None when there is none."""
+        try:
+            found = os.lstat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_nlink
+
+    def _inode(self, suffix: str = "") -> object:
+        """What tells this file, or one beside it, from any other; None when there is none."""
         try:
             found = os.lstat(f"{self.path}{suffix}")
         except OSError:
@@ -195,7 +204,7 @@ class Database:
             now = self._identity_now()
             if now == self._identity:
                 return
-            what = "was deleted: a new one is begun" if now is None else "was replaced"
+            what = "was deleted: a new one is begun" if now is None else "was replaced or changed"
             self._let_go()
             self._identity = None
             self._begin()

@@ -220,10 +220,12 @@ def test_a_file_others_may_have_prepared_is_refused_at_start(tmp_path: Path, how
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has access lists")
 def test_a_file_opened_to_others_while_it_runs_is_a_503(served: Any) -> None:
-    """Until it is private again; nothing is written to it meanwhile."""
+    """Until it is private again; nothing is written to it meanwhile, and nothing is lost."""
     path = file_of(served)
+    served.store(served.event("f" * 32))
     path.chmod(0o666)
     answer = served.store()
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
     path.chmod(0o600)
     assert served.store().status == 200
+    assert len(served.api("events")["events"]) == 2
