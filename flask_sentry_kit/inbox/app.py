@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import (
+    BadHost,
     BadRequest,
     Forbidden,
     Gone,
@@ -118,6 +119,9 @@ def create_inbox(
     def refused(error: HTTPException) -> Response | tuple[str, int]:
         if _for_sentry():
             return wire.refuse(error)
+        if isinstance(request.routing_exception, BadHost):
+            # Where the Host header is none, Flask makes no address, and the page has some.
+            return Response(f"{error.name}\n", error.code, content_type="text/plain")
         return render_template("error.html", error=error), error.code or 500
 
     @app.errorhandler(sqlite3.Error)
