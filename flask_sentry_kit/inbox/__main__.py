@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -37,9 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InboxError as error:
         print(f"inbox: {error}", file=sys.stderr)
         return 1
+    _allow_files()
     print(f"Inbox:  {server.url}/")
     print(f"DSN:    {server.dsn}", flush=True)
     signal.signal(signal.SIGTERM, _terminate)
+    # Python's 5 ms are long for a page that waits for many turns while a large event is read.
+    sys.setswitchinterval(0.0005)
     server.run()
     return 0
 
@@ -105,6 +109,18 @@ def _positive(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) < 10**9:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+
+
+def _allow_files() -> None:
+    """Let this process have the files that its connections may take: some systems allow 256."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 4_096 if hard == resource.RLIM_INFINITY else min(4_096, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

@@ -10,12 +10,19 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadHost,
+    BadRequest,
+    Forbidden,
+    Gone,
+    HTTPException,
+    ServiceUnavailable,
+)
 
 from ..dsn import Dsn, DsnError
 from . import dialog, pages, wire
 from .body import MAX_WIRE
-from .errors import InboxError
+from .errors import DamagedEventError, InboxError
 from .event import by_owner
 from .store import KEEP_BYTES, KEEP_EVENTS, Store
 from .wire import Project
@@ -26,6 +33,8 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
     " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+_PARAMETERS = 100
 
 
 def create_inbox(
@@ -80,6 +89,9 @@ def create_inbox(
         A name that was made to point here (DNS rebinding) is told by the Host header: an
         attacker's has to be a name of his own, never an address or localhost.
         """
+        # Werkzeug reads all of them as soon as one is asked for.
+        if request.query_string.count(b"&") >= _PARAMETERS:
+            raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
         if _for_sentry():
             return
         if not _is_own_host(request.host, known):
@@ -106,13 +118,22 @@ def create_inbox(
     def refused(error: HTTPException) -> Response | tuple[str, int]:
         if _for_sentry():
             return wire.refuse(error)
+        if isinstance(request.routing_exception, BadHost):
+            # Where the Host header is none, Flask makes no address, and the page has some.
+            return Response(f"{error.name}\n", error.code, content_type="text/plain")
         return render_template("error.html", error=error), error.code or 500
 
-    @app.errorhandler(sqlite3.OperationalError)
-    def unwritable(error: sqlite3.OperationalError) -> Response | tuple[str, int]:
-        # A full disk, or a lock held too long: the client may try again, so it must not be 4xx.
+    @app.errorhandler(sqlite3.Error)
+    @app.errorhandler(InboxError)
+    def unusable(error: Exception) -> Response | tuple[str, int]:
+        # A full disk, a lock held too long, a file that was just set aside: the client may try
+        # again, so it must not be 4xx.
         app.logger.error("The inbox's database cannot be used: %s", error)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
+
+    @app.errorhandler(DamagedEventError)
+    def unreadable(error: DamagedEventError) -> Response | tuple[str, int]:
+        return refused(Gone("The inbox's file is damaged where this event was."))
 
     return app
 

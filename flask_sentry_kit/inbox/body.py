@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 
 MAX_WIRE: Final = 2 * 2**20
 """Bytes of a body as it comes over the wire. Sentry's own events stay under 1 MB."""
@@ -18,56 +27,175 @@ MAX_PLAIN: Final = 8 * 2**20
 MAX_FORM: Final = 64 * 2**10
 """Bytes of a visitor's report."""
 
+MAX_PARTS: Final = 250_000
+"""Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
-def read(request: Request) -> bytes:
-    """The request's body, decompressed.
+_MAX_DIGITS: Final = 100
+# What weighs more than this is a large body, and how many of them may be in line.
+_LARGE: Final = 2**20
+_IN_LINE: Final = 5
+_PIECE: Final = 64 * 2**10
 
-    :raises BadRequest: for a body that is not what its Content-Encoding says.
-    :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
-        decompressed; what is beyond the limit is never decompressed.
-    :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; says in
-        ``Accept-Encoding`` which are taken (RFC 9110, section 12.5.3).
+
+class Bodies:
+    """Reads requests' bodies, the large ones one after the other.
+
+    One large body costs up to a third of a second of the interpreter. Eight at a time would keep
+    all threads of the server and every page waiting; more than a few in line are asked to come
+    again, and where some wait, small requests get as much time as the large ones.
     """
-    data = request.get_data(cache=False)
-    if len(data) > MAX_WIRE:
-        raise RequestEntityTooLarge("The body is too large.")
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._in_line = 0
+
+    @contextmanager
+    def read(self, request: Request) -> Iterator[bytes]:
+        """The request's body, decompressed; a large one has its turn for as long as this is open.
+
+        :raises BadRequest: for a body that is not what its Content-Encoding says.
+        :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
+            decompressed; what is beyond the limit is never decompressed.
+        :raises ServiceUnavailable: when too many large ones wait already; clients may try again.
+        :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; says in
+            ``Accept-Encoding`` which are taken (RFC 9110, section 12.5.3).
+        """
+        data = request.get_data(cache=False)
+        if len(data) > MAX_WIRE:
+            raise RequestEntityTooLarge("The body is too large.")
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        plain = _decode(data, encoding, _LARGE)
+        if plain is not None and _weight(plain) <= _LARGE:
+            yield plain
+            return
+        with self._next_turn():
+            if plain is None:
+                plain = _decode(data, encoding, MAX_PLAIN)
+            if plain is None:
+                raise RequestEntityTooLarge("The decompressed body is too large.")
+            yield plain
+
+    @contextmanager
+    def turn_for(self, data: bytes) -> Iterator[None]:
+        """The same for an event that is kept, while it is read to be shown.
+
+        :raises ServiceUnavailable: as `read` does.
+        """
+        if _weight(data) <= _LARGE:
+            yield
+        else:
+            with self._next_turn():
+                yield
+
+    @contextmanager
+    def _next_turn(self) -> Iterator[None]:
+        with self._lock:
+            if self._in_line == _IN_LINE:
+                raise ServiceUnavailable("Too many large events arrive at once.")
+            self._in_line += 1
+        try:
+            with self._turn:
+                began = time.monotonic()
+                try:
+                    yield
+                finally:
+                    if self._in_line > 1:
+                        # Small requests get as much time as large ones.
+                        time.sleep(time.monotonic() - began)
+        finally:
+            with self._lock:
+                self._in_line -= 1
+
+
+def _weight(data: bytes) -> int:
+    """What a body costs to read, in bytes of plain text."""
+    return len(data) + 50 * _count_marks(data)
+
+
+def _decode(data: bytes, encoding: str, most: int) -> bytes | None:
+    """The decompressed data; None when it is more than `most` bytes."""
     if encoding in ("", "identity"):
         return data
     if encoding in ("gzip", "x-gzip"):
-        return _inflate(data, zlib.MAX_WBITS | 16)
+        return _inflate(data, zlib.MAX_WBITS | 16, most)
     if encoding == "deflate":
         # raven sends zlib's format, as RFC 9110 has it; some clients send it bare.
         try:
-            return _inflate(data, zlib.MAX_WBITS)
+            return _inflate(data, zlib.MAX_WBITS, most)
         except BadRequest:
-            return _inflate(data, -zlib.MAX_WBITS)
+            return _inflate(data, -zlib.MAX_WBITS, most)
     raise UnsupportedMediaType("Content-Encoding must be gzip, deflate or none.")
 
 
-def _inflate(data: bytes, wbits: int) -> bytes:
+def _inflate(data: bytes, wbits: int, most: int) -> bytes | None:
     machine = zlib.decompressobj(wbits)
     try:
-        plain = machine.decompress(data, MAX_PLAIN + 1)
+        plain = machine.decompress(data, most + 1)
     except zlib.error:
         raise BadRequest("The body is not what its Content-Encoding says.") from None
-    if len(plain) > MAX_PLAIN:
-        raise RequestEntityTooLarge("The decompressed body is too large.")
+    if len(plain) > most:
+        return None
     if not machine.eof or machine.unused_data:
         raise BadRequest("The compressed body is cut short or has something behind it.")
     return plain
 
 
-def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`.
+class JsonReader:
+    """Reads the JSON of one request; all that it reads counts against one bound."""
 
-    :raises BadRequest: for anything else, however deep, odd or long.
-    """
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        # UnicodeDecodeError and a number of over 4,300 digits are ValueErrors too.
-        raise BadRequest("The body is not JSON.") from None
-    if not isinstance(value, dict):
-        raise BadRequest("The body is not a JSON object.")
-    return value
+    def __init__(self, most: int = MAX_PARTS) -> None:
+        self._left = most
+
+    def parse(self, data: bytes) -> dict[str, Any]:
+        """The JSON object in `data`, which is UTF-8 (RFC 8259, section 8.1).
+
+        Values and keys are counted before Python makes objects of them. An integer of more than
+        100 digits, which costs the square of its length to read, becomes its text.
+
+        :raises BadRequest: for anything else, however deep or odd.
+        :raises RequestEntityTooLarge: over :data:`MAX_PARTS` values and keys in all.
+        """
+        self._left -= _count_parts(data, self._left)
+        if self._left < 0:
+            raise RequestEntityTooLarge("The JSON has too many values.")
+        try:
+            # Clients do send half surrogates, in escapes and raw; `clean` replaces them.
+            text = data.decode("utf-8-sig", "surrogatepass")
+        except UnicodeDecodeError:
+            raise BadRequest("The body is not JSON in UTF-8.") from None
+        try:
+            value = _DECODER.decode(text)
+        except (ValueError, RecursionError):
+            raise BadRequest("The body is not JSON.") from None
+        if not isinstance(value, dict):
+            raise BadRequest("The body is not a JSON object.")
+        return value
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
+
+
+def _count_parts(data: bytes, most: int) -> int:
+    """How many values and keys the JSON has; exact only where that decides, for speed."""
+    found = 1 + _count_marks(data)
+    if found <= most:
+        return found
+    # Many of the marks may stand inside of strings, which end at a quote once escapes are gone.
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    found, inside = 1, 0
+    for at in range(0, len(data), _PIECE):
+        parts = data[at : at + _PIECE].split(b'"')
+        found += _count_marks(b"".join(parts[inside::2]))
+        inside ^= (len(parts) - 1) & 1
+        if found > most:
+            break
+    return found
+
+
+def _count_marks(data: bytes) -> int:
+    return sum(map(data.count, (b",", b":", b"[", b"{")))

@@ -24,6 +24,8 @@ bp = Blueprint("dialog", __name__)
 _MISSING: Final = "Missing or invalid parameter."
 _REQUIRED: Final = "This field is required."
 _EMAIL = re.compile(r"[^@\s\"'<>(),:;\[\]\\]+@(?:localhost|(?:[\w-]+\.)+[\w-]{2,63})")
+_FIELDS: Final = 50
+_LANGUAGE: Final = 35  # RFC 5646, section 4.4.1
 _LONGEST: Final = {"name": 128, "email": 75, "comments": MAX_FORM}
 
 DEFAULTS: Final = {
@@ -79,8 +81,10 @@ def error_page() -> Response:
 
 
 def _take_report(event_id: str) -> Response:
-    if (request.content_length or 0) > MAX_FORM:
+    if len(request.get_data()) > MAX_FORM:
         return _answer({"errors": {"comments": ["This is too long."]}}, 413)
+    if request.get_data().count(b"&") > _FIELDS:
+        return _answer({"errors": {"__all__": ["There are too many fields."]}}, 400)
     try:
         form = {name: clean(request.form.get(name, "").strip()) for name in _LONGEST}
     except HTTPException as error:
@@ -95,13 +99,12 @@ def _take_report(event_id: str) -> Response:
 def _faults(name: str, value: str) -> list[str]:
     if not value:
         return [_REQUIRED]
-    faults = []
+    most = _LONGEST[name]
+    if len(value) > most:
+        return [f"Ensure this value has at most {most} characters (it has {len(value)})."]
     if name == "email" and not _EMAIL.fullmatch(value):
-        faults.append("Enter a valid email address.")
-    if len(value) > _LONGEST[name]:
-        most = _LONGEST[name]
-        faults.append(f"Ensure this value has at most {most} characters (it has {len(value)}).")
-    return faults
+        return ["Enter a valid email address."]
+    return []
 
 
 def _answer(context: dict[str, Any], status: int = 200) -> Response:
@@ -124,8 +127,10 @@ def _answer(context: dict[str, Any], status: int = 200) -> Response:
 
 def _script() -> Response:
     options = {name: clean(request.args.get(name, text)) for name, text in DEFAULTS.items()}
-    language = request.args.get("lang", "")
-    if re.fullmatch(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*", language):
+    language = request.args.get("lang", "")[: _LANGUAGE + 1]
+    if len(language) <= _LANGUAGE and re.fullmatch(
+        r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*", language
+    ):
         options["lang"] = language.replace("_", "-")
     response = Response(
         f"{_asset('dialog.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",

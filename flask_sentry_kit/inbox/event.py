@@ -16,12 +16,16 @@ from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any, Final
 
-# What is shown of one value, one frame, one stack. The event itself is kept whole.
-_TEXT: Final = 8_000
-_PAIRS: Final = 200
+from .shown import Pairs, Room, short, text
+
+# What is shown of an event; the event itself is kept whole. Characters and pieces are bounded for
+# the stack and for everything else apart, so that neither leaves no room for the other.
+_STACK: Final = (400_000, 8_000)
+_REST: Final = (200_000, 3_000)
 _FRAMES: Final = 300
 _FAILURES: Final = 30
 _BREADCRUMBS: Final = 100
+_FINGERPRINTS: Final = 50
 
 # Deeper than any reporter nests (raven stops at 4); far from Python's recursion limit.
 _DEPTH: Final = 60
@@ -90,9 +94,6 @@ class Breadcrumb:
     message: str
 
 
-Pairs = tuple[tuple[str, str], ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """What the pages show of an event. All of it text; none of it trusted."""
@@ -122,6 +123,8 @@ class Event:
     extra: Pairs
     facts: Pairs
     breadcrumbs: tuple[Breadcrumb, ...]
+    cut: bool
+    """Whether there is more of the event than is shown."""
 
     @property
     def place(self) -> Frame | None:
@@ -142,7 +145,7 @@ def by_owner(frames: Iterable[Frame]) -> list[tuple[bool, list[Frame]]]:
 
 def event_id_of(value: object) -> str | None:
     """The 32 lower-case hex digits of an event id, or None when it is malformed."""
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= 64:
         digits = value.replace("-", "").lower()
         if re.fullmatch(r"[0-9a-f]{32}", digits):
             return digits
@@ -160,7 +163,11 @@ def clean(value: Any, depth: int = 0) -> Any:
     than 60 levels an ellipsis.
     """
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace").decode("utf-8")
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict | list) and depth >= _DEPTH:
@@ -174,13 +181,14 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 def read(body: Mapping[str, Any]) -> Event:
     """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
-    failures = _failures(body)
+    stack, rest = Room(*_STACK), Room(*_REST)
+    failures = _failures(body, stack)
     message = _message(body)
-    transaction = _text(body.get("transaction")) or _text(body.get("culprit"))
+    transaction = text(body.get("transaction")) or text(body.get("culprit"))
     if failures:
         kind, said = failures[0].type, failures[0].value
     else:
-        kind, said = _text(body.get("logger")), message
+        kind, said = short(body.get("logger")), message
     place = failures[0].place if failures else None
     where = place.where if place else transaction
     request = _dict(_either(body, "request", "sentry.interfaces.Http"))
@@ -188,6 +196,7 @@ def read(body: Mapping[str, Any]) -> Event:
     level = _level(body.get("level"))
     # An event with neither exception nor message is named by its level.
     kind = kind or ("Message" if said else level.capitalize())
+    form = rest.pairs(request.get("data"))
     return Event(
         at=_moment(body.get("timestamp")),
         type=kind,
@@ -196,19 +205,20 @@ def read(body: Mapping[str, Any]) -> Event:
         key=_key(body, kind, where, failures),
         level=level,
         failures=failures,
-        method=_text(request.get("method")),
-        url=_text(request.get("url")),
-        query=_query(request.get("query_string")),
-        headers=_pairs(request.get("headers")),
-        cookies=_pairs(request.get("cookies")),
-        environ=_pairs(request.get("env")),
-        form=_pairs(request.get("data")),
-        body=_show(request.get("data")),
-        user=_pairs(user),
-        tags=_pairs(body.get("tags")),
-        extra=_pairs(body.get("extra")),
+        method=short(request.get("method")),
+        url=text(request.get("url")),
+        query=_query(request.get("query_string"), rest),
+        user=rest.pairs(user),
+        tags=rest.pairs(body.get("tags")),
+        headers=rest.pairs(request.get("headers")),
+        cookies=rest.pairs(request.get("cookies")),
+        form=form,
+        body="" if form else rest.show(request.get("data")),
+        extra=rest.pairs(body.get("extra")),
+        breadcrumbs=_breadcrumbs(body, rest),
+        environ=rest.pairs(request.get("env")),
         facts=_facts(body, transaction, message if failures else ""),
-        breadcrumbs=_breadcrumbs(body),
+        cut=stack.full or rest.full,
     )
 
 
@@ -221,72 +231,73 @@ def _key(body: Mapping[str, Any], kind: str, where: str, failures: tuple[Failure
     usual = [kind, where]
     if not failures:
         entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
-        usual.append(_text(entry.get("message")) or _message(body))
-    given = body.get("fingerprint")
+        usual.append(text(entry.get("message")) or _message(body))
     parts: list[str] = []
-    for part in given if isinstance(given, list) else []:
-        text = _text(part)
-        parts += usual if re.fullmatch(r"\{\{ *default *\}\}", text) else [text]
+    for part in map(text, _list(body.get("fingerprint"))[:_FINGERPRINTS]):
+        parts += usual if re.fullmatch(r"\{\{ *default *\}\}", part) else [part]
     return hashlib.sha256("\0".join(parts or usual).encode()).hexdigest()[:16]
 
 
-def _failures(body: Mapping[str, Any]) -> tuple[Failure, ...]:
+def _failures(body: Mapping[str, Any], room: Room) -> tuple[Failure, ...]:
     found = _either(body, "exception", "sentry.interfaces.Exception")
     values = found.get("values") if isinstance(found, dict) else found
     if isinstance(found, dict) and not isinstance(values, list):
         values = [found]
-    failures = []
+    failures: list[Failure] = []
+    if len(_list(values)) > _FAILURES:
+        room.full = True
     # On the wire the exception that ended the request is the last of the list.
     for item in reversed(_list(values)[-_FAILURES:]):
         if isinstance(item, dict):
+            known = sum(len(failure.frames) for failure in failures)
             failures.append(
                 Failure(
-                    type=_text(item.get("type")) or "Exception",
-                    value=_show(item.get("value")),
-                    frames=_frames(item.get("stacktrace")),
+                    type=short(item.get("type")) or "Exception",
+                    value=room.show(item.get("value")),
+                    frames=_frames(item.get("stacktrace"), _FRAMES - known, room),
                 )
             )
     stack = _either(body, "stacktrace", "sentry.interfaces.Stacktrace")
-    if not failures and _frames(stack):
-        failures.append(
-            Failure(_text(body.get("logger")) or "Message", _message(body), _frames(stack))
-        )
+    if not failures and (frames := _frames(stack, _FRAMES, room)):
+        failures.append(Failure(short(body.get("logger")) or "Message", _message(body), frames))
     return tuple(failures)
 
 
-def _frames(stack: Any) -> tuple[Frame, ...]:
+def _frames(stack: Any, most: int, room: Room) -> tuple[Frame, ...]:
     frames = [frame for frame in _list(_dict(stack).get("frames")) if isinstance(frame, dict)]
+    if len(frames) > most:
+        room.full = True
     # A client that marks none of its frames was not told what is ours: paths tell.
     marked = any(frame.get("in_app") is True for frame in frames)
-    return tuple(_frame(frame, marked) for frame in reversed(frames[-_FRAMES:]))
+    shown = frames[-most:] if most > 0 else []
+    return tuple(_frame(frame, marked, room) for frame in reversed(shown))
 
 
-def _frame(frame: Mapping[str, Any], marked: bool) -> Frame:
-    path = _text(frame.get("abs_path")) or _text(frame.get("filename"))
+def _frame(frame: Mapping[str, Any], marked: bool, room: Room) -> Frame:
+    path = short(frame.get("abs_path")) or short(frame.get("filename"))
     line = frame.get("lineno")
     number = line if isinstance(line, int) and 0 < line < 10**9 else None
     return Frame(
-        file=_text(frame.get("filename")) or path,
-        module=_text(frame.get("module")),
-        function=_text(frame.get("function")),
+        file=short(frame.get("filename")) or path,
+        module=short(frame.get("module")),
+        function=short(frame.get("function")),
         line=number,
         ours=frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path),
-        source=_source(frame, number),
-        variables=_pairs(frame.get("vars")),
+        source=_source(frame, number, room),
+        variables=room.pairs(frame.get("vars")),
     )
 
 
-def _source(frame: Mapping[str, Any], number: int | None) -> tuple[Line, ...]:
+def _source(frame: Mapping[str, Any], number: int | None, room: Room) -> tuple[Line, ...]:
     here = frame.get("context_line")
     if not isinstance(here, str):
         return ()
-    before = [_text(line) for line in _list(frame.get("pre_context"))[-10:]]
-    after = [_text(line) for line in _list(frame.get("post_context"))[:10]]
-    lines = [*before, _text(here), *after]
+    before = _list(frame.get("pre_context"))[-10:]
+    after = _list(frame.get("post_context"))[:10]
     first = number - len(before) if number else None
     return tuple(
-        Line(first + index if first is not None else None, text, index == len(before))
-        for index, text in enumerate(lines)
+        Line(first + index if first is not None else None, room.text(line), index == len(before))
+        for index, line in enumerate([*before, here, *after])
     )
 
 
@@ -294,7 +305,7 @@ def _message(body: Mapping[str, Any]) -> str:
     entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
     for value in (entry.get("formatted"), body.get("message"), entry.get("message")):
         if isinstance(value, str) and value:
-            return _text(value)
+            return text(value)
     return ""
 
 
@@ -306,26 +317,28 @@ def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
     facts = {
         "route": transaction,
         "message": message,
-        "release": _text(body.get("release")),
-        "environment": _text(body.get("environment")),
-        "server": _text(body.get("server_name")),
-        "Python": _text(python),
-        "reporter": " ".join(filter(None, (_text(sdk.get("name")), _text(sdk.get("version"))))),
+        "release": text(body.get("release")),
+        "environment": text(body.get("environment")),
+        "server": text(body.get("server_name")),
+        "Python": text(python),
+        "reporter": " ".join(filter(None, (text(sdk.get("name")), text(sdk.get("version"))))),
     }
     return tuple((name, value) for name, value in facts.items() if value)
 
 
-def _breadcrumbs(body: Mapping[str, Any]) -> tuple[Breadcrumb, ...]:
+def _breadcrumbs(body: Mapping[str, Any], room: Room) -> tuple[Breadcrumb, ...]:
     found = _either(body, "breadcrumbs", "sentry.interfaces.Breadcrumbs")
     values = found.get("values") if isinstance(found, dict) else found
+    if len(_list(values)) > _BREADCRUMBS:
+        room.full = True
     crumbs = []
     for item in _list(values)[-_BREADCRUMBS:]:
         if isinstance(item, dict):
-            parts = (_text(item.get("message")), _show(item.get("data") or None))
+            parts = (room.text(item.get("message")), room.show(item.get("data") or None))
             crumbs.append(
                 Breadcrumb(
                     at=_moment(item.get("timestamp")),
-                    category=_text(item.get("category") or item.get("type")),
+                    category=short(item.get("category") or item.get("type")),
                     level=_level(item.get("level"), "info"),
                     message=" ".join(filter(None, parts)),
                 )
@@ -358,69 +371,10 @@ def _moment(value: Any) -> float | None:
     return at if at > 0 else None
 
 
-def _query(value: Any) -> str:
+def _query(value: Any, room: Room) -> str:
     if isinstance(value, str):
-        return _text(value)
-    return "&".join(f"{name}={item}" for name, item in _pairs(value))
-
-
-def _pairs(value: Any) -> Pairs:
-    """A mapping, or the list of pairs newer clients send, as text."""
-    items: Iterable[Any] = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = (pair for pair in value if isinstance(pair, list) and len(pair) == 2)
-    shown = []
-    for name, item in items:
-        shown.append((_text(name), "None" if item is None else _show(item)))
-        if len(shown) == _PAIRS:
-            break
-    return tuple(shown)
-
-
-def _show(value: Any) -> str:
-    """A value as a person reads it.
-
-    Reporters send the leaves of structures as Python's ``repr`` already: quoting them again
-    would only add noise.
-    """
-    if value is None:
-        return ""
-    return _cut(_structure(value, 0))
-
-
-def _structure(value: Any, depth: int) -> str:
-    if isinstance(value, dict | list) and not value:
-        return "{}" if isinstance(value, dict) else "[]"
-    if isinstance(value, dict | list) and depth > 8:
-        return "…"
-    pad, end = "  " * (depth + 1), "  " * depth
-    if isinstance(value, dict):
-        inner = [f"{name}: {_structure(item, depth + 1)}" for name, item in value.items()]
-    elif isinstance(value, list):
-        inner = [_structure(item, depth + 1) for item in value]
-    elif isinstance(value, bool) or value is None:
-        return str(value)
-    else:
-        return _text(value)
-    first, last = "{}" if isinstance(value, dict) else "[]"
-    if sum(map(len, inner)) + 2 * len(inner) < 72 and not any("\n" in item for item in inner):
-        return f"{first}{', '.join(inner)}{last}"
-    return f"{first}\n" + "".join(f"{pad}{item},\n" for item in inner) + f"{end}{last}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return ""
-
-
-def _cut(text: str) -> str:
-    more = len(text) - _TEXT
-    return f"{text[:_TEXT]}… ({more:,} more characters)" if more > 0 else text
+        return room.text(value)
+    return "&".join(f"{key}={item}" for key, item in room.pairs(value))
 
 
 def _either(body: Mapping[str, Any], name: str, older: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from typing import Any, Final
@@ -10,12 +11,16 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from .event import event_id_of, read
-from .store import Crash, Report
+from .rows import Crash, Report
 from .wire import Project, project
 
 bp = Blueprint("pages", __name__)
 
 _PAGE: Final = 100
+_REFERENCE: Final = 64
+
+# Reports on a crash that are shown beside the one on its event, and words waiting for theirs.
+_OTHERS: Final = 20
 
 
 def dsn_of(here: Project) -> str:
@@ -26,17 +31,17 @@ def dsn_of(here: Project) -> str:
 @bp.get("/")
 def index() -> str | AnyResponse:
     here = project()
-    reference = request.args.get("reference", "").strip()
+    reference = request.args.get("reference", "").strip()[:_REFERENCE]
     if reference:
         event_id = event_id_of(reference)
-        if event_id and here.store.event(event_id):
+        if event_id and here.store.has_event(event_id):
             return redirect(url_for("pages.event", event_id=event_id))
     number = _number("page", 1, 10_000)
     total, unread = here.store.counts()
     return render_template(
         "list.html",
         crashes=here.store.crashes(_PAGE, (number - 1) * _PAGE),
-        waiting=here.store.waiting_reports() if number == 1 else [],
+        waiting=here.store.waiting_reports(_OTHERS) if number == 1 else [],
         total=total,
         unread=unread,
         page=number,
@@ -67,17 +72,19 @@ def _show(event_id: str) -> str:
     if kept is None or found is None:
         abort(404, "There is no such event here. It may not have arrived, or no longer be kept.")
     above, below = store.neighbours(found)
-    return render_template(
-        "crash.html",
-        crash=found,
-        kept=kept,
-        event=read(kept.body),
-        report=store.report(event_id),
-        others=[other for other in store.reports(found) if other.event_id != event_id],
-        above=above,
-        below=below,
-        changes=store.changes(),
-    )
+    others = store.reports(found, _OTHERS + 1)
+    with project().bodies.turn_for(kept.json):
+        return render_template(
+            "crash.html",
+            crash=found,
+            kept=kept,
+            event=read(kept.body),
+            report=store.report(event_id),
+            others=[other for other in others if other.event_id != event_id],
+            above=above,
+            below=below,
+            changes=store.changes(),
+        )
 
 
 @bp.post("/crashes/<key>/read")
@@ -119,10 +126,9 @@ def api_crashes() -> Response:
 @bp.get("/inbox/api/events")
 def api_events() -> Response:
     """The events, newest first, each with its report or null; ``?limit=`` up to 1,000."""
-    store = project().store
     events = [
-        {**item, "report": _report_facts(store.report(item["event_id"]))}
-        for item in store.events(_number("limit", _PAGE, 1_000))
+        {**item, "report": _report_facts(item["report"])}
+        for item in project().store.events(_number("limit", _PAGE, 1_000))
     ]
     return jsonify(events=events)
 
@@ -136,14 +142,16 @@ def api_event(event_id: str) -> Response:
         response = jsonify(error="There is no such event here.")
         response.status_code = 404
         return response
-    return jsonify(
-        event_id=kept.event_id,
-        crash=kept.crash_key,
-        at=kept.at,
-        received=kept.received,
-        event=kept.body,
-        report=_report_facts(store.report(event_id)),
-    )
+    facts = {
+        "event_id": kept.event_id,
+        "crash": kept.crash_key,
+        "at": kept.at,
+        "received": kept.received,
+        "report": _report_facts(store.report(event_id)),
+    }
+    # The event goes out as it is kept: nothing of it becomes an object here.
+    head = json.dumps(facts).encode()[:-1]
+    return Response(head + b', "event": ' + kept.json + b"}", mimetype="application/json")
 
 
 @bp.get("/inbox/api/reports")

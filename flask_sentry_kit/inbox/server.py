@@ -6,14 +6,16 @@ import errno
 import ipaddress
 import socket
 import threading
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask
-from waitress.server import create_server
 from waitress.wasyncore import close_all
 
 from .body import MAX_WIRE
+from .connections import PatientServer
 from .errors import InboxError
+
+_MAX_HEADER: Final = 64 * 2**10
 
 
 class InboxServer:
@@ -44,16 +46,22 @@ class InboxServer:
         self._socket = _bind(host, port, open_to_network)
         self.host, self.port = self._socket.getsockname()[:2]
         try:
-            # One socket makes one TcpWSGIServer; the stubs say it could be several.
-            self._server: Any = create_server(
+            self._server: Any = PatientServer(
                 app,
-                map=self._map,
-                sockets=[self._socket],
+                self._socket,
+                self._map,
                 threads=8,
                 ident="",
+                # The dialog's texts come in an address, and so do a browser's cookies for all that
+                # runs on this machine.
+                max_request_header_size=_MAX_HEADER,
                 # Above the app's own limit, so that a body a little too large gets the app's
                 # answer, and one far too large is not read at all.
-                max_request_body_size=2 * MAX_WIRE,
+                max_request_body_size=MAX_WIRE + 2**20,
+                # What is beyond this, of a body that still arrives or an answer that nobody takes
+                # yet, is in a file.
+                inbuf_overflow=64 * 2**10,
+                outbuf_overflow=256 * 2**10,
             )
         except BaseException:
             self._socket.close()

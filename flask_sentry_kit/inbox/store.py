@@ -1,7 +1,7 @@
 """Where the inbox keeps what arrived: one SQLite file, bounded, safe for several writers.
 
-Every call opens the file, does one short transaction and closes it: no connection is used by
-two threads or processes. Knows nothing of HTTP; what events mean is told by ``event.py``.
+Knows nothing of HTTP; what events mean is told by ``event.py``, and how the file is opened, or
+set aside when it is damaged, by ``database.py``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import os
 import secrets
 import sqlite3
 import time
-import weakref
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from .errors import InboxError
+from .database import Database
 from .event import Event
+from .rows import Crash, Kept, Report, crash_of, json_of, moment_of, report_of
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
@@ -28,6 +25,9 @@ KEEP_BYTES: Final = 256 * 2**20
 # Marks the file as an inbox's, so that no other program's database is written to.
 _APPLICATION_ID: Final = 0x5E47B0C5
 _SHOWN: Final = 300
+
+# Characters of visitors' words that are read at a time.
+_WORDS: Final = 2**20
 
 _SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -58,64 +58,7 @@ CREATE INDEX reports_crash ON reports (crash, at);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a visitor wrote."""
-
-    event_id: str
-    name: str
-    email: str
-    comments: str
-    at: float
-
-    @property
-    def reply_to(self) -> str:
-        """The address to answer to; empty when the visitor gave none.
-
-        Every Sentry's form wants one, so clients fill in one under ``.invalid`` (RFC 2606).
-        """
-        return "" if self.email.lower().endswith(".invalid") else self.email
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """Events with the same cause in the same place."""
-
-    id: int
-    key: str
-    type: str
-    value: str
-    place: str
-    level: str
-    count: int
-    """Events ever seen, those that are no longer kept included."""
-    first_at: float
-    last_at: float
-    unread: bool
-    reports: int
-    words: Report | None
-    """The latest report."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One event as it is kept."""
-
-    event_id: str
-    crash_key: str
-    at: float
-    received: float
-    whom: str
-    body: dict[str, Any]
-    older: str | None
-    newer: str | None
-    """Event ids of its neighbours in the same crash."""
-    number: int
-    kept: int
-    """It is number so-and-so of so many kept events, oldest first."""
-
-
-class Store:
+class Store(Database):
     """The file.
 
     :param path: of the SQLite file; made, readable by its owner only, when it is not there.
@@ -132,85 +75,39 @@ class Store:
         keep_events: int = KEEP_EVENTS,
         keep_bytes: int = KEEP_BYTES,
     ) -> None:
-        self.path = Path(path).absolute()
         self.keep_events = max(1, keep_events)
         self.keep_bytes = keep_bytes
-        self.timeout = 10.0
-        """Seconds to wait for another writer."""
-        try:
-            # Visitors' words and addresses are nobody else's business on a shared machine;
-            # SQLite gives the files beside it the same mode.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise InboxError(f"Cannot write {self.path}: {error.strerror}") from None
-        try:
-            self._set_up()
-        except sqlite3.Error as error:
-            raise InboxError(f"Cannot use {self.path} as the inbox's database: {error}") from None
-        # While one connection stays open, closing the others writes nothing back: measured, an
-        # event takes a third of the time. It is never used, and goes when the store does.
-        keeper = sqlite3.connect(self.path, check_same_thread=False)
-        keeper.execute("SELECT value FROM facts").fetchall()
-        weakref.finalize(self, keeper.close)
+        self._key: str | None = None
+        super().__init__(path, _SCHEMA, _APPLICATION_ID)
 
-    def _set_up(self) -> None:
-        with self._open() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-        with self._write() as db:
-            owner = db.execute("PRAGMA application_id").fetchone()[0]
-            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if owner == _APPLICATION_ID:
-                return
-            if tables:
-                raise InboxError(f"{self.path} is another program's database.")
-            for statement in _SCHEMA.split(";\n"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        # isolation_level None: transactions are begun here and nowhere else.
-        db = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None)
-        try:
-            db.row_factory = sqlite3.Row
-            # With WAL, a crash of the machine may lose the last moment, never the file.
-            db.execute("PRAGMA synchronous = NORMAL")
-            yield db
-        finally:
-            db.close()
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as db:
-            # Taking the write lock at once means waiting for it, not failing half-way.
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+    def _fill(self, db: sqlite3.Connection) -> None:
+        db.execute("INSERT OR IGNORE INTO facts VALUES ('changes', 0)")
+        if self._key is not None:
+            # The file is a new one: the DSN that apps have stays good.
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (self._key,))
 
     def public_key(self, given: str | None = None) -> str:
         """The key of the DSN: the given one, else the one kept here, made at random once."""
         with self._write() as db:
             row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
-            if row and given in (None, row[0]):
-                return str(row[0])
-            key = given or secrets.token_hex(16)
+            key = given or (str(row[0]) if row else secrets.token_hex(16))
             db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (key,))
-            return key
+        self._key = key
+        return key
 
     def changes(self) -> int:
         """A number that grows with every change: tells an open page to look again."""
         with self._open() as db:
-            return int(db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()[0])
+            row = db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()
+            return row[0] if row and isinstance(row[0], int) else 0
 
     # What arrives
 
     def add_event(self, event_id: str, body: Mapping[str, Any], event: Event) -> bool:
         """Keep an event; False when one with this id is kept already."""
-        data = zlib.compress(json.dumps(body).encode("ascii"))
+        # As UTF-8, and without spaces, it is no longer than it came.
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        data = zlib.compress(text.encode())
         now = time.time()
         # The client's clock tells when it happened, unless it is ahead of ours.
         at = min(event.at or now, now)
@@ -285,7 +182,7 @@ class Store:
         """The crashes, the one with the latest arrival first."""
         with self._open() as db:
             return [
-                _crash(row)
+                crash_of(row)
                 for row in db.execute(
                     _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
                     (limit, offset),
@@ -301,7 +198,7 @@ class Store:
     def crash(self, key: str) -> Crash | None:
         with self._open() as db:
             row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
-            return _crash(row) if row else None
+            return crash_of(row) if row else None
 
     def neighbours(self, crash: Crash) -> tuple[str | None, str | None]:
         """The keys of the crashes above and below this one in the list."""
@@ -323,7 +220,15 @@ class Store:
             ).fetchone()
             return row[0] if row else None
 
+    def has_event(self, event_id: str) -> bool:
+        with self._open() as db:
+            found = db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone()
+            return found is not None
+
     def event(self, event_id: str) -> Kept | None:
+        """
+        :raises DamagedEventError: when what is kept of it cannot be read.
+        """
         with self._open() as db:
             row = db.execute(
                 "SELECT e.*, c.key FROM events e JOIN crashes c ON c.id = e.crash"
@@ -342,10 +247,10 @@ class Store:
         return Kept(
             event_id=event_id,
             crash_key=row["key"],
-            at=row["at"],
-            received=row["received"],
-            whom=row["whom"],
-            body=json.loads(zlib.decompress(row["body"])),
+            at=moment_of(row["at"]),
+            received=moment_of(row["received"]),
+            whom=str(row["whom"]),
+            json=json_of(event_id, row["body"]),
             older=same[index - 1] if index else None,
             newer=next(iter(same[index + 1 : index + 2]), None),
             number=index + 1,
@@ -353,37 +258,42 @@ class Store:
         )
 
     def events(self, limit: int) -> list[Mapping[str, Any]]:
-        """The newest events in short: ids, times, whom, and the crash's key, type, value, place."""
+        """The newest events in short.
+
+        In short: ids, times, whom, the crash's key, type, value, place, and the report or None.
+        """
         with self._open() as db:
-            return [
-                dict(row)
-                for row in db.execute(
-                    "SELECT e.event_id, e.at, e.received, e.whom, c.key AS crash, c.type, c.value,"
-                    " c.place FROM events e JOIN crashes c ON c.id = e.crash"
-                    " ORDER BY e.seq DESC LIMIT ?",
-                    (limit,),
-                )
-            ]
+            rows = db.execute(
+                "SELECT e.event_id, e.at, e.received, e.whom, c.key AS crash, c.type, c.value,"
+                " c.place FROM events e JOIN crashes c ON c.id = e.crash"
+                " ORDER BY e.seq DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+            reports = _reports(db, [row["event_id"] for row in rows])
+            found = {report.event_id: report for report in reports}
+            return [{**dict(row), "report": found.get(row["event_id"])} for row in rows]
 
     def report(self, event_id: str) -> Report | None:
         with self._open() as db:
-            row = db.execute(_REPORTS + " WHERE event_id = ?", (event_id,)).fetchone()
-            return Report(*row) if row else None
+            return next(_reports(db, [event_id]), None)
 
     def reports(self, crash: Crash | None = None, limit: int = 100) -> list[Report]:
-        """The newest reports on one crash, or on any."""
-        with self._open() as db:
-            rows = db.execute(
-                _REPORTS + " WHERE (?1 IS NULL OR crash = ?1) ORDER BY at DESC LIMIT ?2",
-                (crash.id if crash else None, limit),
-            )
-            return [Report(*row) for row in rows]
+        """The newest reports on one crash, or on any; their words are at most 1 MB in all."""
+        if crash is None:
+            return self._newest("", (limit,))
+        return self._newest("WHERE crash = ?", (crash.id, limit))
 
     def waiting_reports(self, limit: int = 100) -> list[Report]:
-        """Reports whose event has not arrived."""
+        """Reports whose event has not arrived; their words are at most 1 MB in all."""
+        return self._newest("WHERE crash IS NULL", (limit,))
+
+    def _newest(self, where: str, values: tuple[int, ...]) -> list[Report]:
         with self._open() as db:
-            rows = db.execute(_REPORTS + " WHERE crash IS NULL ORDER BY at DESC LIMIT ?", (limit,))
-            return [Report(*row) for row in rows]
+            # SQLite sorts whole rows: the words are looked up behind it.
+            found = db.execute(
+                f"SELECT event_id FROM reports {where} ORDER BY at DESC LIMIT ?", values
+            )
+            return list(_reports(db, [row[0] for row in found]))
 
     # What is done
 
@@ -406,34 +316,27 @@ class Store:
                 _changed(db)
 
 
-_REPORTS: Final = "SELECT event_id, name, email, comments, at FROM reports"
+def _reports(db: sqlite3.Connection, event_ids: list[str]) -> Iterator[Report]:
+    room = _WORDS
+    for event_id in event_ids:
+        row = db.execute(
+            "SELECT event_id, name, email, comments, at FROM reports WHERE event_id = ?",
+            (event_id,),
+        ).fetchone()
+        if row is not None:
+            yield report_of(row)
+            room -= len(str(row["comments"]))
+            if room <= 0:
+                return
 
+
+# The list shows the beginning of the latest words.
 _CRASHES: Final = """
 SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports,
-    w.event_id, w.name, w.email, w.comments, w.at
+    w.event_id, w.name, w.email, substr(w.comments, 1, 400) AS comments, w.at
 FROM crashes c LEFT JOIN reports w ON w.event_id =
     (SELECT event_id FROM reports r WHERE r.crash = c.id ORDER BY at DESC LIMIT 1)
 """
-
-
-def _crash(row: sqlite3.Row) -> Crash:
-    words = None
-    if row["event_id"]:
-        words = Report(row["event_id"], row["name"], row["email"], row["comments"], row["at"])
-    return Crash(
-        id=row["id"],
-        key=row["key"],
-        type=row["type"],
-        value=row["value"],
-        place=row["place"],
-        level=row["level"],
-        count=row["count"],
-        first_at=row["first_at"],
-        last_at=row["last_at"],
-        unread=bool(row["unread"]),
-        reports=row["reports"],
-        words=words,
-    )
 
 
 def _changed(db: sqlite3.Connection) -> None:

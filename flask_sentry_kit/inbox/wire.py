@@ -35,7 +35,9 @@ from .store import Store
 bp = Blueprint("wire", __name__)
 
 _AUTH = re.compile(r"Sentry\s+(.*)", re.IGNORECASE | re.DOTALL)
+_LONGEST_AUTH: Final = 4_096
 _ITEMS: Final = 100
+_LINE_BREAKS = re.compile(rb"[\r\n]*")
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Project:
     events_per_minute: int | None = None
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: Lock = field(default_factory=Lock)
+    bodies: body.Bodies = field(default_factory=body.Bodies)
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of this origin may send: the project's "allowed domains" at Sentry.
@@ -145,7 +148,7 @@ def refuse(error: HTTPException) -> Response:
 def _auth() -> Mapping[str, str]:
     """What the client says of itself, by header or query (Sentry's protocol, 3 to 7)."""
     for name in ("X-Sentry-Auth", "Authorization"):
-        match = _AUTH.fullmatch(request.headers.get(name, ""))
+        match = _AUTH.fullmatch(request.headers.get(name, "")[:_LONGEST_AUTH])
         if match:
             pairs = (part.strip().partition("=") for part in match[1].split(","))
             return {key: value for key, _, value in pairs}
@@ -178,10 +181,10 @@ def _admit(project_id: str, dsn: object = None) -> Project:
 @bp.route("/api/<project_id>/store/", methods=["POST"])
 def store(project_id: str) -> Response:
     here = _admit(project_id)
-    data = body.read(request)
-    if not data.strip():
-        raise BadRequest("The body is empty.")
-    return jsonify(id=_keep_event(here, body.parse(data), None))
+    with here.bodies.read(request) as data:
+        if not data.strip():
+            raise BadRequest("The body is empty.")
+        return jsonify(id=_keep_event(here, body.JsonReader().parse(data), None))
 
 
 @bp.route("/api/<project_id>/envelope/", methods=["POST"])
@@ -189,55 +192,80 @@ def envelope(project_id: str) -> Response:
     """Keep the events and reports of an envelope; other items are skipped, as servers do."""
     if _auth().get("sentry_key"):
         _admit(project_id)
-    data = body.read(request)
-    first, _, rest = data.partition(b"\n")
-    header = body.parse(first)
+    with project().bodies.read(request) as data:
+        return jsonify(_keep_envelope(project_id, data))
+
+
+def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
+    reader = body.JsonReader()
+    first, start = _line(data, 0)
+    header = reader.parse(first)
     here = _admit(project_id, header.get("dsn"))
+    envelope_id = event_id_of(header.get("event_id"))
     answer = {}
-    for kind, payload in list(_items(rest)):
+    # All of it is read before anything is kept: half an envelope would be sent again.
+    for kind, payload in list(_items(data, start, reader)):
         if kind == "event":
-            answer["id"] = _keep_event(here, body.parse(payload), header.get("event_id"))
+            answer["id"] = _keep_event(here, payload, envelope_id)
         elif kind == "user_report":
-            _keep_report(here, body.parse(payload))
-        elif kind == "feedback":
-            _keep_feedback(here, body.parse(payload))
-    if not answer and event_id_of(header.get("event_id")):
-        answer["id"] = header["event_id"]
-    return jsonify(answer)
+            _keep_report(here, payload)
+        else:
+            _keep_feedback(here, payload)
+    if not answer and envelope_id:
+        answer["id"] = envelope_id
+    return answer
 
 
-def _items(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Type and payload of an envelope's items (develop.sentry.dev, "Envelopes").
+def _items(
+    data: bytes, at: int, reader: body.JsonReader
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Type and payload of an envelope's items that are kept (develop.sentry.dev, "Envelopes").
 
-    :raises BadRequest: for a header that is not JSON, or a payload shorter than it says.
+    Walks the bytes once, whatever is in them, and copies only the lines and payloads it returns.
+
+    :param at: where the first item begins.
+    :raises BadRequest: for a header or payload that is no JSON object, a length that is no
+        length, or a payload shorter than it says.
     """
     count = 0
-    while data.strip(b"\r\n"):
-        if data[:1] in b"\r\n":
-            data = data[1:]
-            continue
+    while (at := _skip_line_breaks(data, at)) < len(data):
         count += 1
         if count > _ITEMS:
             raise BadRequest(f"The envelope has more than {_ITEMS} items.")
-        line, _, data = data.partition(b"\n")
-        header = body.parse(line)
+        line, at = _line(data, at)
+        header = reader.parse(line)
         length = header.get("length")
         if length is None:
-            payload, _, data = data.partition(b"\n")
-        elif isinstance(length, int) and 0 <= length <= len(data):
-            payload, data = data[:length], data[length:]
-        else:
+            payload, at = _line(data, at)
+        elif not isinstance(length, int) or isinstance(length, bool) or length < 0:
+            raise BadRequest("An item of the envelope has a length that is no number of bytes.")
+        elif length > len(data) - at:
             raise BadRequest("An item of the envelope is shorter than its length.")
-        yield str(header.get("type")), payload
+        else:
+            payload, at = data[at : at + length], at + length
+        kind = header.get("type")
+        if kind in ("event", "user_report", "feedback"):
+            yield kind, reader.parse(payload)
 
 
-def _keep_event(here: Project, event: Mapping[str, Any], envelope_id: object) -> str:
+def _skip_line_breaks(data: bytes, at: int) -> int:
+    match = _LINE_BREAKS.match(data, at)
+    return match.end() if match else at
+
+
+def _line(data: bytes, at: int) -> tuple[bytes, int]:
+    """The line that begins there, and where the next one does."""
+    end = data.find(b"\n", at)
+    return (data[at:], len(data)) if end < 0 else (data[at:end], end + 1)
+
+
+def _keep_event(here: Project, event: Mapping[str, Any], envelope_id: str | None) -> str:
     wait = here.retry_after()
     if wait:
         raise TooManyRequests("Too many events.", retry_after=wait)
     kept = clean(dict(event))
     # A malformed id is no reason to lose the event: it gets a new one, and the answer says so.
-    event_id = event_id_of(kept.get("event_id")) or event_id_of(envelope_id) or new_event_id()
+    event_id = event_id_of(kept.get("event_id")) or envelope_id or new_event_id()
     kept["event_id"] = event_id
     # An id seen before is a repeated delivery: answered as the first one was.
     here.store.add_event(event_id, kept, read(kept))

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> None:
     other.close()
     for name, why in [
         ("missing/inbox.sqlite", "No such file"),
-        (".", "Is a directory"),
+        (".", "no regular file"),
         ("text", "not a database"),
         ("other", "another program's"),
     ]:

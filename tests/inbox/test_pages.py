@@ -205,6 +205,16 @@ def test_a_rebound_name_reads_nothing(choosy: Any, host: str, status: int) -> No
 
 
 @pytest.mark.parametrize(
+    "host", ["a..b", "a" * 64, "a" * 5_000, "xn--a", "[::1", "a b", "\xff", "x:99999", "", "a/b"]
+)
+def test_a_host_that_is_none_is_refused_and_never_500(shared: Any, host: str) -> None:
+    """Names no DNS has, and what is no name at all, on every kind of address."""
+    for path in ("/", "/nothing", "/inbox/api/events", "/inbox/static/inbox.css"):
+        assert shared.request("GET", path, headers={"Host": host}).status in (400, 421)
+    assert shared.request("GET", "/api/x", headers={"Host": host}).status in (400, 404)
+
+
+@pytest.mark.parametrize(
     ("headers", "allowed"),
     [
         ({"Origin": "OWN"}, True),

@@ -1,0 +1,288 @@
+"""The inbox's SQLite file: private, made when it is missing, set aside when it is damaged.
+
+Every call opens the file, does one short transaction and closes it: no connection is used by
+two threads or processes. Knows nothing of what is in the tables.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from ..files import UnsafeFileError, connect, make_private_file
+from .errors import InboxError
+
+_WHAT: Final = "The inbox's file"
+_MAGIC: Final = b"SQLite format 3\0"
+_BESIDE: Final = ("-wal", "-shm", "-journal")
+
+_Identity = tuple[int, ...]
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """One file with one schema.
+
+    A file of ours that is damaged is set aside under another name, and a new one is begun. So is
+    a new one where the file was deleted or replaced while the inbox runs. Both are logged.
+
+    :param path: of the file; made, readable by its owner only, when it is not there.
+    :param schema: statements that make the tables, each ended by ``;`` and a line break.
+    :param application_id: marks the file as ours, so that no other program's is written to.
+    :raises InboxError: when the file cannot be made or written, was made by somebody else, is not
+        ours, or has other tables.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], schema: str, application_id: int) -> None:
+        self.path = Path(path).absolute()
+        self.timeout = 10.0
+        """Seconds to wait for another writer."""
+        self._uri = f"{self.path.as_uri()}?mode=rw"
+        self._schema = schema
+        self._application_id = application_id
+        self._renewal = threading.Lock()
+        self._identity: _Identity | None = None
+        self._kept_open: tuple[object, object] = (None, None)
+        self._let_go: Callable[[], object] = lambda: None
+        self._begin()
+
+    def _fill(self, db: sqlite3.Connection) -> None:
+        """Write what the rows of a new file, and of one that is opened again, must have."""
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        if self._identity_now() != self._identity:
+            self._renew()
+        identity = self._identity
+        try:
+            with self._connection() as db:
+                yield db
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if _is_damage(error):
+                self._recover(error, identity)
+            raise
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as db, _transaction(db):
+            yield db
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        # isolation_level None: transactions are begun here and nowhere else.
+        # The file is there and private, which `_open` sees to; mode=rw never makes another one.
+        db = sqlite3.connect(self._uri, uri=True, timeout=self.timeout, isolation_level=None)
+        try:
+            db.row_factory = sqlite3.Row
+            # A damaged file may hold any bytes where a text was.
+            db.text_factory = _decode
+            # With WAL, a crash of the machine may lose the last moment, never the file.
+            db.execute("PRAGMA synchronous = NORMAL")
+            yield db
+        finally:
+            db.close()
+
+    # The file itself
+
+    def _begin(self) -> None:
+        """Open the file, make it, or set it aside and make it."""
+        try:
+            self._make()
+            try:
+                self._set_up()
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                if not _is_damage(error) or not self._is_ours():
+                    raise
+                self._set_aside(error)
+                self._make()
+                self._set_up()
+            self._keep_open()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise InboxError(
+                f"Cannot use {self.path} as the inbox's database: {error}. Move it away, or name"
+                " another file."
+            ) from None
+
+    def _make(self) -> None:
+        # SQLite would play the log of the file that was here into the one that is here now.
+        now, log = self._inode(), self._inode("-wal")
+        of_another = log is not None and log == self._kept_open[1] and now != self._kept_open[0]
+        if now is None or of_another:
+            for suffix in _BESIDE:
+                with suppress(OSError):
+                    os.unlink(f"{self.path}{suffix}")
+        with _clear_errors(self.path):
+            make_private_file(self.path, _WHAT)
+
+    def _set_up(self) -> None:
+        head = self._head()
+        if head and not head.startswith(_MAGIC):
+            # SQLite takes a file of a few bytes for an empty one.
+            raise sqlite3.DatabaseError("file is not a database")
+        with self._connection() as db:
+            if db.execute("PRAGMA application_id").fetchone()[0] != self._application_id:
+                if _columns(db):
+                    raise InboxError(f"{self.path} is another program's database.")
+            db.execute("PRAGMA journal_mode = WAL")
+            with _transaction(db):
+                # Another process may have made the tables meanwhile.
+                if not _columns(db):
+                    self._make_tables(db)
+                    db.execute(f"PRAGMA application_id = {self._application_id}")
+                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise sqlite3.DatabaseError(" ".join(str(found).split()))
+                if _columns(db) != self._expected_columns():
+                    raise InboxError(
+                        f"{self.path} is an inbox's database of another version: it has other"
+                        " tables. Move it away, or name another file."
+                    )
+                self._fill(db)
+
+    def _make_tables(self, db: sqlite3.Connection) -> None:
+        for statement in self._schema.split(";\n"):
+            db.execute(statement)
+
+    def _expected_columns(self) -> set[tuple[str, str]]:
+        db = sqlite3.connect(":memory:")
+        try:
+            self._make_tables(db)
+            return _columns(db)
+        finally:
+            db.close()
+
+    def _keep_open(self) -> None:
+        # While one connection stays open, closing the others writes nothing back: measured, an
+        # event takes a third of the time. It is never used, and goes when the store does.
+        keeper = connect(self.path, _WHAT, check_same_thread=False)
+        keeper.execute("SELECT 1 FROM sqlite_master").fetchall()
+        self._let_go = weakref.finalize(self, keeper.close)
+        self._identity = self._identity_now()
+        self._kept_open = self._inode(), self._inode("-wal")
+
+    def _identity_now(self) -> _Identity | None:
+        """What tells the file from any other, and how private it is; None when there is none."""
+        try:
+            found = os.lstat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_nlink
+
+    def _inode(self, suffix: str = "") -> object:
+        """What tells this file, or one beside it, from any other; None when there is none."""
+        try:
+            found = os.lstat(f"{self.path}{suffix}")
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _is_ours(self) -> bool:
+        if self._identity is not None:
+            # It was, when it was opened.
+            return self._identity == self._identity_now()
+        head = self._head()
+        # Where SQLite's file format has it ("Database File Format", section 1.3).
+        mark = int.from_bytes(head[68:72], "big", signed=True)
+        return head.startswith(_MAGIC) and mark == self._application_id
+
+    def _head(self) -> bytes:
+        with _clear_errors(self.path), open(self.path, "rb") as file:
+            return file.read(72)
+
+    def _renew(self) -> None:
+        """Go on with the file that is at the path now, or with a new one."""
+        with self._renewal:
+            now = self._identity_now()
+            if now == self._identity:
+                return
+            what = "was deleted: a new one is begun" if now is None else "was replaced or changed"
+            self._let_go()
+            self._identity = None
+            self._begin()
+            _log.warning("%s %s %s. The DSN stays the same.", _WHAT, self.path, what)
+
+    def _recover(self, error: Exception, identity: _Identity | None) -> None:
+        """Set the file aside that was found damaged, unless another thread did, and begin anew."""
+        with self._renewal:
+            if identity is None or identity != self._identity_now():
+                return
+            self._let_go()
+            self._set_aside(error)
+            self._identity = None
+            self._begin()
+
+    def _set_aside(self, error: Exception) -> None:
+        name = f"{self.path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        while os.path.lexists(name):
+            name += "x"
+        os.rename(self.path, name)
+        for suffix in _BESIDE:
+            with suppress(FileNotFoundError):
+                os.rename(f"{self.path}{suffix}", f"{name}{suffix}")
+        _log.error(
+            "%s %s is damaged (%s). It is set aside as %s, and a new one is begun. Whoever needs"
+            " what was in it may try the command sqlite3 with .recover.",
+            _WHAT,
+            self.path,
+            error,
+            name,
+        )
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    # Taking the write lock at once means waiting for it, not failing half-way.
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        # SQLite may have rolled back already, and damage may keep it from doing so.
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnsafeFileError as error:
+        raise InboxError(f"{error}.") from None
+    except OSError as error:
+        raise InboxError(f"Cannot write {path}: {error.strerror}") from None
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    found = db.execute(
+        "SELECT m.name, p.name FROM sqlite_master m, pragma_table_info(m.name) p"
+        " WHERE m.type = 'table'"
+    )
+    return {(str(table), str(column)) for table, column in found}
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether it says that the file is damaged, not that it cannot be used at the moment.
+
+    SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. No statement of ours breaks a
+    constraint, or names a table that is not there. SQLite's own texts may quote garbage, which
+    Python then cannot decode.
+    """
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(("no such table", "no such column", "no such index"))
+    return isinstance(error, sqlite3.IntegrityError | UnicodeDecodeError) or (
+        type(error) is sqlite3.DatabaseError
+    )

@@ -1,0 +1,137 @@
+"""What the inbox keeps, as Python has it: reports, crashes and events made of the file's rows.
+
+Where a file is damaged, any value may stand in a row that SQLite finds in order: each is taken
+for what it should be, or for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import DamagedEventError
+
+# Bytes of an event's JSON. Files of older versions have it in ASCII, up to three times as long.
+_LONGEST: Final = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a visitor wrote."""
+
+    event_id: str
+    name: str
+    email: str
+    comments: str
+    at: float
+
+    @property
+    def reply_to(self) -> str:
+        """The address to answer to; empty when the visitor gave none.
+
+        Every Sentry's form wants one, so clients fill in one under ``.invalid`` (RFC 2606).
+        """
+        return "" if self.email.lower().endswith(".invalid") else self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Events with the same cause in the same place."""
+
+    id: int
+    key: str
+    type: str
+    value: str
+    place: str
+    level: str
+    count: int
+    """Events ever seen, those that are no longer kept included."""
+    first_at: float
+    last_at: float
+    unread: bool
+    reports: int
+    words: Report | None
+    """The latest report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One event as it is kept."""
+
+    event_id: str
+    crash_key: str
+    at: float
+    received: float
+    whom: str
+    json: bytes
+    """The event as JSON."""
+    older: str | None
+    newer: str | None
+    """Event ids of its neighbours in the same crash."""
+    number: int
+    kept: int
+    """It is number so-and-so of so many kept events, oldest first."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The event.
+
+        :raises DamagedEventError: when the file holds something else.
+        """
+        try:
+            found = json.loads(self.json)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise DamagedEventError(self.event_id)
+        return found
+
+
+def report_of(row: Iterable[Any]) -> Report:
+    *texts, at = row
+    event_id, name, email, comments = map(str, texts)
+    return Report(event_id, name, email, comments, moment_of(at))
+
+
+def crash_of(row: sqlite3.Row) -> Crash:
+    words = None
+    if row["event_id"]:
+        words = report_of([row[name] for name in ("event_id", "name", "email", "comments", "at")])
+    return Crash(
+        id=row["id"],
+        key=str(row["key"]),
+        type=str(row["type"]),
+        value=str(row["value"]),
+        place=str(row["place"]),
+        level=str(row["level"]),
+        count=_number(row["count"]),
+        first_at=moment_of(row["first_at"]),
+        last_at=moment_of(row["last_at"]),
+        unread=bool(row["unread"]),
+        reports=_number(row["reports"]),
+        words=words,
+    )
+
+
+def moment_of(value: object) -> float:
+    """Seconds since 1970, up to the year 3000."""
+    return float(value) if isinstance(value, int | float) and 0 < value < 32503680000 else 0.0
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def json_of(event_id: str, data: object) -> bytes:
+    machine = zlib.decompressobj()
+    try:
+        found = machine.decompress(bytes(data), _LONGEST) if isinstance(data, bytes) else b""
+    except zlib.error:
+        found = b""
+    if not machine.eof:
+        raise DamagedEventError(event_id)
+    return found

@@ -1,0 +1,131 @@
+"""Values of an event as the text that a page shows, within bounds for the whole page.
+
+What is not shown is never made into text: reading an event costs what its page shows, whatever
+the client sent. Knows nothing of what the values mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+Pairs = tuple[tuple[str, str], ...]
+
+# One value, one name, the pairs of one mapping.
+_TEXT: Final = 8_000
+_NAME: Final = 500
+_PAIRS: Final = 200
+_DEPTH: Final = 8
+
+
+class Room:
+    """How much one part of a page may still show. What finds no room is left out.
+
+    :param characters: of text in all.
+    :param pieces: names, values and lines in all; each costs a page some markup.
+    """
+
+    def __init__(self, characters: int, pieces: int) -> None:
+        self._characters, self._pieces = characters, pieces
+        self.full = False
+        """Whether anything was left out or cut short for want of room."""
+
+    def text(self, value: Any) -> str:
+        """A string or number; empty for anything else."""
+        return self._take(text(value))
+
+    def show(self, value: Any) -> str:
+        """Any value as a person reads it.
+
+        Reporters send the leaves of structures as Python's ``repr`` already: quoting them again
+        would only add noise.
+        """
+        return "" if value is None or not self._has_any() else self._take(_whole(value))
+
+    def pairs(self, value: Any) -> Pairs:
+        """A mapping, or the list of pairs newer clients send."""
+        shown: list[tuple[str, str]] = []
+        for name, item in _items(value):
+            if len(shown) == _PAIRS or not self._has_any():
+                self.full = True
+                break
+            shown.append((self.text(name), "None" if item is None else self.show(item)))
+        return tuple(shown)
+
+    def _has_any(self) -> bool:
+        if self._characters > 0 and self._pieces > 0:
+            return True
+        self.full = True
+        return False
+
+    def _take(self, shown: str) -> str:
+        if not shown:
+            return ""
+        if not self._has_any():
+            return "…"
+        if len(shown) > self._characters:
+            shown = cut(shown, self._characters)
+            self.full = True
+        self._characters -= len(shown)
+        self._pieces -= 1
+        return shown
+
+
+def short(value: Any) -> str:
+    """As `text`, for what is a name: of a function, a file, a type."""
+    return text(value, _NAME)
+
+
+def text(value: Any, most: int = _TEXT) -> str:
+    """A string or number, at most so many characters of it; empty for anything else."""
+    if isinstance(value, str):
+        return cut(value, most)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def cut(whole: str, most: int) -> str:
+    more = len(whole) - most
+    return f"{whole[:most]}… ({more:,} more characters)" if more > 0 else whole
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list):
+        return ((pair[0], pair[1]) for pair in value if isinstance(pair, list) and len(pair) == 2)
+    return ()
+
+
+def _whole(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return cut(_structure(value, 0, _TEXT), _TEXT)
+    return _leaf(value)
+
+
+def _leaf(value: Any) -> str:
+    return str(value) if isinstance(value, bool) or value is None else text(value)
+
+
+def _structure(value: Any, depth: int, most: int) -> str:
+    """A structure over several lines where it needs them, begun until `most` characters."""
+    if not isinstance(value, dict | list):
+        return _leaf(value)
+    if not value:
+        return "{}" if isinstance(value, dict) else "[]"
+    if depth > _DEPTH:
+        return "…"
+    pad, end = "  " * (depth + 1), "  " * depth
+    inner: list[str] = []
+    for key in value if isinstance(value, dict) else range(len(value)):
+        if most <= 0:
+            inner.append(f"… ({len(value) - len(inner):,} more)")
+            break
+        item = _structure(value[key], depth + 1, most)
+        inner.append(f"{text(key)}: {item}" if isinstance(value, dict) else item)
+        most -= len(inner[-1]) + 2
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    if sum(map(len, inner)) + 2 * len(inner) < 72 and not any("\n" in item for item in inner):
+        return f"{first}{', '.join(inner)}{last}"
+    return f"{first}\n" + "".join(f"{pad}{item},\n" for item in inner) + f"{end}{last}"
