@@ -1,0 +1,160 @@
+"""Files that hold what visitors wrote: ours alone, made by us, and never a link.
+
+Who can write such a file decides what is sent, or shown, in the app's name; so one that somebody
+else could have prepared is refused. The one place that opens a SQLite file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+# What SQLite keeps beside a database, and the lock of a spool.
+SIBLINGS: Final = ("-wal", "-shm", "-journal", ".lock")
+
+StrPath = str | os.PathLike[str]
+
+
+class UnsafeFileError(ValueError):
+    """A file that somebody else made, can write or can replace: its text says what to do."""
+
+
+def check_private_file(path: StrPath, what: str) -> None:
+    """Refuse a file, or one of those that belong to it, that others may have prepared.
+
+    Refused are a link, anything that is no regular file, a file of another user (root's too,
+    unless this process is root: what it holds was not made by this app), one with a second name
+    (a hard link), one that its group or everybody may write, and any file in a directory that
+    everybody may write without the sticky bit, where it could be swapped at any time. A
+    directory that only its group may write is accepted, since a file that another member puts
+    there belongs to that member. On Windows only links and other kinds of file are looked for:
+    access lists are not.
+
+    A file that is not there passes, and so does one that cannot be looked at, which opening it
+    reports better.
+
+    :param path: of the database; ``-wal``, ``-shm``, ``-journal`` and ``.lock`` are added here.
+    :param what: the subject of the error, such as ``"The spool"``.
+    :raises UnsafeFileError: names the file, what is wrong with it and what to do.
+    """
+    path = os.fspath(path)
+    _check_directory(path, what)
+    _check_file(path, f"{what} {path}")
+    for suffix in SIBLINGS:
+        _check_file(path + suffix, f"{what} {path}: the file {path + suffix} beside it")
+
+
+def make_private_file(path: StrPath, what: str) -> None:
+    """Make an empty file that only its owner may read and write, unless it is there already.
+
+    It has that mode from its first moment, whatever the umask, and is never made through a link.
+
+    :raises UnsafeFileError: as ``check_private_file`` does, before anything is made.
+    :raises OSError: it cannot be made.
+    """
+    check_private_file(path, what)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        # It was there, or another process was first.
+        check_private_file(path, what)
+
+
+def open_private_file(path: StrPath, what: str) -> int:
+    """The descriptor of a private file, made if need be, opened for reading and writing.
+
+    :raises UnsafeFileError, OSError: as ``make_private_file`` does.
+    """
+    make_private_file(path, what)
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        _check_owner_and_mode(os.fstat(descriptor), f"{what} {os.fspath(path)}")
+    except UnsafeFileError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def connect(path: StrPath, what: str, **options: Any) -> sqlite3.Connection:
+    """A connection to a private database; the file is made if it is not there.
+
+    SQLite gives the files that it makes beside it the same mode. It never makes the database
+    itself, which would then be readable to all: one that is deleted in between is an error.
+
+    :param options: of ``sqlite3.connect``.
+    :raises UnsafeFileError, OSError: as ``make_private_file`` does.
+    :raises sqlite3.Error: it cannot be opened. SQLite reads nothing of it yet.
+    """
+    make_private_file(path, what)
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    db: sqlite3.Connection = sqlite3.connect(uri, uri=True, **options)
+    return db
+
+
+def _check_directory(path: str, what: str) -> None:
+    if sys.platform == "win32":
+        return
+    directory = os.path.dirname(os.path.abspath(path))
+    try:
+        mode = os.stat(directory).st_mode
+    except OSError:
+        return
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise UnsafeFileError(
+            f"{what} {path} is in {directory}, where every user may replace it. Put it into a"
+            f" directory that only this user may write, or do this: chmod o-w {directory}"
+        )
+
+
+def _check_file(path: str, subject: str) -> None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise UnsafeFileError(
+            f"{subject} is a symbolic link, which could lead anywhere. Name the file itself, or"
+            " remove the link"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise UnsafeFileError(f"{subject} is no regular file. Name a file, or a path that is free")
+    _check_owner_and_mode(found, subject)
+
+
+def _check_owner_and_mode(found: os.stat_result, subject: str) -> None:
+    if sys.platform == "win32":
+        return
+    own = os.geteuid()
+    if found.st_uid != own:
+        raise UnsafeFileError(
+            f"{subject} belongs to {_user(found.st_uid)}, and this process runs as {_user(own)}."
+            f" Run it as {_user(found.st_uid)}, name another file, or remove this one if nobody"
+            " needs it"
+        )
+    if found.st_nlink > 1:
+        raise UnsafeFileError(
+            f"{subject} has a second name (a hard link), under which others may write it. Remove"
+            " that name, or name another file"
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        who = "every user" if found.st_mode & stat.S_IWOTH else "its group"
+        raise UnsafeFileError(
+            f"{subject} may be written by {who} (mode {stat.S_IMODE(found.st_mode):04o}). If you"
+            " trust what is in it, do this: chmod 600; else remove it"
+        )
+
+
+def _user(uid: int) -> str:
+    if sys.platform != "win32":
+        import pwd
+
+        try:
+            return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+        except KeyError:
+            pass
+    return f"uid {uid}"
