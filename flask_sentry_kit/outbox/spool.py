@@ -127,7 +127,7 @@ class Spool:
             origins = sorted(rows.destinations().difference(skip))
             with self._transaction() as db:
                 found = db.execute(
-                    "SELECT id, length(request), length(body), length(otherwise),"
+                    "SELECT id, length(event_id), length(request), length(body), length(otherwise),"
                     f" length(otherwise_body) FROM items WHERE origin IN ({_marks(origins)})"
                     " ORDER BY id",
                     origins,
