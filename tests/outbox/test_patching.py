@@ -57,8 +57,15 @@ LATE = ["--gevent=60", "--gevent-monkey-patch"]
 
 SERVERS = {
     "gunicorn, early": ["gunicorn", "--worker-class=gevent"],
+    "gunicorn, early, preloaded": [
+        "gunicorn",
+        "--worker-class=gevent",
+        "--preload",
+        "--config=early.py",
+    ],
     "gunicorn, late, preloaded": ["gunicorn", "--worker-class=gevent", "--preload"],
     "uwsgi, early, preloaded": ["uwsgi", "--gevent=60", "--gevent-early-monkey-patch"],
+    "uwsgi, early, lazy": ["uwsgi", "--gevent=60", "--gevent-early-monkey-patch", "--lazy-apps"],
     "uwsgi, late, preloaded": ["uwsgi", *LATE],
     "uwsgi, late, lazy": ["uwsgi", *LATE, "--lazy-apps"],
     "uwsgi, threads": ["uwsgi", "--threads=4"],
@@ -74,6 +81,7 @@ class Site:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
         (folder / "wsgi.py").write_text(APP)
+        (folder / "early.py").write_text("from gevent import monkey; monkey.patch_all()")
         if kind == "gunicorn":
             command = [sys.executable, "-m", "gunicorn", "--workers=1",
                        f"--bind={address}", *arguments, "wsgi:app"]  # fmt: skip
