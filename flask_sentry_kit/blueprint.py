@@ -85,7 +85,10 @@ class Kit:
             if isinstance(found, Outbox):
                 return found
         if self._spare_outbox is None:
-            self._spare_outbox = Outbox(spool=self.settings.spool)
+            dsn = self.dsn
+            self._spare_outbox = Outbox(
+                spool=self.settings.spool, destination=dsn.origin if dsn else None
+            )
         return self._spare_outbox
 
     def url(self, tail: str, **values: Any) -> str:

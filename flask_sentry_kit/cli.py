@@ -14,6 +14,7 @@ from werkzeug.serving import run_simple
 
 from .page import preview as pages
 from .page.respond import STATIC, TEMPLATES
+from .page.written import PagesError, write_pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -80,7 +81,11 @@ def _short(path: Path) -> str:
 )
 @click.option("--lang", default="", help="Language to write, as in Accept-Language.")
 def preview(port: int, folder: Path | None, lang: str) -> None:
-    """Show the crash page in every state, with the app's own template if it has one."""
+    """Show the crash page in every state, with the app's own template if it has one.
+
+    With --write, a file that this command did not write, or that was edited since, is never
+    replaced: then nothing is written at all.
+    """
     app = _app()
     if folder is not None:
         _write(app, folder, lang)
@@ -92,7 +97,6 @@ def preview(port: int, folder: Path | None, lang: str) -> None:
 
 
 def _write(app: Flask, folder: Path, language: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
         "index.html": pages.index(lambda state: f"{state.name}.html").encode(),
         "crash.css": app.extensions["sentry_kit"].page.stylesheet,
@@ -102,8 +106,10 @@ def _write(app: Flask, folder: Path, language: str) -> None:
         for state in pages.STATES:
             html = pages.show(app, state, language, asset_url=str)
             files[f"{state.name}.html"] = html.encode()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    try:
+        write_pages(folder, files)
+    except PagesError as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"{len(pages.STATES)} pages written to {_short(folder)}; open index.html.")
 
 

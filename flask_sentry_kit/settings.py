@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from .files import UnsafeFileError, check_private_file
+
 PREFIX: Final = "SENTRY_KIT_"
 
 RAVEN_JS_URL: Final = "https://cdn.ravenjs.com/3.27.2/raven.min.js"
@@ -149,7 +151,8 @@ def _spool(value: Any) -> str | None:
         return None
     if isinstance(value, str | os.PathLike) and os.fspath(value):
         path = os.fspath(value)
-        if isinstance(path, str):
+        if isinstance(path, str) and "\0" not in path:
+            check_private_file(path, "The spool")
             return path
     raise _Unfit
 
@@ -322,6 +325,8 @@ def check_keywords(keywords: Mapping[str, Any]) -> None:
 def _checked(setting: Setting, value: Any, name: str) -> Any:
     try:
         return setting.check(value)
+    except UnsafeFileError as error:
+        raise SettingError(f"{name}: {error}") from None
     except Exception as error:
         # The value itself may be a secret pasted into the wrong line: its kind says enough.
         got = repr(value) if isinstance(value, bool | int | float) else type(value).__name__
@@ -330,6 +335,15 @@ def _checked(setting: Setting, value: Any, name: str) -> Any:
         raise SettingError(f"{name} takes {setting.takes}; got {got}") from (
             None if isinstance(error, _Unfit) else error
         )
+
+
+def check_spool(config: Mapping[str, Any]) -> None:
+    """Check ``SENTRY_KIT_SPOOL`` alone, for a reporter that is made without the kit.
+
+    :raises SettingError: as ``read`` does.
+    """
+    setting = _BY_NAME[f"{PREFIX}SPOOL"]
+    _checked(setting, config.get(setting.name), setting.name)
 
 
 def read(config: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Settings:

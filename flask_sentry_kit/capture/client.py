@@ -13,7 +13,6 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from threading import Lock
 from typing import Any, Final
 
 import raven
@@ -28,8 +27,9 @@ from ..dsn import Dsn
 from ..outbox import Item, Outbox
 from ..outbox import Request as Post
 from ..outbox.transport import OutboxTransport, make_outbox
-from ..settings import Settings
+from ..settings import Settings, check_spool
 from ..settings import read as read_settings
+from ..threads import lock_at_use
 from . import breadcrumbs, logs
 from . import event as events
 from .build import EventBuilder
@@ -55,6 +55,8 @@ def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None
     config = app.config
     own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
     check_options(config, own)
+    # Read at the first crash only, which is too late to say so.
+    check_spool(config)
     includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
     options = convert_options(
         config,
@@ -109,7 +111,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._app = None if app is None else weakref.ref(app)
         self._settings: Settings | None = None
         self._outbox: Outbox | None = None
-        self._outbox_lock = Lock()
+        self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
         # sys.argv may hold a password; raven sends it with every event unless told otherwise.
         if options.get("context") is None:
@@ -186,7 +188,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def outbox(self) -> Outbox:
         """The queue that this client's events, and the feedback on them, wait in."""
         if self._outbox is None:
-            with self._outbox_lock:
+            with self._outbox_lock.get():
                 if self._outbox is None:
                     self._outbox = self._make_outbox()
         return self._outbox
@@ -194,7 +196,11 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def _make_outbox(self) -> Outbox:
         settings = self.settings
         given = {"timeout": self.timeout or defaults.TIMEOUT, **transport_options(self.dsn)}
-        return make_outbox(**given, spool=settings.spool if settings else None)
+        return make_outbox(
+            **given,
+            spool=settings.spool if settings else None,
+            destination=self.dsn.origin if self.dsn else None,
+        )
 
     @property
     def app(self) -> Flask | None:
@@ -284,7 +290,25 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                 )
         except HOSTILE:
             tell("An event could not be captured; the app goes on")
+            self.refuse("an event could not be captured")
+            self._give_up(kwargs.get("exc_info"), environ)
             return None
+
+    def _give_up(self, exc_info: Any, environ: Environ | None) -> None:
+        """Deal with this exception no more: the page asks again for what a signal reported."""
+        try:
+            error = _exception(exc_info) if exc_info else None
+            if error is not None:
+                self._context.scope(environ).remember(error, None)
+        except HOSTILE:
+            tell("An exception that could not be captured could not be marked")
+
+    def refuse(self, reason: str) -> None:
+        """Count an event that is not accepted, and have it said in the log once a minute."""
+        try:
+            self.outbox.refuse(reason)
+        except HOSTILE:
+            tell("An event that was not accepted could not be counted")
 
     def _capture(
         self,
@@ -337,10 +361,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             return self.outbox.put(item) is not None
         # A transport of the app's own: raven's way, which backs off after a failure.
         if not self.raise_send_errors and not self.state.should_try():
+            self.refuse("the app's transport failed, and is left alone for a while")
             return False
         logs.hush(self.remote.get_transport())
         self.send(**event)
-        return not self.state.did_fail()
+        if self.state.did_fail():
+            self.refuse("the app's transport failed")
+            return False
+        return True
 
     def _headers(self) -> dict[str, str]:
         assert self.dsn is not None
@@ -360,9 +388,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """Wait until all that is queued was sent.
 
         :param timeout: seconds at most.
-        :returns: whether the queue is empty.
+        :returns: whether the queue is empty, with a spool also of what other processes put there.
         """
-        return True if self._outbox is None else self._outbox.flush(timeout)
+        if self._outbox is None and not self._has_spool():
+            return True
+        return self.outbox.flush(timeout)
+
+    def _has_spool(self) -> bool:
+        if not self.is_enabled():
+            return False
+        settings = self.settings
+        return settings is not None and settings.spool is not None
 
     # raven's methods, mended
 

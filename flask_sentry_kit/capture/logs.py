@@ -9,9 +9,9 @@ import logging
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from functools import wraps
-from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, current_app, has_app_context
@@ -28,21 +28,20 @@ EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
 list. ``logging_exclusions`` adds to them."""
 
 
-class _Busy(local):
-    now = False
-
-
-_busy: Final = _Busy()
+# Not a thread-local: one that was made before gevent patched would be set for every greenlet.
+_busy: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.busy", default=False)
 
 
 @contextmanager
 def busy() -> Iterator[None]:
     """While an event is being made: what is logged meanwhile in this thread is no event."""
-    before, _busy.now = _busy.now, True
+    before = _busy.get()
+    _busy.set(True)
     try:
         yield
     finally:
-        _busy.now = before
+        # Not reset(): that minds which context it is called in, and this may never raise.
+        _busy.set(before)
 
 
 class LogHandler(logging.Handler):
@@ -68,8 +67,11 @@ class LogHandler(logging.Handler):
         client, app = self._client(), self._app()
         if client is None or app is None or not _reports(client, app):
             return
-        # What is logged while an event is being made (by a transport, by a repr) stays here.
-        if _busy.now or self._excluded(record.name) or not self._is_ours(record, app):
+        if self._excluded(record.name) or not self._is_ours(record, app):
+            return
+        if _busy.get():
+            # By a transport, or by a repr: it would be an event in its turn, and so on.
+            client.refuse("a log record made while an event was made: it would follow itself")
             return
         with busy():
             try:

@@ -7,7 +7,6 @@ only when somebody writes into it.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from flask import g, has_app_context, has_request_context, request
 
+from ..threads import local_at_use
 from .serialize import HOSTILE, cut, safe_str
 
 BREADCRUMBS_MAX: Final = 100
@@ -120,10 +120,6 @@ class Scope:
         return False, None
 
 
-class _Threads(threading.local):
-    scope: Scope | None = None
-
-
 class Context(Mapping[str, Any]):
     """``client.context`` with raven's interface, each time the scope of the work at hand.
 
@@ -132,14 +128,14 @@ class Context(Mapping[str, Any]):
 
     def __init__(self, breadcrumbs: bool = False) -> None:
         self._breadcrumbs = breadcrumbs
-        self._threads = _Threads()
+        self._threads = local_at_use()
         self._key = f"flask_sentry_kit.scope.{id(self):x}"
 
     def find(self, environ: Environ | None = None) -> Scope | None:
         """The scope of the work at hand, if anything was written into it."""
         kept, key = self._place(environ)
         if kept is None:
-            return self._threads.scope
+            return getattr(self._threads.get(), "scope", None)
         found: Scope | None = kept.get(key)
         return found
 
@@ -150,7 +146,7 @@ class Context(Mapping[str, Any]):
             found = Scope(self._breadcrumbs)
             kept, key = self._place(environ)
             if kept is None:
-                self._threads.scope = found
+                self._threads.get().scope = found
             elif isinstance(kept, MutableMapping):
                 kept[key] = found
             else:

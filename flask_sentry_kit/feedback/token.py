@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
+from ..threads import lock_at_use
 
 MAX_AGE: Final = 30 * 60
 """Seconds. Newer Sentry servers refuse a report on an event older than that."""
@@ -90,8 +91,12 @@ class Spent:
     def __init__(self, size: int = 1000) -> None:
         self._size = size
         self._sent: OrderedDict[str, Sent] = OrderedDict()
-        self.lock = threading.RLock()
+        self._lock = lock_at_use()
+
+    @property
+    def lock(self) -> Any:
         """Held from looking to noting, so that of two clicks at once one is the second."""
+        return self._lock.get()
 
     def get(self, event_id: str) -> Sent | None:
         with self.lock:

@@ -20,6 +20,15 @@ GZIP_FROM = 1024
 TICKET_LOOKS_EVERY = 0.05
 
 
+def origin_of(url: str) -> str:
+    """``scheme://host[:port]`` of an address; empty where it has none, which an attempt reports."""
+    try:
+        scheme, netloc = urlsplit(url)[:2]
+    except ValueError:
+        return ""
+    return f"{scheme}://{netloc.rpartition('@')[2].lower()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One POST. Headers hold the DSN's secret, so they are kept out of the ``repr``."""
@@ -31,12 +40,7 @@ class Request:
     @property
     def origin(self) -> str:
         """``scheme://host[:port]``: what is waited for together, and in order."""
-        try:
-            scheme, netloc = urlsplit(self.url)[:2]
-        except ValueError:
-            # It cannot be sent, which the attempt will say.
-            return ""
-        return f"{scheme}://{netloc.rpartition('@')[2].lower()}"
+        return origin_of(self.url)
 
     def packed(self) -> Request:
         """The same request with its body gzipped, where that is worth it."""
@@ -94,6 +98,8 @@ class Entry:
     """5xx answers so far; a server that cannot be reached does not count."""
     use_otherwise: bool = False
     ticket: Ticket | None = None
+    file: tuple[int, int] | None = None
+    """Device and inode of the spool that it is in."""
 
     @property
     def request(self) -> Request:

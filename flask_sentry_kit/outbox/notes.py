@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 
 logger = logging.getLogger("flask_sentry_kit.outbox")
 
@@ -16,6 +17,11 @@ LOG_EVERY = 60.0
 FAILURES_TOLD = 3
 # Different reasons one line names.
 REASONS = 5
+
+
+def cut(text: str) -> str:
+    """At most 80 printable characters of something that was read."""
+    return "".join(char if char.isprintable() else "?" for char in text[:80])
 
 
 class Exit:
@@ -37,6 +43,7 @@ class Notes:
         self._lock = threading.RLock()
         self._dropped: dict[str, int] = {}
         self._dropped_told = self._trouble_told = float("-inf")
+        self._strangers_told: set[str] = set()
 
     def dropped(self, reason: str) -> None:
         """Remember that an item was dropped; the worker says so, as the thread is a request's."""
@@ -69,6 +76,34 @@ class Notes:
                 return
             self._trouble_told = now
         logger.warning("%s", what, exc_info=exc_info)
+
+    def spool_set_aside(self, path: str, aside: str) -> None:
+        """Comes once for each damaged file."""
+        if may_log():
+            logger.warning(
+                "The spool %s was damaged: it is %s now, and what waited in it is not sent."
+                " A new one begins.",
+                path,
+                aside,
+            )
+
+    def strangers(self, path: str, found: Mapping[str, int]) -> None:
+        """Say once of each server that its items are left for another process."""
+        with self._lock:
+            new = found.keys() - self._strangers_told
+            if not new or not may_log():
+                return
+            self._strangers_told.update(new)
+        listed = ", ".join(
+            f"{found[origin]} for {cut(origin) or 'no address'}" for origin in sorted(new)
+        )
+        logger.warning(
+            "The spool %s holds items for servers that no app of this process sends to (%s):"
+            " they are left for the process that put them. If there is none any more, because the"
+            " DSN was changed, remove the file.",
+            path,
+            listed,
+        )
 
     def spool_lost(self, path: str, error: Exception) -> None:
         """Comes once: there is no way back to a spool."""

@@ -12,9 +12,10 @@ import time
 import weakref
 from functools import partial
 
-from . import notes
+from ..threads import patch_state
+from . import notes, rows
 from . import worker as workers
-from .item import Counters, Item, Ticket
+from .item import Counters, Item, Ticket, origin_of
 from .memory import Memory
 from .send import Sender
 from .spool import Spool
@@ -64,6 +65,7 @@ class Outbox:
         proxy: str | None = None,
         max_items: int | None = None,
         max_bytes: int | None = None,
+        destination: str | None = None,
     ) -> None:
         """Open nothing and start nothing before the first ``put``.
 
@@ -73,6 +75,9 @@ class Outbox:
         :param proxy: ``http://[user:password@]host[:port]``. The environment is never asked.
         :param max_items: by default 1,000 in memory, 10,000 in a spool.
         :param max_bytes: by default 5 MiB in memory, 100 MiB in a spool.
+        :param destination: an address of the server that items are for. What an earlier process
+            left in the spool for it is delivered, which else happens from the first ``put`` on;
+            what is there for a server that no outbox of this process sends to is left alone.
         :raises ValueError: for CAs that cannot be read, a proxy that is none, or no time at all.
         """
         if not 0 < timeout < float("inf"):
@@ -85,8 +90,10 @@ class Outbox:
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._closed = False
+        if destination is not None:
+            rows.add_destination(origin_of(destination))
         # setdefault() on it is atomic: two threads of a child get the same worker.
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[tuple[int, object], Worker] = {}
         self._worker = self._make_worker()
         weakref.finalize(self, _release, self._workers).atexit = False
 
@@ -95,14 +102,31 @@ class Outbox:
 
         With a spool, an item that is accepted is on disk when this returns.
         """
-        if self._closed or workers.in_worker():
-            # What the worker logs may become an event, whose sending is logged …
-            return None
         try:
+            if self._closed:
+                self._here().refuse("the outbox is closed")
+                return None
+            if workers.in_worker():
+                # What the worker logs may become an event, whose sending is logged …
+                self._here().refuse("it came from the delivery of another")
+                return None
             return self._here().put(item)
         except Exception:
             notes.logger.warning("An item was not accepted", exc_info=True)
+            self.refuse("a fault of the outbox")
             return None
+
+    def refuse(self, reason: str) -> None:
+        """Count an item that could not even be put as dropped, and have it said in the log.
+
+        Never raises.
+
+        :param reason: continues "Not delivered: 3 × "; holds nothing secret.
+        """
+        try:
+            self._here().refuse(reason)
+        except Exception:
+            notes.logger.warning("An item that was refused could not be counted", exc_info=True)
 
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
@@ -114,30 +138,55 @@ class Outbox:
 
         :returns: False when ``timeout`` seconds were not enough.
         """
-        return self._here().flush(timeout)
+        deadline = time.monotonic() + timeout
+        # A list: each is to be hurried, though one says False.
+        done = [
+            worker.flush(max(0.0, deadline - time.monotonic())) for worker in self._own_workers()
+        ]
+        return all(done)
 
     def close(self, timeout: float = 2.0) -> bool:
         """Flush, then end the thread and close the file; nothing is accepted from then on.
 
         :returns: False when something was left: in the spool it waits, in memory it is lost.
         """
-        worker = self._here()
+        deadline = time.monotonic() + timeout
+        own = self._own_workers()
         self._closed = True
-        return worker.close(timeout)
+        done = [worker.close(max(0.0, deadline - time.monotonic())) for worker in own]
+        return all(done)
 
     @property
     def counters(self) -> Counters:
-        return self._here().counters()
+        here = self._here()
+        each = [worker.counters(worker is here) for worker in self._own_workers()]
+        return Counters(*map(sum, zip(*each, strict=True)))
+
+    def _own_workers(self) -> list[Worker]:
+        """This process's: one, and where gevent patched late the one that was used before."""
+        here = self._here()
+        return [
+            worker
+            for worker in list(self._workers.values())
+            if worker is here or (worker.pid == here.pid and worker.was_used())
+        ]
 
     def _here(self) -> Worker:
-        """This process's worker. Hooks run at most forks, but not at uWSGI's."""
+        """The worker for this process, and for threads or greenlets.
+
+        Hooks run at most forks, but not at uWSGI's; and nobody says when gevent patches.
+        """
         worker = self._worker
-        if worker.pid != (pid := os.getpid()):
+        home = os.getpid(), patch_state()
+        if worker.home != home:
             fresh = self._make_worker(register=False)
-            self._worker = self._workers.setdefault(pid, fresh)
+            self._worker = self._workers.setdefault(home, fresh)
             if self._worker is fresh:
-                worker.abandon()
-                self._workers.pop(worker.pid, None)
+                # Where gevent patched, the one from before sends what it has.
+                if worker.pid != home[0]:
+                    worker.abandon()
+                    for old in [key for key in self._workers if key[0] != home[0]]:
+                        self._workers.pop(old, None)
             worker = self._worker
         return worker
 
@@ -156,7 +205,7 @@ class Outbox:
             )
         worker = Worker(self._make_sender(), memory, spool, threading.Condition(threading.RLock()))
         if register:
-            self._workers[worker.pid] = worker
+            self._workers[worker.home] = worker
         return worker
 
 
@@ -167,10 +216,11 @@ def _least(given: int | None, default: int, on_disk: bool) -> int:
     return min(given, default) if on_disk else given
 
 
-def _release(own: dict[int, Worker]) -> None:
-    worker = own.get(os.getpid())
-    if worker is not None:
-        worker.release()
+def _release(made: dict[tuple[int, object], Worker]) -> None:
+    pid = os.getpid()
+    for worker in list(made.values()):
+        if worker.pid == pid:
+            worker.release()
 
 
 def _own() -> list[Worker]:

@@ -8,71 +8,57 @@ in bytes.
 What a commit guarantees: ``synchronous=NORMAL`` in WAL mode, so an item is safe from ``kill -9``
 of any process when ``put`` returns. The last ones may be lost when the machine loses power. A
 process killed between the server's answer and the deletion sends that one item again; its event
-id makes the repeat harmless.
+id makes the repeat harmless. Where a full disk keeps it from deleting, it remembers what it sent.
+
+What is in the file is read with suspicion (``rows``), a damaged one is set aside (``damage``), and
+one that somebody else could have prepared is refused (``files``).
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
-from .item import Entry, Item, Request, State
+from .. import files
+from . import rows
+from .damage import DamagedError, is_damage, set_aside
+from .database import (
+    FAULTS_OF_AN_ITEM,
+    SpoolBusy,
+    SpoolFull,
+    SpoolLost,
+    SpoolReplaced,
+    connect,
+    identity,
+    prepare,
+    total,
+    trouble_of,
+)
+from .item import Entry, Item, State
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
-# "sKit": a file that is another program's database is never written to.
-APPLICATION_ID = 0x734B6974
-VERSION = 1
-
-# How long one transaction may wait for another process's, which takes well under 1 ms.
-BUSY_TIMEOUT = 0.25
+# Seconds until a full disk is tried again for the sake of what is only known in memory.
+FULL_WAIT = 1.0
 # Why items were refused, for tickets that still ask.
 REFUSALS_KEPT = 1000
 
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-CREATE TABLE items (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    origin TEXT NOT NULL,
-    request TEXT NOT NULL,
-    body BLOB NOT NULL,
-    otherwise TEXT,
-    otherwise_body BLOB,
-    use_otherwise INTEGER NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0,
-    size INTEGER NOT NULL
-);
-CREATE TABLE refused (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
-CREATE TABLE total (items INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO total VALUES (0, 0);
-CREATE TRIGGER item_in AFTER INSERT ON items BEGIN
-    UPDATE total SET items = items + 1, bytes = bytes + NEW.size;
-END;
-CREATE TRIGGER item_out AFTER DELETE ON items BEGIN
-    UPDATE total SET items = items - 1, bytes = bytes - OLD.size;
-END;
-"""
 
+class Place(NamedTuple):
+    """Where an item is: its id means nothing in another file at the same path."""
 
-class SpoolBusy(Exception):
-    """This once it could not be done: another process holds the file, or the disk is full."""
-
-
-class SpoolLost(Exception):
-    """The file cannot be used (any more): damaged, read-only, not ours."""
+    id: int
+    file: tuple[int, int] | None
 
 
 # Connections a process inherited through a fork that ran no hooks. Closing one would touch the
@@ -93,9 +79,16 @@ class Spool:
         self._keep = False
         self._file: tuple[int, int] | None = None
         self._lease: int | None = None
+        # Answered, and not deleted yet: why each was refused, or None. Nobody sends them again.
+        self._settled: dict[int, str | None] = {}
+        # Tries and use_otherwise that could not be written yet, by id.
+        self._progress: dict[int, tuple[int, bool]] = {}
+        self._full_until = 0.0
+        self.on_damage: Callable[[str, str], None] = lambda path, aside: None
+        """Called with the path of a damaged spool and where it is now."""
 
-    def add(self, item: Item) -> int | None:
-        """Store an item and return its id, or None when the spool is full.
+    def add(self, item: Item) -> Place | None:
+        """Store an item and return its place, or None when the spool is full.
 
         :raises SpoolBusy, SpoolLost: as all methods here do.
         """
@@ -106,63 +99,145 @@ class Spool:
             item.kind,
             item.event_id,
             item.request.origin,
-            _head(item.request),
+            rows.dump(item.request),
             item.request.body,
-            _head(otherwise) if otherwise else None,
+            rows.dump(otherwise) if otherwise else None,
             otherwise.body if otherwise else None,
             size,
         )
         with self._transaction(write=True) as db:
-            items, taken = db.execute("SELECT items, bytes FROM total").fetchone()
+            items, taken = total(db)
             if items >= self.max_items or taken + size > self.max_bytes:
                 return None
-            return db.execute(
+            id = db.execute(
                 "INSERT INTO items (kind, event_id, origin, request, body, otherwise,"
                 " otherwise_body, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             ).lastrowid
+            assert id is not None
+            return Place(id, self._file)
 
-    def head(self, skip: Collection[str]) -> Entry | None:
-        """The oldest entry whose origin is not in ``skip``."""
+    def head(self, skip: Collection[str], on_drop: Callable[[str], None]) -> Entry | None:
+        """The oldest entry that this process is to send and whose origin is not in ``skip``.
+
+        :param on_drop: called with the reason where a row is no item, and goes.
+        """
         while True:
+            self.catch_up()
+            origins = sorted(rows.destinations().difference(skip))
             with self._transaction() as db:
-                row = db.execute(
-                    "SELECT id, kind, event_id, origin, request, body, otherwise, otherwise_body,"
-                    " use_otherwise, tries FROM items"
-                    f" WHERE origin NOT IN ({','.join('?' * len(skip))}) ORDER BY id LIMIT 1",
-                    tuple(skip),
-                ).fetchone()
+                found = db.execute(
+                    "SELECT id, length(event_id), length(request), length(body), length(otherwise),"
+                    f" length(otherwise_body) FROM items WHERE origin IN ({_marks(origins)})"
+                    " ORDER BY id",
+                    origins,
+                )
+                file = self._file
+                row = next((one for one in found if one[0] not in self._settled), None)
+                found.close()
+                if row is None:
+                    return None
+                id, *lengths = row
+                # A giant is not even read: nothing of that size was ever put.
+                giant = sum(length or 0 for length in lengths) > self.max_bytes
+                if not giant:
+                    row = db.execute(
+                        f"SELECT {rows.COLUMNS} FROM items WHERE id = ?", (id,)
+                    ).fetchone()
             if row is None:
-                return None
-            id, kind, event_id, origin, head, body, other, other_body, use_otherwise, tries = row
-            try:
-                otherwise = _request(other, other_body) if other is not None else None
-                item = Item(kind, event_id, _request(head, body), otherwise)
-            except (ValueError, TypeError, KeyError):
-                # Somebody edited it: those behind it are none the worse.
-                self.remove(id, "it could not be read back from the spool")
                 continue
-            return Entry(id, item, origin, tries, bool(use_otherwise))
+            try:
+                if giant:
+                    raise rows.NoItem("it is larger than the spool may be")
+                entry = rows.load(row)
+            except rows.NoItem as error:
+                # Damaged, or edited by somebody: those behind it are none the worse.
+                reason = f"a row of the spool was no item: {error}"
+                self._remove(id, reason)
+                on_drop(reason)
+                continue
+            entry.file = file
+            if id in self._progress:
+                entry.tries, entry.use_otherwise = self._progress[id]
+            return entry
+
+    def strangers(self) -> dict[str, int]:
+        """How many items there are for servers that no app of this process sends to, by origin."""
+        known = sorted(rows.destinations())
+        with self._transaction() as db:
+            found = db.execute(
+                "SELECT CAST(origin AS TEXT), count(*) FROM items"
+                f" WHERE origin NOT IN ({_marks(known)}) GROUP BY 1 LIMIT 20",
+                known,
+            )
+            return {str(origin): int(count) for origin, count in found}
 
     def update(self, entry: Entry) -> None:
-        with self._transaction(write=True) as db:
-            db.execute(
-                "UPDATE items SET tries = ?, use_otherwise = ? WHERE id = ?",
-                (entry.tries, entry.use_otherwise, entry.id),
-            )
+        """Note an attempt. Known here at once, and written now or later."""
+        with self._lock:
+            if entry.file == self._file:
+                self._progress[entry.id] = entry.tries, entry.use_otherwise
+                self.catch_up(always=True)
 
-    def remove(self, id: int, refused: str | None) -> None:
-        """Take an item out, which was sent, or refused for the reason given."""
-        with self._transaction(write=True) as db:
-            db.execute("DELETE FROM items WHERE id = ?", (id,))
-            if refused is not None:
-                db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
-                db.execute("DELETE FROM refused WHERE id <= ?", (id - REFUSALS_KEPT,))
+    def remove(self, entry: Entry, refused: str | None) -> None:
+        """Take an item out, which was sent, or refused for the reason given.
 
-    def outcome(self, id: int) -> tuple[State, str | None]:
+        Known here at once, so that it is not sent again; deleted now, or once that can be done.
+        """
+        with self._lock:
+            # In a file that was begun anew meanwhile, its id is another item's.
+            if entry.file == self._file:
+                self._remove(entry.id, refused)
+
+    def _remove(self, id: int, refused: str | None) -> None:
+        # Under one lock with the deletion: nobody hears of it before that was tried.
+        with self._lock:
+            self._settled[id] = refused
+            self._progress.pop(id, None)
+            self.catch_up(always=True)
+
+    def catch_up(self, always: bool = False) -> None:
+        """Write what is only known here, if that can be done.
+
+        :param always: also where the disk was full a moment ago.
+        """
+        if not self._settled and not self._progress:
+            return
+        if not always and time.monotonic() < self._full_until:
+            return
+        try:
+            with self._transaction(write=True) as db:
+                # Copied now: opening a file that was begun anew empties them.
+                settled, progress = dict(self._settled), dict(self._progress)
+                for id, refused in settled.items():
+                    db.execute("DELETE FROM items WHERE id = ?", (id,))
+                    if refused is not None:
+                        db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
+                        db.execute("DELETE FROM refused WHERE id <= ?", (id - REFUSALS_KEPT,))
+                for id, (tries, use_otherwise) in progress.items():
+                    db.execute(
+                        "UPDATE items SET tries = ?, use_otherwise = ? WHERE id = ?",
+                        (tries, use_otherwise, id),
+                    )
+        except SpoolBusy:
+            self._full_until = time.monotonic() + FULL_WAIT
+            return
+        for id in settled:
+            self._settled.pop(id, None)
+        for id, was in progress.items():
+            if self._progress.get(id) == was:
+                del self._progress[id]
+
+    def outcome(self, place: Place) -> tuple[State, str | None]:
         """What became of an item; one that is in neither table has been sent."""
+        id = place.id
         try:
             with self._transaction() as db:
+                if place.file != self._file:
+                    return "refused", "the spool was damaged or removed"
+                if id in self._settled:
+                    reason = self._settled[id]
+                    return ("sent", None) if reason is None else ("refused", reason)
                 row = db.execute(
                     "SELECT (SELECT 1 FROM items WHERE id = ?),"
                     " (SELECT reason FROM refused WHERE id = ?)",
@@ -176,7 +251,11 @@ class Spool:
 
     def count(self) -> int:
         with self._transaction() as db:
-            return int(db.execute("SELECT items FROM total").fetchone()[0])
+            return max(0, total(db)[0] - len(self._settled))
+
+    def owes(self) -> bool:
+        """Whether something that was answered is still in the file."""
+        return bool(self._settled)
 
     def last_id(self) -> int:
         with self._transaction() as db:
@@ -184,8 +263,18 @@ class Spool:
 
     def any_up_to(self, id: int) -> bool:
         with self._transaction() as db:
-            found = db.execute("SELECT 1 FROM items WHERE id <= ? LIMIT 1", (id,)).fetchone()
-        return found is not None
+            found = db.execute("SELECT id FROM items WHERE id <= ?", (id,))
+            return any(one not in self._settled for (one,) in found)
+
+    def any_of_ours_up_to(self, id: int) -> bool:
+        """Whether any is left that this process is to send."""
+        known = sorted(rows.destinations())
+        with self._transaction() as db:
+            found = db.execute(
+                f"SELECT id FROM items WHERE origin IN ({_marks(known)}) AND id <= ?",
+                (*known, id),
+            )
+            return any(one not in self._settled for (one,) in found)
 
     def lease(self) -> bool:
         """Become the one process that delivers. False: another one is.
@@ -200,9 +289,9 @@ class Spool:
                     return True
                 self._release()
             try:
-                lease = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            except OSError as error:
-                raise _trouble(error) from error
+                lease = files.open_private_file(path, "The spool's lock")
+            except (OSError, files.UnsafeFileError) as error:
+                raise trouble_of(error) from error
             try:
                 if sys.platform == "win32":
                     msvcrt.locking(lease, msvcrt.LK_NBLCK, 1)
@@ -225,6 +314,8 @@ class Spool:
 
     def close(self) -> None:
         with self._lock:
+            with suppress(SpoolLost):
+                self.catch_up(always=True)
             self._keep = False
             self._release()
             self._close()
@@ -281,9 +372,17 @@ class Spool:
                     with suppress(sqlite3.Error):
                         db.execute("ROLLBACK")
                     raise
-            except (sqlite3.Error, OSError) as error:
-                trouble = _trouble(error)
-                if isinstance(trouble, SpoolLost):
+            except (SpoolBusy, SpoolLost):
+                self._close()
+                raise
+            except FAULTS_OF_AN_ITEM:
+                raise
+            except (sqlite3.Error, OSError, UnicodeDecodeError, DamagedError) as error:
+                if is_damage(error):
+                    self._close()
+                    raise self._set_aside(error) from error
+                trouble = trouble_of(error)
+                if isinstance(trouble, SpoolFull | SpoolLost):
                     self._close()
                 raise trouble from error
             finally:
@@ -292,99 +391,43 @@ class Spool:
 
     def _open(self) -> sqlite3.Connection:
         if self._db is not None:
-            if _identity(self.path) == self._file:
+            if identity(self.path) == self._file:
                 return self._db
             # Somebody moved or deleted the file: what is written to it now would be lost.
             self._close()
-        # Created here, for its mode: it holds what visitors wrote. SQLite gives it to the
-        # files it makes beside it.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        db = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
+        db = connect(self.path)
+        file = identity(self.path)
+        if file != self._file:
+            self._file = file
+            self._settled.clear()
+            self._progress.clear()
         try:
-            self._prepare(db)
+            prepare(db)
         except BaseException:
             db.close()
             raise
-        self._db, self._file = db, _identity(self.path)
+        self._db = db
         return db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        if self._is_new(db):
-            # The file shrinks again after an outage. Only an empty database takes this.
-            db.execute("PRAGMA auto_vacuum = FULL")
-        give_up = time.monotonic() + 4 * BUSY_TIMEOUT
-        while True:
-            # SQLite does not wait its time-out where two processes turn WAL on at once.
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
-        db.execute("PRAGMA synchronous = NORMAL")
-        if self._is_new(db):
-            db.execute("BEGIN IMMEDIATE")
-            # Another process may have been first.
-            if self._is_new(db):
-                for statement in _statements(_SCHEMA):
-                    db.execute(statement)
-            db.execute("COMMIT")
-
-    def _is_new(self, db: sqlite3.Connection) -> bool:
-        owner = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if (owner, version) == (APPLICATION_ID, VERSION):
-            return False
-        if (owner, version) == (0, 0):
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                return True
-        elif owner == APPLICATION_ID:
-            raise SpoolLost(f"a spool of version {version}, and this is for {VERSION}")
-        raise SpoolLost("it is another program's database")
+    def _set_aside(self, damage: Exception) -> SpoolBusy | SpoolLost:
+        """Make room for a new spool; what is to be raised."""
+        if self._file is None:
+            return SpoolLost(str(damage))
+        try:
+            aside = set_aside(self.path, self._file)
+        except OSError as error:
+            return SpoolLost(f"{damage}; and it cannot be moved away: {error}")
+        if aside is not None:
+            self.on_damage(self.path, aside)
+        elif identity(self.path) == self._file:
+            return SpoolLost(f"{damage}; it does not look like a spool, so it is left alone")
+        return SpoolReplaced("it was damaged, and a new one begins")
 
 
-def _trouble(error: sqlite3.Error | OSError) -> SpoolBusy | SpoolLost:
-    """Whether what went wrong may pass: a lock, a full disk, no descriptor left."""
-    said = str(error)
-    # Python 3.10 does not tell SQLite's code.
-    if isinstance(error, sqlite3.OperationalError) and ("locked" in said or "full" in said):
-        return SpoolBusy(said)
-    passing = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, OSError) and error.errno in passing:
-        return SpoolBusy(said)
-    return SpoolLost(said)
-
-
-def _head(request: Request) -> str:
-    return json.dumps({"url": request.url, "headers": dict(request.headers)})
-
-
-def _request(head: str, body: bytes) -> Request:
-    data = json.loads(head)
-    return Request(data["url"], data["headers"], body)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def _marks(values: Collection[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _same_file(descriptor: int, path: str) -> bool:
     found = os.fstat(descriptor)
-    return (found.st_dev, found.st_ino) == _identity(path)
-
-
-def _statements(script: str) -> Iterator[str]:
-    # executescript() would commit first, and so end the transaction it shall run in.
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+    return (found.st_dev, found.st_ino) == identity(path)

@@ -20,10 +20,12 @@ def make_outbox(
     ca_certs: str | None = None,
     *,
     spool: str | None = None,
+    destination: str | None = None,
 ) -> Outbox:
     """An outbox from raven's transport options; see ``OutboxTransport``.
 
     :param spool: path of the file to wait in, or None for memory.
+    :param destination: an address of the server that it is for.
     """
     if isinstance(verify_ssl, str):
         verify_ssl = verify_ssl.strip().lower() not in ("0", "false", "no", "off")
@@ -31,7 +33,13 @@ def make_outbox(
         seconds = float(timeout)
     except ValueError:
         raise ValueError("timeout takes seconds, more than 0") from None
-    return Outbox(timeout=seconds, verify_ssl=verify_ssl, ca_certs=ca_certs or None, spool=spool)
+    return Outbox(
+        timeout=seconds,
+        verify_ssl=verify_ssl,
+        ca_certs=ca_certs or None,
+        spool=spool,
+        destination=destination,
+    )
 
 
 class OutboxFull(Exception):

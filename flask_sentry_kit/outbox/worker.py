@@ -10,16 +10,20 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ..threads import patch_state
+from . import rows
+from .database import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 from .item import Counters, Entry, Item, Ticket
 from .memory import Memory, packed
 from .notes import FAILURES_TOLD, Notes
 from .pauses import Pauses
 from .send import Answer, Sender
-from .spool import Spool, SpoolBusy, SpoolLost
+from .spool import Place, Spool
 
 # 5xx answers after which an item is given up, so that one the server chokes on does not hold up
 # those behind it for ever. 502, 503 and 504 say that the server is away rather than that it
@@ -37,15 +41,16 @@ FLUSH_LOOKS_EVERY = 0.05
 # Seconds to hold still after a fault of our own.
 FAULT_WAIT = 0.5
 
-# Set in worker threads: what is logged from one must not come back as an event.
-_here = threading.local()
+# Set while a worker runs: what is logged from one must not come back as an event. Not a
+# thread-local: one that was made before gevent patched would be set for every greenlet.
+_delivering: ContextVar[bool] = ContextVar("flask_sentry_kit.delivering", default=False)
 
 # Workers with something to do: flushed at exit, and their file closed before a fork.
 running: set[Worker] = set()
 
 
 def in_worker() -> bool:
-    return getattr(_here, "worker", False)
+    return _delivering.get()
 
 
 def _forks_unawares() -> bool:
@@ -59,12 +64,17 @@ def _forks_unawares() -> bool:
 
 
 class Worker:
-    """Made by an ``Outbox``, one for each process it is used in."""
+    """Made by an ``Outbox``, one for each process it is used in.
+
+    Its locks and connections are right for threads, or for greenlets: where gevent patches later
+    another worker takes over.
+    """
 
     def __init__(
         self, sender: Sender, memory: Memory, spool: Spool | None, changed: threading.Condition
     ) -> None:
         self.pid = os.getpid()
+        self.home = self.pid, patch_state()
         self.sender = sender
         self.memory = memory
         self.spool = spool
@@ -80,32 +90,56 @@ class Worker:
         self._notes = Notes()
         self._last_spooled = 0
         self._others_deliver = False
+        # Items are in a file that cannot be used any more.
+        self._left_behind = False
+        self._strangers_at = 0.0
+        if spool is not None:
+            spool.on_damage = self._notes.spool_set_aside
 
     # Called by any thread.
 
     def put(self, item: Item) -> Ticket | None:
         if self.closed:
+            self.refuse("the outbox is closed")
             return None
         ticket = None
-        id = self._put_on_disk(item)
+        for request in (item.request, item.otherwise):
+            if request is not None:
+                rows.add_destination(request.origin)
+        spool = self.spool
+        place = self._put_on_disk(item)
         with self.changed:
-            if isinstance(id, int):
-                spool = self.spool
-                ticket = Ticket(self.changed, partial(spool.outcome, id) if spool else None)
-                self._last_spooled = max(self._last_spooled, id)
-            elif id == "memory":
+            if isinstance(place, Place):
+                ticket = Ticket(self.changed, partial(spool.outcome, place) if spool else None)
+                self._last_spooled = max(self._last_spooled, place.id)
+            elif place == "memory":
                 ticket = Ticket(self.changed)
                 if not self.memory.add(item, ticket):
                     ticket = None
             if ticket is None:
-                self._drop("the queue is full")
+                large = item.size > self.memory.max_bytes and (
+                    spool is None or item.size > spool.max_bytes
+                )
+                self._drop("larger than the whole queue" if large else "the queue is full")
             self._puts += 1
             started = self._start()
             self.changed.notify_all()
+        if not started:
+            self._notes.tell_dropped()
         if not started and self.spool is not None:
             # Not left open across a fork that we may not be told of.
             self.spool.close()
         return ticket
+
+    def refuse(self, reason: str) -> None:
+        """Count an item that is not accepted, and have it said."""
+        with self.changed:
+            self._drop(reason)
+            self._puts += 1
+            self.changed.notify_all()
+            said_by_thread = self._thread is not None and self._thread.is_alive()
+        if not said_by_thread:
+            self._notes.tell_dropped()
 
     def resume(self) -> None:
         spool = self.spool
@@ -141,7 +175,7 @@ class Worker:
         with self.changed:
             last = self.memory.last_id
             if not len(self.memory) and (spool is None or not os.path.exists(spool.path)):
-                return True
+                return not self._left_behind
             started = self._start()
             self._others_deliver = False
         self.hurry(deadline)
@@ -158,7 +192,7 @@ class Worker:
                 left = deadline - time.monotonic()
                 if not self.memory.any_up_to(last):
                     if not on_disk:
-                        return True
+                        return on_disk is False and not self._left_behind
                     if leaving and (
                         self._others_deliver
                         or self._failures > failures
@@ -173,6 +207,8 @@ class Worker:
     def close(self, timeout: float, leaving: bool = False) -> bool:
         deadline = time.monotonic() + timeout
         done = self.flush(timeout, leaving)
+        if self._is_from_before_a_patch():
+            return done
         with self.changed:
             self.closed = True
             thread = self._thread
@@ -184,9 +220,22 @@ class Worker:
 
     def release(self) -> None:
         """The outbox is gone: end when the queue is empty."""
+        if self._is_from_before_a_patch():
+            return
         with self.changed:
             self.released = True
             self.changed.notify_all()
+
+    def was_used(self) -> bool:
+        """Whether anything was put here, or refused."""
+        return self._puts > 0
+
+    def _is_from_before_a_patch(self) -> bool:
+        """A thread that gevent made a stranger is left alone: its end would print an error.
+
+        It is a daemon, so it holds up nothing.
+        """
+        return self.home[1] != patch_state()
 
     def abandon(self) -> None:
         """In a forked child, on the parent's worker. Takes no lock: it may be held for ever."""
@@ -194,9 +243,9 @@ class Worker:
         if self.spool is not None:
             self.spool.abandon()
 
-    def counters(self) -> Counters:
+    def counters(self, with_spool: bool = True) -> Counters:
         queued = len(self.memory)
-        spool = self.spool
+        spool = self.spool if with_spool else None
         if spool is not None and os.path.exists(spool.path):
             with suppress(SpoolBusy, SpoolLost):
                 queued += spool.count()
@@ -204,20 +253,34 @@ class Worker:
 
     # Also called by any thread, from the methods above.
 
-    def _put_on_disk(self, item: Item) -> int | Literal["memory"] | None:
-        """The item's id in the spool, None where it is full, or "memory": that shall take it."""
+    def _put_on_disk(self, item: Item) -> Place | Literal["memory"] | None:
+        """Where the item is in the spool, None where that is full, or "memory" if it must wait
+        there."""
         spool = self.spool
         if spool is None:
             return "memory"
         # Before the file is opened: a fork must find it.
         running.add(self)
         try:
-            return spool.add(item)
+            try:
+                return spool.add(item)
+            except SpoolReplaced:
+                return spool.add(item)
+        except SpoolFull as error:
+            self._spool_full(error)
+            return "memory"
         except SpoolBusy:
             return "memory"
         except SpoolLost as error:
             self._lose_spool(error)
             return "memory"
+
+    def _spool_full(self, error: SpoolFull) -> None:
+        if self.spool is not None:
+            self._notes.trouble(
+                f"The spool {self.spool.path} cannot be written now ({error}): events and"
+                " feedback wait in memory until it can."
+            )
 
     def _start(self) -> bool:
         """With ``changed`` held. False: no thread can be started now."""
@@ -225,7 +288,7 @@ class Worker:
             return True
         # Whether or not it can be started: at exit the queue is emptied either way.
         running.add(self)
-        if _forks_unawares():
+        if _forks_unawares() or self._is_from_before_a_patch():
             return False
         thread = threading.Thread(target=self._run, name="sentry-kit-outbox", daemon=True)
         try:
@@ -244,17 +307,24 @@ class Worker:
         with self.changed:
             spool, self.spool = self.spool, None
         if spool is not None:
+            with self.changed:
+                self._left_behind = self._last_spooled > 0
             spool.close()
             self._notes.spool_lost(spool.path, error)
 
-    def _spool_holds(self, up_to: int) -> bool:
-        if self.spool is None:
+    def _spool_holds(self, up_to: int) -> bool | None:
+        """Whether items are left in the spool; None: only those that others are to send."""
+        spool = self.spool
+        if spool is None:
             return False
         try:
-            return self.spool.any_up_to(up_to)
+            if spool.any_of_ours_up_to(up_to):
+                return True
+            return None if spool.any_up_to(up_to) else False
         except SpoolBusy:
             return True
-        except SpoolLost:
+        except SpoolLost as error:
+            self._lose_spool(error)
             return False
 
     def _hopeless(self, deadline: float) -> bool:
@@ -266,12 +336,14 @@ class Worker:
 
     def _run(self, until: float | None = None) -> None:
         """Deliver until the outbox is closed, or gone and empty, or it is ``until``."""
-        _here.worker = True
+        before = _delivering.get()
+        _delivering.set(True)
         try:
             while self._step_contained(until):
                 pass
         finally:
-            _here.worker = False
+            _delivering.set(before)
+            self._notes.tell_dropped()
             self.sender.close()
             if self.spool is not None:
                 self.spool.close()
@@ -297,8 +369,11 @@ class Worker:
         waiting = False
         if entry is None and self.spool is not None:
             try:
-                entry, waiting = self._look_into_spool(self.spool, skip)
                 spool = self.spool
+                entry, waiting = self._look_into_spool(spool, skip)
+            except SpoolFull as error:
+                waiting = True
+                self._spool_full(error)
             except SpoolBusy:
                 waiting = True
             except SpoolLost as error:
@@ -346,12 +421,31 @@ class Worker:
     def _look_into_spool(self, spool: Spool, skip: set[str]) -> tuple[Entry | None, bool]:
         """The next item, if this process is to deliver it, and whether any waits at all."""
         if not spool.count():
+            if spool.owes():
+                # What was sent is still there: nobody else may find it.
+                spool.catch_up()
+                return None, True
             spool.release()
             return None, False
         self._others_deliver = not spool.lease()
         if self._others_deliver:
             return None, True
-        return spool.head(skip), True
+        entry = spool.head(skip, self._drop_row)
+        if entry is None and (not skip or time.monotonic() > self._strangers_at):
+            # Not at each look: with many of ours waiting, all of them are read for this.
+            self._strangers_at = time.monotonic() + SPOOL_IDLE_LOOKS_EVERY
+            strangers = spool.strangers()
+            if strangers:
+                self._notes.strangers(spool.path, strangers)
+                if not spool.owes():
+                    # Nothing to send now: the process that put those may.
+                    spool.release()
+                return None, bool(skip)
+        return entry, True
+
+    def _drop_row(self, reason: str) -> None:
+        with self.changed:
+            self._drop(reason)
 
     def _pack_one(self) -> bool:
         """While nothing can be sent, make room for what may still come."""
@@ -417,7 +511,7 @@ class Worker:
 
     def _settle(self, spool: Spool | None, entry: Entry, refused: str | None) -> None:
         if spool is not None:
-            self._remove_from_spool(spool, entry.id, refused)
+            spool.remove(entry, refused)
         with self.changed:
             if spool is None:
                 self.memory.remove(entry)
@@ -429,13 +523,3 @@ class Worker:
                 host = urlsplit(entry.origin).netloc or "an address that is none"
                 self._drop(f"{entry.item.kind} refused by {host}: {refused}")
             self.changed.notify_all()
-
-    def _remove_from_spool(self, spool: Spool, id: int, refused: str | None) -> None:
-        """Once answered, an item must not be sent again: the deletion is worth some patience."""
-        for _ in range(20):
-            try:
-                return spool.remove(id, refused)
-            except SpoolBusy as error:
-                busy = error
-                time.sleep(0.05)
-        raise SpoolLost(f"nothing can be deleted from it: {busy}")

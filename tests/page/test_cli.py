@@ -123,6 +123,42 @@ def test_preview_shows_the_apps_own_template(app: Flask, tmp_path: Path) -> None
     assert (tmp_path / "out" / "no-event.html").read_text() == "Tea False"
 
 
+@pytest.mark.parametrize("name", ["index.html", "crash.css", "dialog.js", "event.html"])
+def test_preview_never_replaces_a_file_it_did_not_write(
+    app: Flask, tmp_path: Path, name: str
+) -> None:
+    """Also one that is a link, and one that was edited since: then nothing is written."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    result = run(app, "preview", "--write", "out")
+    assert result.exit_code == 1
+    assert name in result.output
+    assert "Nothing was written" in result.output
+    assert [(entry.name, entry.read_text()) for entry in out.iterdir()] == [(name, "mine")]
+    (out / name).unlink()
+    (tmp_path / "elsewhere").write_text("mine")
+    (out / name).symlink_to(tmp_path / "elsewhere")
+    assert run(app, "preview", "--write", "out").exit_code == 1
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    (out / name).unlink()
+    assert run(app, "preview", "--write", "out").exit_code == 0
+    written = (out / name).read_bytes()
+    (out / name).write_bytes(written + b"edited")
+    assert run(app, "preview", "--write", "out").exit_code == 1
+    assert (out / name).read_bytes() == written + b"edited"
+
+
+def test_preview_replaces_what_it_wrote(app: Flask, tmp_path: Path) -> None:
+    """As often as one likes, in another language too, and nothing else is left there."""
+    assert run(app, "preview", "--write", "out", "--lang", "de").exit_code == 0
+    before = {entry.name: entry.read_bytes() for entry in (tmp_path / "out").iterdir()}
+    assert run(app, "preview", "--write", "out", "--lang", "fr").exit_code == 0
+    after = {entry.name: entry.read_bytes() for entry in (tmp_path / "out").iterdir()}
+    assert before.keys() == after.keys()
+    assert before["event.html"] != after["event.html"]
+
+
 def test_preview_serves_every_state(app: Flask, serve: Any, page: Any) -> None:
     """Under the kit's own prefix, with stylesheet and script from the app itself."""
     base = serve(preview_server(app, "/_sentry_kit/preview"))

@@ -1,0 +1,94 @@
+"""A spool that SQLite cannot read any more is moved out of the way, so that a new one can begin.
+
+Only one that is a spool: another program's database, or a text somebody named by mistake, stays
+where it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from contextlib import suppress
+
+from ..files import SIBLINGS
+
+if sys.platform != "win32":
+    import fcntl
+
+# "sKit": a file that is another program's database is never written to.
+APPLICATION_ID = 0x734B6974
+
+SUFFIX = ".damaged"
+
+
+class DamagedError(ValueError):
+    """What is in a spool is not what was written."""
+
+
+# What SQLite says of a damaged file; Python 3.10 does not tell its code.
+_DAMAGED = ("malformed", "not a database", "encrypted", "file format", "decode", "corrupt")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error of a transaction says that the file is not what we wrote."""
+    if isinstance(error, sqlite3.DatabaseError):
+        said = str(error)
+        return any(word in said for word in _DAMAGED)
+    # SQLite's own text about a damaged file may be no UTF-8.
+    return isinstance(error, DamagedError | UnicodeDecodeError)
+
+
+def set_aside(path: str, damaged: tuple[int, int]) -> str | None:
+    """Move a damaged spool and what belongs to it; return its new path.
+
+    The one that was set aside before is replaced, so that a bad disk is not filled.
+
+    :param damaged: device and inode of the file that was found damaged. A path that leads to
+        another one by now is left alone: another process was first.
+    :returns: None where it is left alone.
+    :raises OSError: it cannot be moved.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", getattr(os, "O_BINARY", 0)))
+    try:
+        found = os.fstat(descriptor)
+        if (found.st_dev, found.st_ino) != damaged or not _is_a_spool(descriptor, path):
+            return None
+        if sys.platform == "win32":
+            # No open file can be moved there, so it is not held either.
+            os.close(descriptor)
+            descriptor = -1
+        else:
+            # Of two processes that find the damage the second would move the new file. SQLite
+            # does not use this kind of lock.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            now = os.lstat(path)
+            if (now.st_dev, now.st_ino) != damaged:
+                return None
+        aside = path + SUFFIX
+        # What belongs to it first: SQLite would read an old -wal into a new file.
+        for suffix in (*(one for one in SIBLINGS if one != ".lock"), ""):
+            with suppress(FileNotFoundError):
+                os.unlink(aside + suffix)
+            with suppress(FileNotFoundError):
+                os.replace(path + suffix, aside + suffix)
+        return aside
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _is_a_spool(descriptor: int, path: str) -> bool:
+    """Whether the file was a spool before it was damaged, as far as can be told."""
+    # https://www.sqlite.org/fileformat.html#the_database_header
+    head = os.read(descriptor, 4096)
+    if head[68:72] == APPLICATION_ID.to_bytes(4, "big") or os.path.isfile(f"{path}.lock"):
+        return True
+    if head.startswith(b"SQLite format 3\0"):
+        return False
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        return True
+    # Zeros are what a loss of power leaves.
+    return "\0" in text
