@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from ..bodies import body_deadline
+from ..headers import content_type
+
 LIMIT: Final = 16 * 1024
 """Bytes of a report's body. More is refused."""
 
@@ -21,6 +24,10 @@ _KEEP: Final = 64 * 1024
 _DRAIN: Final = 1024 * 1024
 # A server that closes a connection with unread bytes in it resets it, and the browser shows
 # its own error in place of our answer. Up to here the rest is read and forgotten.
+
+PATIENCE: Final = 2.0
+"""Seconds for all of a body to arrive, however slowly it drips: as long as a report holds its
+thread for Sentry's answer. 16 kB take less on any line that has shown the page."""
 
 NAME_LENGTH: Final = 128
 EMAIL_LENGTH: Final = 75
@@ -53,8 +60,9 @@ class Typed:
     """By field, one of ``"empty"``, ``"long"``, ``"wrong"``."""
 
 
-def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
-    """The body up to ``_KEEP`` bytes, and whether there was more than ``LIMIT``.
+def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
+    """The body up to ``_KEEP`` bytes, and what is wrong with it: ``"large"`` with more than
+    ``LIMIT`` bytes, ``"malformed"`` where it did not arrive whole within ``PATIENCE``.
 
     Straight from the WSGI input: the app's ``MAX_CONTENT_LENGTH`` is meant for its own routes,
     be it smaller or larger, and a chunked body has no length to look at. Unless somebody was here
@@ -63,32 +71,37 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
     begun = _begun(environ)
     cached = begun.get("_cached_data")
     if cached is not None:
-        return cached[:_KEEP], len(cached) > LIMIT
+        return cached[:_KEEP], "large" if len(cached) > LIMIT else ""
     stream = begun.get("stream") or environ.get("wsgi.input")
     try:
         length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
     except ValueError:
         length = 0
+    announced = length
     if not length:
         # Without either, the end of the input cannot be told, and reading may wait for ever.
         length = _KEEP + _DRAIN if environ.get("wsgi.input_terminated") else 0
     if stream is None:
-        return b"", False
+        return b"", ""
     kept = bytearray()
     remaining = min(length, _KEEP + _DRAIN)
     total = 0
+    broken = False
     try:
-        while remaining > 0:
-            chunk = stream.read(min(remaining, LIMIT))
-            if not chunk:
-                break
-            total += len(chunk)
-            remaining -= len(chunk)
-            kept += chunk[: _KEEP - len(kept)]
+        with body_deadline(environ, PATIENCE):
+            while remaining > 0:
+                chunk = stream.read(min(remaining, LIMIT))
+                if not chunk:
+                    break
+                total += len(chunk)
+                remaining -= len(chunk)
+                kept += chunk[: _KEEP - len(kept)]
     except (OSError, ValueError):
-        # The visitor is gone, or the chunks are malformed: what came is looked at all the same.
-        pass
-    return bytes(kept), total > LIMIT
+        # The visitor is gone, or the chunks are malformed: what came is given back all the same.
+        broken = True
+    if total > LIMIT:
+        return bytes(kept), "large"
+    return bytes(kept), "malformed" if broken or total < announced else ""
 
 
 def _begun(environ: dict[str, Any]) -> Mapping[str, Any]:
@@ -135,13 +148,13 @@ def read(environ: dict[str, Any]) -> Typed:
 
     :param environ: the WSGI environment of a request.
     """
-    kind = str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    kind = content_type(environ)
     parsed = _begun(environ).get("form")
     if parsed:
-        body = urlencode(list(parsed.items(multi=True))).encode()
-        body, large = body[:_KEEP], len(body) > LIMIT
+        body = urlencode(list(parsed.items(multi=True)), errors="replace").encode()
+        body, problem = body[:_KEEP], "large" if len(body) > LIMIT else ""
     else:
-        body, large = _read(environ)
+        body, problem = _read(environ)
     if kind != "application/x-www-form-urlencoded":
         return Typed(problem="type")
     if len(body) >= _KEEP:
@@ -167,7 +180,7 @@ def read(environ: dict[str, Any]) -> Typed:
         email=email,
         comments=comments,
         trapped=bool(fields.get(HONEYPOT, "").strip()),
-        problem="large" if large else "",
+        problem=problem,
         errors=_check(name, email, comments),
     )
 

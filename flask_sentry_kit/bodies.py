@@ -1,0 +1,54 @@
+"""A deadline for reading a request's body: one for all of it, however slowly it drips.
+
+Ground floor. A time-out of a socket begins anew with every byte, so a client that sends one byte
+a second holds a worker for as long as it likes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[None]:
+    """Let reading from ``wsgi.input`` go on for at most ``seconds``; then the body is at its end.
+
+    At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``):
+    whatever reads gets what has arrived and then the end, at any depth of parsers and buffers; the
+    answer can still be sent. Servers that read from the client while the app runs show their
+    socket (Werkzeug, gunicorn, gevent); waitress has the whole body before, uWSGI has time-outs of
+    its own, and nothing is done there.
+    """
+    connection: Any = (
+        environ.get("werkzeug.socket")
+        or environ.get("gunicorn.socket")
+        or getattr(environ.get("wsgi.input"), "socket", None)
+    )
+    if not hasattr(connection, "shutdown"):
+        yield
+        return
+    timer = threading.Timer(seconds, _end_input, (connection,))
+    timer.daemon = True
+    with contextlib.suppress(RuntimeError):  # no thread to be had: as patient as before
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _end_input(connection: Any) -> None:
+    # SSLSocket.shutdown() gives up encryption in both directions, with the answer not sent yet.
+    shutdown = (
+        super(ssl.SSLSocket, connection).shutdown
+        if isinstance(connection, ssl.SSLSocket)
+        else connection.shutdown
+    )
+    with contextlib.suppress(OSError):  # the client is gone
+        shutdown(socket.SHUT_RD)
