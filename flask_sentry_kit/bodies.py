@@ -16,7 +16,7 @@ from typing import Any
 
 
 @contextmanager
-def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[None]:
+def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[threading.Event]:
     """Let reading from ``wsgi.input`` go on for at most ``seconds``; then the body is at its end.
 
     At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``):
@@ -24,26 +24,30 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[None]:
     answer can still be sent. Servers that read from the client while the app runs show their
     socket (Werkzeug, gunicorn, gevent); waitress has the whole body before, uWSGI has time-outs of
     its own, and nothing is done there.
+
+    :return: an event that is set when the deadline has passed.
     """
+    passed = threading.Event()
     connection: Any = (
         environ.get("werkzeug.socket")
         or environ.get("gunicorn.socket")
         or getattr(environ.get("wsgi.input"), "socket", None)
     )
     if not hasattr(connection, "shutdown"):
-        yield
+        yield passed
         return
-    timer = threading.Timer(seconds, _end_input, (connection,))
+    timer = threading.Timer(seconds, _end_input, (connection, passed))
     timer.daemon = True
     with contextlib.suppress(RuntimeError):  # no thread to be had: as patient as before
         timer.start()
     try:
-        yield
+        yield passed
     finally:
         timer.cancel()
 
 
-def _end_input(connection: Any) -> None:
+def _end_input(connection: Any, passed: threading.Event) -> None:
+    passed.set()
     # SSLSocket.shutdown() gives up encryption in both directions, with the answer not sent yet.
     shutdown = (
         super(ssl.SSLSocket, connection).shutdown

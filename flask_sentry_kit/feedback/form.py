@@ -88,7 +88,7 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
     total = 0
     broken = False
     try:
-        with body_deadline(environ, PATIENCE):
+        with body_deadline(environ, PATIENCE) as late:
             while remaining > 0:
                 chunk = stream.read(min(remaining, LIMIT))
                 if not chunk:
@@ -96,7 +96,8 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
                 total += len(chunk)
                 remaining -= len(chunk)
                 kept += chunk[: _KEEP - len(kept)]
-    except (OSError, ValueError):
+        broken = late.is_set()
+    except Exception:
         # The visitor is gone, or the chunks are malformed: what came is given back all the same.
         broken = True
     if total > LIMIT:
