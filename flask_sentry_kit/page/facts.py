@@ -86,8 +86,11 @@ def retry_url(crash: Crash) -> str:
 
 def back_url(crash: Crash, request: Request) -> str:
     """The page before this one, if the Referer names one of the same scheme, host and port."""
+    referer = headers.value(request.environ, "HTTP_REFERER")
+    if not referer:
+        return ""
     try:
-        parts = urlsplit(headers.value(request.environ, "HTTP_REFERER"))
+        parts = urlsplit(referer)
         here = urlsplit(request.host_url)
     except (ValueError, HTTPException):
         # No address, or (SecurityError) no host of this app's: the visitor wrote that, so it is no
