@@ -45,6 +45,41 @@ def test_another_app_cannot_sign_for_this_one() -> None:
         token.read(app_with("ours"), DSN, token.sign(app_with("theirs"), DSN, EVENT) or "")
 
 
+def test_a_token_is_good_in_one_app_and_for_one_project() -> None:
+    """Apps that share a secret key do not take each other's tokens, nor does an app that reports
+    elsewhere now; a DSN's key may change."""
+    ours, theirs = app_with("key"), app_with("key")
+    theirs.name = "admin"
+    signed = token.sign(ours, DSN, EVENT) or ""
+    assert token.read(ours, Dsn.parse("https://other@sentry.example/7"), signed) == EVENT
+    for app, dsn in (
+        (theirs, DSN),
+        (ours, Dsn.parse("https://public@sentry.example/8")),
+        (ours, Dsn.parse("https://public@elsewhere.example/7")),
+        (ours, Dsn.parse("https://public@sentry.example/prefix/7")),
+        (ours, None),
+    ):
+        with pytest.raises(token.TokenError):
+            token.read(app, dsn, signed)
+
+
+def test_an_apps_name_may_be_anything() -> None:
+    """Half surrogates and separators in it neither raise nor make it look like another app."""
+    odd = app_with("key")
+    odd.name = 'shop", "https://sentry.example/7"\ud800'
+    signed = token.sign(odd, DSN, EVENT) or ""
+    assert token.read(odd, DSN, signed) == EVENT
+    with pytest.raises(token.TokenError):
+        token.read(app_with("key"), DSN, signed)
+
+
+def test_a_megabyte_is_no_token() -> None:
+    """It is refused before anything is computed from it, however it begins."""
+    app = app_with("key")
+    with pytest.raises(token.TokenError, match="too long"):
+        token.read(app, DSN, (token.sign(app, DSN, EVENT) or "") + "x" * 1_000_000)
+
+
 def test_a_secret_can_be_rotated() -> None:
     """Pages shown before the change still work through SECRET_KEY_FALLBACKS, and no others."""
     before = token.sign(app_with("old"), DSN, EVENT) or ""
