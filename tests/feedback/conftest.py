@@ -250,6 +250,12 @@ def visit() -> Iterator[Open]:
 
 
 @pytest.fixture
+def visitor_of() -> Callable[[str], Visitor]:
+    """A visitor of an app that is served already."""
+    return Visitor
+
+
+@pytest.fixture
 def shop(crashing_app: Any, visit: Open, sentry: Sentry) -> Visitor:
     """A visitor of a crashing app that reports to ``sentry``."""
     return visit(crashing_app(SENTRY_DSN=sentry.dsn))
