@@ -7,8 +7,10 @@ a second holds a worker for as long as it likes.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,18 +24,14 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
     At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``):
     whatever reads gets what has arrived and then the end, at any depth of parsers and buffers; the
     answer can still be sent. Servers that read from the client while the app runs show their
-    socket (Werkzeug, gunicorn, gevent); waitress has the whole body before, uWSGI has time-outs of
-    its own, and nothing is done there.
+    socket (Werkzeug, gunicorn, gevent, uWSGI); waitress has the whole body before. For a server
+    that shows none, nothing is done.
 
     :return: an event that is set when the deadline has passed.
     """
     passed = threading.Event()
-    connection: Any = (
-        environ.get("werkzeug.socket")
-        or environ.get("gunicorn.socket")
-        or getattr(environ.get("wsgi.input"), "socket", None)
-    )
-    if not hasattr(connection, "shutdown"):
+    connection = _connection(environ)
+    if connection is None:
         yield passed
         return
     timer = threading.Timer(seconds, _end_input, (connection, passed))
@@ -44,6 +42,24 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
         yield passed
     finally:
         timer.cancel()
+        if "uwsgi.version" in environ:
+            connection.close()  # our own copy of the descriptor
+
+
+def _connection(environ: Mapping[str, Any]) -> Any:
+    """The client's socket, or None. Under uWSGI it is a copy, to be closed."""
+    if "uwsgi.version" in environ:
+        try:
+            # The module that uWSGI itself puts there, and the descriptor of this thread's request.
+            return socket.socket(fileno=os.dup(sys.modules["uwsgi"].connection_fd()))
+        except Exception:
+            return None
+    found = (
+        environ.get("werkzeug.socket")
+        or environ.get("gunicorn.socket")
+        or getattr(environ.get("wsgi.input"), "socket", None)
+    )
+    return found if hasattr(found, "shutdown") else None
 
 
 def _end_input(connection: Any, passed: threading.Event) -> None:

@@ -33,6 +33,10 @@ NAME_LENGTH: Final = 128
 EMAIL_LENGTH: Final = 75
 # What Sentry's own form takes (8 and later); longer ones come back with status 400.
 
+_ADDRESS_MAX: Final = 320
+# Characters of the longest address there can be (RFC 5321, section 4.5.3.1); Python's "idna" takes
+# quadratic time for a label that is longer than any (CVE-2022-45061, before 3.10.9 and 3.11.1).
+
 HONEYPOT: Final = "website"
 
 _MAX_FIELDS: Final = 16
@@ -123,7 +127,7 @@ def _line(text: str) -> str:
 def _address(text: str) -> str:
     """The address with an international domain in the form that every mail check takes."""
     local, at, domain = text.rpartition("@")
-    if not at or domain.isascii():
+    if not at or domain.isascii() or len(text) > _ADDRESS_MAX:
         return text
     try:
         return f"{local}@{domain.encode('idna').decode('ascii')}"
