@@ -23,9 +23,10 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
 
     At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``):
     whatever reads gets what has arrived and then the end, at any depth of parsers and buffers; the
-    answer can still be sent. Servers that read from the client while the app runs show their
-    socket (Werkzeug, gunicorn, gevent, uWSGI); waitress has the whole body before. For a server
-    that shows none, nothing is done.
+    answer can still be sent. Under TLS reading ends with an error, at most ``seconds`` later.
+    Servers that read from the client while the app runs show their socket (Werkzeug, gunicorn,
+    gevent, uWSGI); waitress has the whole body before. For a server that shows none, nothing is
+    done.
 
     :return: an event that is set when the deadline has passed.
     """
@@ -34,6 +35,10 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
     if connection is None:
         yield passed
         return
+    encrypted = isinstance(connection, ssl.SSLSocket)
+    if encrypted:
+        before = connection.gettimeout()
+        connection.settimeout(seconds)
     timer = threading.Timer(seconds, _end_input, (connection, passed))
     timer.daemon = True
     with contextlib.suppress(RuntimeError):  # no thread to be had: as patient as before
@@ -42,6 +47,10 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
         yield passed
     finally:
         timer.cancel()
+        if encrypted:
+            if timer.is_alive():
+                timer.join()
+            connection.settimeout(before)
         if "uwsgi.version" in environ:
             connection.close()  # our own copy of the descriptor
 
@@ -64,11 +73,10 @@ def _connection(environ: Mapping[str, Any]) -> Any:
 
 def _end_input(connection: Any, passed: threading.Event) -> None:
     passed.set()
-    # SSLSocket.shutdown() gives up encryption in both directions, with the answer not sent yet.
-    shutdown = (
-        super(ssl.SSLSocket, connection).shutdown
-        if isinstance(connection, ssl.SSLSocket)
-        else connection.shutdown
-    )
     with contextlib.suppress(OSError):  # the client is gone
-        shutdown(socket.SHUT_RD)
+        if isinstance(connection, ssl.SSLSocket):
+            # OpenSSL sends nothing more after an end without its own farewell, so here reading
+            # ends with an error: the next time that nothing has arrived.
+            connection.settimeout(0)
+        else:
+            connection.shutdown(socket.SHUT_RD)
