@@ -236,7 +236,7 @@ SETTINGS: Final = (
     Setting("SENTRY_KIT_FEEDBACK", "True or False", True, "The page's own form.", _flag),
     Setting(
         "SENTRY_KIT_FEEDBACK_LIMIT",
-        '"<number>/second", "/minute", "/hour" or "/day", or None',
+        '"<number>/<second, minute, hour or day>", or None',
         "20/minute",
         "How many reports one address may send to one process; None: no limit. Behind a proxy it"
         " needs Werkzeug's ProxyFix and is not applied without it, because all visitors would"
