@@ -125,7 +125,10 @@ class Kit:
         if not self.settings.prefill or framed(request.environ):
             return Person()
         who = person(self.settings.user)
-        return Person(one_line(who.name, NAME_LENGTH), one_line(who.email, EMAIL_LENGTH))
+        email = one_line(who.email, EMAIL_LENGTH + 1)
+        if len(email) > EMAIL_LENGTH:
+            email = ""  # cut, it would be somebody else's
+        return Person(one_line(who.name, NAME_LENGTH), email)
 
     def respond(self, error: BaseException) -> Response:
         """The page for a crash. Never raises."""

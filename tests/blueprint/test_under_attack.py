@@ -143,6 +143,16 @@ def test_a_name_is_one_clean_line(kit_app: Any, snippet_options: Any, case: str)
     )
 
 
+def test_an_address_is_shown_whole_or_not_at_all(kit_app: Any) -> None:
+    """Cut to what Sentry's form takes, it would be somebody else's."""
+    address = "a" * 64 + "@tea.example"
+    app = kit_app(SENTRY_KIT_USER=lambda: {"id": 1, "email": address})
+    _, _, page = ask(app)
+    assert "aaa" not in page
+    address = address[1:]
+    assert f'value="{address}"' in ask(app)[2]
+
+
 def test_markup_in_a_name_stays_text(kit_app: Any) -> None:
     """Whatever a user is called."""
     nasty = '"><script>alert(1)</script>'
