@@ -11,6 +11,7 @@ from werkzeug.local import LocalProxy
 from .blueprint import SentryKit, crash_response, sentry_kit
 from .capture import Sentry, fetch_git_sha
 from .dsn import DsnError
+from .feedback import limit_feedback
 from .page.dialog import csp_sources
 from .settings import SettingError
 
@@ -25,6 +26,7 @@ __all__ = [
     "crash_response",
     "csp_sources",
     "fetch_git_sha",
+    "limit_feedback",
     "sentry",
     "sentry_kit",
 ]

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import Map, Rule
 
 from . import settings as kit_settings
+from .addresses import asked_for, encoded, mount_point
 from .capture import Sentry
 from .capture.raven import original
 from .capture.user import Person, person
@@ -25,10 +26,13 @@ from .cli import add_commands
 from .crash import Crash
 from .dsn import Dsn, DsnError
 from .feedback import add_routes, feedback_form, tell_missing_secret
+from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
+from .headers import framed
 from .outbox import Outbox
 from .page import Page
 from .page.preview import add_preview
 from .settings import SettingError, Settings
+from .text import one_line
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -96,8 +100,8 @@ class Kit:
 
         Made without ``url_for``, whose hooks are the app's and may be what is broken.
         """
-        root = request.root_path.rstrip("/") if has_request_context() else ""
-        return f"{root}{self.prefix}/{tail.format(**values)}"
+        root = mount_point(request.environ) if has_request_context() else ""
+        return f"{root}{encoded(self.prefix)}/{tail.format(**values)}"
 
     def asset_url(self, name: str) -> str:
         """The path of a bundled static file."""
@@ -107,16 +111,27 @@ class Kit:
         """The facts of the current request's crash, captured if it was not yet."""
         event_id = _capture(self.sentry, error)
         dsn = self.dsn if event_id else None
-        who = person(self.settings.user) if self.settings.prefill and event_id else None
+        who = self._prefilled() if event_id else Person()
         return Crash(
             event_id=event_id,
             dsn=dsn,
             method=request.method,
-            url=_path_of_request(),
-            root_url=request.root_path.rstrip("/") + "/",
-            user_name=who.name if who else "",
-            user_email=who.email if who else "",
+            url=asked_for(request.environ),
+            root_url=f"{mount_point(request.environ)}/",
+            user_name=who.name,
+            user_email=who.email,
         )
+
+    def _prefilled(self) -> Person:
+        """Who is signed in, as dialog and form may show it: not in a frame, where somebody else's
+        page may be around it."""
+        if not self.settings.prefill or framed(request.environ):
+            return Person()
+        who = person(self.settings.user)
+        email = one_line(who.email, EMAIL_LENGTH + 1)
+        if len(email) > EMAIL_LENGTH:
+            email = ""  # cut, it would be somebody else's
+        return Person(one_line(who.name, NAME_LENGTH), email)
 
     def respond(self, error: BaseException) -> Response:
         """The page for a crash. Never raises."""
@@ -131,7 +146,7 @@ class Kit:
             logger.exception("The feedback form could not be made; the page shows without it")
             form = None
         response = self.page.respond(crash, form)
-        if crash.event_id:
+        if crash.event_id and crash.event_id.isascii() and crash.event_id.isprintable():
             # Set here too: a hook of the app's that breaks keeps later hooks from running.
             response.headers["X-Sentry-ID"] = crash.event_id
         return response
@@ -151,14 +166,8 @@ class Kit:
         dsn = self.dsn if event_id else None
         if dsn is None:
             return Markup("")
-        who = person(self.settings.user) if self.settings.prefill else Person()
+        who = self._prefilled()
         return self.page.dialog(Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email))
-
-
-def _path_of_request() -> str:
-    query = request.query_string.decode("latin-1")
-    path = request.root_path.rstrip("/") + request.path
-    return f"{path}?{query}" if query else path
 
 
 def _capture(sentry: Any, error: BaseException) -> str | None:

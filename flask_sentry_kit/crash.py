@@ -26,7 +26,8 @@ class Crash:
     """The failed request's method: trying again is offered for GET only."""
 
     url: str = ""
-    """The failed request's path and query, as the visitor's browser asked for it."""
+    """The failed request's path and query, as the visitor's browser asked for it, in ASCII; empty
+    where it is longer than servers take."""
 
     root_url: str = "/"
     """Where this app is mounted, as a path ending in a slash: the way home."""

@@ -60,6 +60,14 @@ class LoggingOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in a time."""
+
+    count: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table."""
 
@@ -182,6 +190,16 @@ def _logging(value: Any) -> LoggingOptions | None:
     return LoggingOptions(_level(value))
 
 
+def _rate(value: Any) -> Rate | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/(second|minute|hour|day)", value, re.ASCII)
+    if found is None:
+        raise _Unfit
+    seconds = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+    return Rate(int(found[1]), seconds[found[2]])
+
+
 def _user(value: Any) -> Callable[[], Mapping[str, Any] | None] | None:
     if value is None or callable(value):
         found: Callable[[], Mapping[str, Any] | None] | None = value
@@ -219,6 +237,15 @@ SETTINGS: Final = (
         _dialog,
     ),
     Setting("SENTRY_KIT_FEEDBACK", "True or False", True, "The page's own form.", _flag),
+    Setting(
+        "SENTRY_KIT_FEEDBACK_LIMIT",
+        '"<number>/<second, minute, hour or day>", or None',
+        "20/minute",
+        "How many reports one address may send to one process; None: no limit. Behind a proxy it"
+        " needs Werkzeug's ProxyFix and is not applied without it, because all visitors would"
+        " share one address.",
+        _rate,
+    ),
     Setting(
         "SENTRY_KIT_PREFILL",
         "True or False",
@@ -291,6 +318,8 @@ class Settings:
     dialog: Mapping[str, Any] | None
     """None: no hosted dialog."""
     feedback: bool
+    feedback_limit: Rate | None
+    """None: no limit."""
     prefill: bool
     template: str
     brand: Brand

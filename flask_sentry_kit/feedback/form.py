@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from ..bodies import body_deadline
+from ..headers import content_type
+
 LIMIT: Final = 16 * 1024
 """Bytes of a report's body. More is refused."""
 
@@ -22,9 +25,17 @@ _DRAIN: Final = 1024 * 1024
 # A server that closes a connection with unread bytes in it resets it, and the browser shows
 # its own error in place of our answer. Up to here the rest is read and forgotten.
 
+PATIENCE: Final = 2.0
+"""Seconds for all of a body to arrive, however slowly it drips: as long as a report holds its
+thread for Sentry's answer. 16 kB take less on any line that has shown the page."""
+
 NAME_LENGTH: Final = 128
 EMAIL_LENGTH: Final = 75
 # What Sentry's own form takes (8 and later); longer ones come back with status 400.
+
+_ADDRESS_MAX: Final = 320
+# Characters of the longest address there can be (RFC 5321, section 4.5.3.1); Python's "idna" takes
+# quadratic time for a label that is longer than any (CVE-2022-45061, before 3.10.9 and 3.11.1).
 
 HONEYPOT: Final = "website"
 
@@ -53,8 +64,9 @@ class Typed:
     """By field, one of ``"empty"``, ``"long"``, ``"wrong"``."""
 
 
-def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
-    """The body up to ``_KEEP`` bytes, and whether there was more than ``LIMIT``.
+def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
+    """The body up to ``_KEEP`` bytes, and what is wrong with it: ``"large"`` with more than
+    ``LIMIT`` bytes, ``"malformed"`` where it did not arrive whole within ``PATIENCE``.
 
     Straight from the WSGI input: the app's ``MAX_CONTENT_LENGTH`` is meant for its own routes,
     be it smaller or larger, and a chunked body has no length to look at. Unless somebody was here
@@ -63,32 +75,38 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, bool]:
     begun = _begun(environ)
     cached = begun.get("_cached_data")
     if cached is not None:
-        return cached[:_KEEP], len(cached) > LIMIT
+        return cached[:_KEEP], "large" if len(cached) > LIMIT else ""
     stream = begun.get("stream") or environ.get("wsgi.input")
     try:
         length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
     except ValueError:
         length = 0
+    announced = length
     if not length:
         # Without either, the end of the input cannot be told, and reading may wait for ever.
         length = _KEEP + _DRAIN if environ.get("wsgi.input_terminated") else 0
     if stream is None:
-        return b"", False
+        return b"", ""
     kept = bytearray()
     remaining = min(length, _KEEP + _DRAIN)
     total = 0
+    broken = False
     try:
-        while remaining > 0:
-            chunk = stream.read(min(remaining, LIMIT))
-            if not chunk:
-                break
-            total += len(chunk)
-            remaining -= len(chunk)
-            kept += chunk[: _KEEP - len(kept)]
-    except (OSError, ValueError):
-        # The visitor is gone, or the chunks are malformed: what came is looked at all the same.
-        pass
-    return bytes(kept), total > LIMIT
+        with body_deadline(environ, PATIENCE) as late:
+            while remaining > 0:
+                chunk = stream.read(min(remaining, LIMIT))
+                if not chunk:
+                    break
+                total += len(chunk)
+                remaining -= len(chunk)
+                kept += chunk[: _KEEP - len(kept)]
+        broken = late.is_set()
+    except Exception:
+        # The visitor is gone, or the chunks are malformed: what came is given back all the same.
+        broken = True
+    if total > LIMIT:
+        return bytes(kept), "large"
+    return bytes(kept), "malformed" if broken or total < announced else ""
 
 
 def _begun(environ: dict[str, Any]) -> Mapping[str, Any]:
@@ -109,7 +127,7 @@ def _line(text: str) -> str:
 def _address(text: str) -> str:
     """The address with an international domain in the form that every mail check takes."""
     local, at, domain = text.rpartition("@")
-    if not at or domain.isascii():
+    if not at or domain.isascii() or len(text) > _ADDRESS_MAX:
         return text
     try:
         return f"{local}@{domain.encode('idna').decode('ascii')}"
@@ -135,13 +153,13 @@ def read(environ: dict[str, Any]) -> Typed:
 
     :param environ: the WSGI environment of a request.
     """
-    kind = str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    kind = content_type(environ)
     parsed = _begun(environ).get("form")
     if parsed:
-        body = urlencode(list(parsed.items(multi=True))).encode()
-        body, large = body[:_KEEP], len(body) > LIMIT
+        body = urlencode(list(parsed.items(multi=True)), errors="replace").encode()
+        body, problem = body[:_KEEP], "large" if len(body) > LIMIT else ""
     else:
-        body, large = _read(environ)
+        body, problem = _read(environ)
     if kind != "application/x-www-form-urlencoded":
         return Typed(problem="type")
     if len(body) >= _KEEP:
@@ -167,7 +185,7 @@ def read(environ: dict[str, Any]) -> Typed:
         email=email,
         comments=comments,
         trapped=bool(fields.get(HONEYPOT, "").strip()),
-        problem="large" if large else "",
+        problem=problem,
         errors=_check(name, email, comments),
     )
 

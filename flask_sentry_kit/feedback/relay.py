@@ -7,6 +7,7 @@ outbox's work.
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Final
@@ -22,6 +23,13 @@ to nobody (RFC 2606, section 2), so nobody gets mail that was meant for no one."
 
 WAIT: Final = 2.0
 """Seconds a visitor waits for Sentry's answer."""
+
+WAITING_MAX: Final = 2
+"""Requests of one process that wait at once: half the threads of waitress, which has four."""
+
+# A place is taken and given back by one atomic step each; no lock, which a late gevent could not
+# make its own.
+_places: Final = deque(range(WAITING_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,16 @@ def put(outbox: Outbox, dsn: Dsn, report: Report, origin: str) -> Ticket | None:
 def outcome(ticket: Ticket, wait: float = WAIT) -> str:
     """What can be told the visitor: ``"sent"``, ``"saved"`` (it waits) or ``"refused"``.
 
-    :param wait: seconds to give the server.
+    :param wait: seconds to give the server; none while ``WAITING_MAX`` requests wait already.
     """
-    return {"waiting": "saved"}.get(state := ticket.wait(wait), state)
+    state = ticket.state
+    if state == "waiting" and wait:
+        try:
+            place = _places.pop()
+        except IndexError:
+            return "saved"
+        try:
+            state = ticket.wait(wait)
+        finally:
+            _places.append(place)
+    return "saved" if state == "waiting" else state

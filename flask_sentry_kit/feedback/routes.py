@@ -7,18 +7,24 @@ words belong to. What goes wrong in here is told the visitor and logged, never r
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, request
+from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound
 
+from .. import headers
+from ..addresses import mount_point
 from ..crash import Crash, FeedbackForm
 from . import form, relay, token
+from .limit import AddressLimit, address_of
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -47,6 +53,13 @@ WRONG: Final = {
     "refused": (HTTPStatus.BAD_GATEWAY, "the server for reports did not take it."),
     "broken": (HTTPStatus.INTERNAL_SERVER_ERROR, "something broke again. Please try once more."),
 }
+_SAID: Final = {
+    "sent": "Sent. Thank you.",
+    "saved": "Saved. It will be sent as soon as we can.",
+}
+_ORIGIN_MAX: Final = 300
+"""Characters: the longest name there is (RFC 1035, section 2.3.4), a scheme and a port."""
+
 FIELDS: Final = {
     ("comments", "empty"): "Please say in a few words what happened.",
     ("name", "long"): "Please use at most 128 characters.",
@@ -61,8 +74,9 @@ class _State:
 
     spent: token.Spent = field(default_factory=token.Spent)
     limits: list[Callable[[], object]] = field(default_factory=list)
-    told: bool = False
-    """The missing SECRET_KEY has been logged."""
+    by_address: AddressLimit | None = None
+    logged: set[str] = field(default_factory=set)
+    """What is logged once an app and has been."""
 
 
 class _Wrong(Exception):
@@ -98,9 +112,10 @@ def add_routes(blueprint: Blueprint) -> None:
 def limit_feedback(
     app: Flask, limit: Callable[[Callable[[], object]], Callable[[], object]]
 ) -> None:
-    """Have a rate limiter asked before a report is taken.
+    """Have a rate limiter asked before a report is taken, besides ``SENTRY_KIT_FEEDBACK_LIMIT``.
 
-    For Flask-Limiter, after the blueprint has been registered::
+    That setting counts in each process; a limiter of the app's may count for all of them. For
+    Flask-Limiter, after the blueprint has been registered::
 
         limiter = Limiter(get_remote_address, app=app)
         limit_feedback(app, limiter.limit("5 per hour"))
@@ -122,9 +137,9 @@ def limit_feedback(
 def tell_missing_secret(app: Flask) -> None:
     """Log, once an app, that there is no form because there is no ``SECRET_KEY``."""
     state = _state(app)
-    if app.secret_key or state.told:
+    if app.secret_key or "secret" in state.logged:
         return
-    state.told = True
+    state.logged.add("secret")
     logger.warning(
         "SECRET_KEY is not set: the crash page of %r has no feedback form until it is,"
         " since the form's token is signed with it",
@@ -143,7 +158,7 @@ def feedback_form(app: Flask, crash: Crash) -> FeedbackForm | None:
         return None
     if kit.outbox is None:
         return None
-    signed = token.sign(app, crash.event_id)
+    signed = token.sign(app, crash.dsn, crash.event_id)
     if signed is None:
         tell_missing_secret(app)
         return None
@@ -174,12 +189,8 @@ def _take() -> ResponseReturnValue:
     if outcome == "refused":
         return _refuse(app, kit, typed, _Wrong("refused"))
     if _wants_json():
-        said = {
-            "sent": "Sent. Thank you.",
-            "saved": "Saved. It will be sent as soon as we can.",
-        }[outcome]
-        return _json(kit, 200, outcome, kit.page.say(said), {})
-    receipt = token.sign(app, event_id, f"receipt {outcome}")
+        return _json(200, outcome, kit.page.say(_SAID[outcome]), {})
+    receipt = token.sign(app, kit.dsn, event_id, f"receipt {outcome}")
     answer = redirect(
         kit.url("feedback/{outcome}/{receipt}", outcome=outcome, receipt=receipt), 303
     )
@@ -190,18 +201,19 @@ def _take() -> ResponseReturnValue:
 def _relay(app: Flask, kit: Any, typed: form.Typed) -> tuple[str, str]:
     """From what was typed to an outcome, in the order in which a visitor would want to know."""
     state = _state(app)
+    _limit_by_address(app, kit, state)
     for check in state.limits:
         try:
             check()
         except HTTPException as error:
-            headers = dict(error.get_headers(request.environ))
-            raise _Wrong("limited", headers.get("Retry-After")) from None
+            told = dict(error.get_headers(request.environ))
+            raise _Wrong("limited", told.get("Retry-After")) from None
         except Exception:
             logger.exception("The limit on feedback failed; the report goes through")
     if typed.problem:
         raise _Wrong(typed.problem)
     try:
-        event_id = token.read(app, typed.token)
+        event_id = token.read(app, kit.dsn, typed.token)
     except token.TokenExpired:
         raise _Wrong("expired") from None
     except token.TokenError:
@@ -218,6 +230,7 @@ def _relay(app: Flask, kit: Any, typed: form.Typed) -> tuple[str, str]:
     ).digest()
     with state.spent.lock:
         sent = state.spent.get(event_id)
+        first = sent is None
         if sent is None:
             ticket = relay.put(kit.outbox, kit.dsn, report, _origin())
             if ticket is None:
@@ -226,17 +239,41 @@ def _relay(app: Flask, kit: Any, typed: form.Typed) -> tuple[str, str]:
             state.spent.note(event_id, sent)
         elif sent.digest != digest:
             raise _Wrong("again")
-    # A second click gets the first one's answer: its words are on their way.
-    return event_id, relay.outcome(sent.ticket)
+    # A second click gets what is known of the first one's words by now: if each click waited for
+    # Sentry, a few of them would hold all of a server's threads.
+    return event_id, relay.outcome(sent.ticket, relay.WAIT if first else 0)
+
+
+def _limit_by_address(app: Flask, kit: Any, state: _State) -> None:
+    rate = kit.settings.feedback_limit
+    if rate is None:
+        return
+    address = address_of(request.environ)
+    if address is None:
+        if "address" not in state.logged:
+            state.logged.add("address")
+            logger.warning(
+                "SENTRY_KIT_FEEDBACK_LIMIT is not applied to %r: its requests carry no visitor's"
+                " address of their own. Behind a proxy, wrap app.wsgi_app in Werkzeug's ProxyFix",
+                app.name,
+            )
+        return
+    if state.by_address is None:
+        state.by_address = AddressLimit(rate)
+    wait = state.by_address.seconds_to_wait(address)
+    if wait:
+        raise _Wrong("limited", str(math.ceil(wait)))
 
 
 def _thanks(outcome: str, receipt: str) -> ResponseReturnValue:
     """GET: the answer to a report that was sent without a script."""
     app = current_app._get_current_object()  # type: ignore[attr-defined] # werkzeug's proxy has it
     kit = app.extensions["sentry_kit"]
+    if outcome not in _SAID:
+        raise NotFound
     try:
         # Signed, so that no link can thank somebody for what was never sent.
-        event_id = token.read(app, receipt, f"receipt {outcome}")
+        event_id = token.read(app, kit.dsn, receipt, f"receipt {outcome}")
     except token.TokenError:
         raise NotFound from None
     shown: Response = kit.page.outcome(
@@ -247,6 +284,9 @@ def _thanks(outcome: str, receipt: str) -> ResponseReturnValue:
 
 def _refuse(app: Flask, kit: Any, typed: form.Typed, wrong: _Wrong) -> ResponseReturnValue:
     """Say what is wrong, with everything that was typed still there."""
+    if headers.says(request.environ, "HTTP_SEC_FETCH_SITE", "cross-site"):
+        # Another site's form: its words are not shown as if this app's visitor had typed them.
+        typed = form.Typed(token=typed.token, errors=typed.errors)
     errors = {name: FIELDS[name, error] for name, error in typed.errors.items()}
     status, words = WRONG[wrong.key] if wrong.key else (HTTPStatus.BAD_REQUEST, "")
     if wrong.key:
@@ -256,7 +296,7 @@ def _refuse(app: Flask, kit: Any, typed: form.Typed, wrong: _Wrong) -> ResponseR
         said = kit.page.say("This could not be sent:") + " "
         said += kit.page.say(words or "Please look at the marked fields.")
         marked = {name: kit.page.say(error) for name, error in errors.items() if name}
-        answer = _json(kit, status, "refused", said, marked)
+        answer = _json(status, "refused", said, marked)
     else:
         refused = FeedbackForm(
             action=kit.url("feedback"),
@@ -268,19 +308,20 @@ def _refuse(app: Flask, kit: Any, typed: form.Typed, wrong: _Wrong) -> ResponseR
             errors=errors,
         )
         answer = kit.page.outcome(_crash(None), refused, int(status))
-    if wrong.retry_after:
+    if wrong.retry_after and re.fullmatch(r"[A-Za-z0-9:, ]{1,40}", wrong.retry_after):
         answer.headers["Retry-After"] = wrong.retry_after
     return answer
 
 
 def _crash(event_id: str | None) -> Crash:
     # Without a DSN there is no dialog: nobody who has just written is asked to write.
-    return Crash(event_id, method="POST", root_url=f"{request.root_path.rstrip('/')}/")
+    return Crash(event_id, method="POST", root_url=f"{mount_point(request.environ)}/")
 
 
-def _json(kit: Any, status: int, outcome: str, message: str, errors: dict[str, str]) -> Response:
-    answer = jsonify(outcome=outcome, message=message, errors=errors)
-    answer.status_code = status
+def _json(status: int, outcome: str, message: str, errors: dict[str, str]) -> Response:
+    # Not by the app's JSON provider, which may write something else for the page's script.
+    body = json.dumps({"outcome": outcome, "message": message, "errors": errors}) + "\n"
+    answer = Response(body, status=status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Vary"] = "Accept, Accept-Language"
@@ -288,7 +329,7 @@ def _json(kit: Any, status: int, outcome: str, message: str, errors: dict[str, s
 
 
 def _wants_json() -> bool:
-    kinds = request.accept_mimetypes
+    kinds = headers.media_types(request.environ)
     return kinds.best_match(["text/html", "application/json"]) == "application/json"
 
 
@@ -296,6 +337,7 @@ def _origin() -> str:
     """The app's own origin, as the browser knows it where ProxyFix is set up."""
     try:
         origin = request.host_url.rstrip("/")
-        return origin if origin.isascii() and origin.isprintable() else ""
-    except HTTPException:
+    except (HTTPException, ValueError):
         return ""
+    fits = len(origin) <= _ORIGIN_MAX and origin.isascii() and origin.isprintable()
+    return origin if fits else ""

@@ -1,12 +1,14 @@
 """Who may write to which event: the event's id, signed with the app's own secret.
 
 No session and no cookie: the page that shows a crash carries the token, and whoever has it saw
-that crash. It names the event and holds nothing secret.
+that crash. It names the event and holds nothing secret. It is good in one app and for one project:
+apps that share a secret key do not take each other's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,10 +17,14 @@ from typing import Any, Final
 from flask import Flask
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
+from ..dsn import Dsn
 from ..threads import lock_at_use
 
 MAX_AGE: Final = 30 * 60
 """Seconds. Newer Sentry servers refuse a report on an event older than that."""
+
+MAX_LENGTH: Final = 512
+"""Characters. Ours have about 100."""
 
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -31,36 +37,45 @@ class TokenExpired(TokenError):
     """A token of ours that is too old."""
 
 
-def _serializer(app: Flask, purpose: str) -> URLSafeTimedSerializer | None:
+def _serializer(app: Flask, dsn: Dsn | None, purpose: str) -> URLSafeTimedSerializer | None:
     if not app.secret_key:
         return None
     # itsdangerous signs with the last key and accepts all; Flask 3.1 orders its own keys so too.
     keys: list[Any] = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
     return URLSafeTimedSerializer(
         keys,
-        salt=f"flask-sentry-kit {purpose}",
+        salt=_salt(app, dsn, purpose),
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )
 
 
-def sign(app: Flask, event_id: str, purpose: str = "feedback") -> str | None:
-    """A token for one event, or None where the app has no ``SECRET_KEY``."""
-    serializer = _serializer(app, purpose)
+def _salt(app: Flask, dsn: Dsn | None, purpose: str) -> str:
+    # Without the DSN's key: pages shown before it was changed are still good. As JSON, so that no
+    # name of an app can look like another app's name and project.
+    project = f"{dsn.origin}{dsn.path}/{dsn.project}" if dsn else ""
+    return json.dumps(["flask-sentry-kit", purpose, app.name, project])
+
+
+def sign(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedback") -> str | None:
+    """A token for one event of a project, or None where the app has no ``SECRET_KEY``."""
+    serializer = _serializer(app, dsn, purpose)
     if serializer is None:
         return None
     token = serializer.dumps(event_id)
     return token if isinstance(token, str) else token.decode("ascii")
 
 
-def read(app: Flask, token: str, purpose: str = "feedback") -> str:
+def read(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback") -> str:
     """The event that a token is for. ``SECRET_KEY_FALLBACKS`` are accepted too.
 
     :raises TokenExpired: it is ours and older than 30 minutes.
-    :raises TokenError: it is not ours.
+    :raises TokenError: it is not ours, or another app's or project's.
     """
-    serializer = _serializer(app, purpose)
+    serializer = _serializer(app, dsn, purpose)
     if serializer is None:
         raise TokenError("the app has no SECRET_KEY")
+    if len(token) > MAX_LENGTH:
+        raise TokenError("it is too long")
     try:
         event_id = serializer.loads(token, max_age=MAX_AGE)
     except SignatureExpired as error:

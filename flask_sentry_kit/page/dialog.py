@@ -13,6 +13,7 @@ from flask import Flask
 
 from ..crash import Crash
 from ..settings import Settings
+from ..text import well_formed
 
 
 def report_dialog(
@@ -41,7 +42,17 @@ def report_dialog(
     options |= extra
     if lang:
         options.setdefault("lang", lang)
-    return options | {"eventId": crash.event_id, "dsn": crash.dsn.public}
+    options |= {"eventId": crash.event_id, "dsn": crash.dsn.public}
+    return {key: _well_formed(value) for key, value in options.items()}
+
+
+def _well_formed(value: Any) -> Any:
+    """An option whose text the dialog's address can hold."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        return {key: _well_formed(inner) for key, inner in value.items()}
+    return value
 
 
 def csp_sources(app: Flask) -> dict[str, list[str]]:

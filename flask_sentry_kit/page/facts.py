@@ -12,9 +12,12 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, Request, g
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
+from .. import headers
 from ..crash import Crash
 from ..settings import Brand
+from ..text import well_formed
 from .language import Language
 
 # A second slash or a backslash makes another host of it; browsers drop tabs and line ends.
@@ -83,8 +86,16 @@ def retry_url(crash: Crash) -> str:
 
 def back_url(crash: Crash, request: Request) -> str:
     """The page before this one, if the Referer names one of the same scheme, host and port."""
-    parts = urlsplit(request.referrer or "")
-    here = urlsplit(request.host_url)
+    referer = headers.value(request.environ, "HTTP_REFERER")
+    if not referer:
+        return ""
+    try:
+        parts = urlsplit(referer)
+        here = urlsplit(request.host_url)
+    except (ValueError, HTTPException):
+        # No address, or (SecurityError) no host of this app's: the visitor wrote that, so it is no
+        # fault to report.
+        return ""
     if (parts.scheme, parts.netloc) != (here.scheme, here.netloc):
         return ""
     path = local_path((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
@@ -97,10 +108,10 @@ def support_url(brand: Brand, crash: Crash, language: Language) -> str:
     if not brand.support_email:
         return ""
     subject = language.say("Something broke on our side.")
-    address = "mailto:" + quote(brand.support_email, safe="@")
+    address = "mailto:" + quote(well_formed(brand.support_email), safe="@")
     if not crash.event_id:
         return f"{address}?subject={quote(subject)}"
-    body = f"\r\n\r\n{language.say('Reference:')} {crash.event_id}\r\n"
+    body = f"\r\n\r\n{language.say('Reference:')} {well_formed(crash.event_id)}\r\n"
     return f"{address}?subject={quote(subject)}&body={quote(body)}"
 
 

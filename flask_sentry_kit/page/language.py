@@ -15,6 +15,8 @@ from typing import Final
 
 from flask import Flask, Request
 
+from .. import headers
+
 TRANSLATIONS: Final = os.path.realpath(
     os.path.join(os.path.dirname(__file__), "..", "translations")
 )
@@ -32,6 +34,9 @@ _ALIASES: Final = {
     "zh-hk": "zh-hant",
     "zh-mo": "zh-hant",
 }
+_TAG_MAX: Final = 100
+"""Characters. RFC 5646, section 4.4.1, has software take 35; each hyphen is one more look-up."""
+
 _RIGHT_TO_LEFT: Final = {"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "syr", "ug", "ur", "yi"}
 
 
@@ -96,6 +101,8 @@ class Languages:
 
     def _find(self, key: str) -> str | None:
         # RFC 4647, section 3.4: the tag, then shorter and shorter.
+        if len(key) > _TAG_MAX:
+            return None
         while key:
             for candidate in (key, _ALIASES.get(key, key)):
                 if candidate in self._tags:
@@ -170,4 +177,5 @@ def of_app(app: Flask) -> list[str]:
 
 def of_browser(request: Request) -> list[str]:
     """What Accept-Language asks for, the best first; what it refuses (``q=0``) is left out."""
-    return [tag for tag, quality in request.accept_languages if quality > 0 and tag != "*"]
+    asked = headers.languages(request.environ)
+    return [tag for tag, quality in asked if quality > 0 and tag != "*"]

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from flask import Request
 
+from .. import headers
+
 Kind = Literal["html", "fragment", "problem", "text"]
 
 VARY: Final = "Accept, Accept-Language, HX-Request, X-Requested-With, Sec-Fetch-Dest"
@@ -31,9 +33,10 @@ def _weigh(request: Request) -> dict[Kind, tuple[float, int]]:
     The most specific range that fits decides, whatever its quality (RFC 9110, section 12.5.1).
     """
     weights: dict[Kind, tuple[float, int]] = {}
+    accepted_types = headers.media_types(request.environ)
     for kind, offered in _OFFERED.items():
         best = (0.0, -1)
-        for accepted, quality in request.accept_mimetypes:
+        for accepted, quality in accepted_types:
             name = accepted.partition(";")[0].strip().lower()
             if name == offered or (kind == "problem" and _json_like(name)):
                 specificity = 2
@@ -51,10 +54,11 @@ def _weigh(request: Request) -> dict[Kind, tuple[float, int]]:
 
 def _from_script(request: Request) -> bool:
     """Asked by fetch() or XMLHttpRequest, or by a client that speaks JSON itself."""
+    environ = request.environ
     return (
-        request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest"
-        or request.headers.get("Sec-Fetch-Dest", "").lower() == "empty"
-        or _json_like(request.mimetype)
+        headers.says(environ, "HTTP_X_REQUESTED_WITH", "xmlhttprequest")
+        or headers.says(environ, "HTTP_SEC_FETCH_DEST", "empty")
+        or _json_like(headers.content_type(environ))
     )
 
 
@@ -63,14 +67,15 @@ def choose(request: Request, apis: Collection[str] = ()) -> Kind:
 
     :param apis: names of the blueprints that are declared as APIs.
     """
-    if request.headers.get("HX-Request", "").lower() == "true":
+    environ = request.environ
+    if headers.says(environ, "HTTP_HX_REQUEST", "true"):
         # A boosted link and a history restore put a whole page in place.
-        whole = ("HX-Boosted", "HX-History-Restore-Request")
-        if not any(request.headers.get(name, "").lower() == "true" for name in whole):
+        whole = ("HTTP_HX_BOOSTED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
+        if not any(headers.says(environ, name, "true") for name in whole):
             return "fragment"
         return "html"
     api = any(name in apis for name in request.blueprints) if apis else False
-    if not request.headers.get("Accept", "").strip():
+    if not str(environ.get("HTTP_ACCEPT") or "").strip():
         # Nothing said (HTTP/1.0, Flask's test client): what Flask itself would answer.
         return "problem" if api or _from_script(request) else "html"
     weights = _weigh(request)
@@ -85,7 +90,7 @@ def choose(request: Request, apis: Collection[str] = ()) -> Kind:
     order: tuple[Kind, ...]
     if api or _from_script(request):
         order = ("problem", "html", "text")
-    elif best[1] == 2 or request.headers.get("Sec-Fetch-Dest", "").lower() == "document":
+    elif best[1] == 2 or headers.says(environ, "HTTP_SEC_FETCH_DEST", "document"):
         order = ("html", "problem", "text")
     else:
         # "*/*" alone: curl and its kin.

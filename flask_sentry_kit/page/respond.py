@@ -20,7 +20,9 @@ from werkzeug.datastructures import Headers
 
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
+from ..headers import framed
 from ..settings import Settings, read
+from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain, words
 from . import language as languages
 from .dialog import report_dialog
@@ -49,6 +51,11 @@ class CrashResponse(Response):
         headers["Cache-Control"] = "no-store"
         for name in ("ETag", "Last-Modified", "Expires", "Age", "Accept-Ranges"):
             headers.remove(name)
+        # Here, after the app's hooks: a policy of its own may be put in place by the last of them.
+        # A browser that knows frame-ancestors forgets X-Frame-Options, so that is one too.
+        own = "Content-Security-Policy" in headers or "X-Frame-Options" in headers
+        if not own and not framed(environ):
+            headers["Content-Security-Policy"] = "frame-ancestors 'self'"
         return headers
 
     def make_conditional(self, *args: Any, **kwargs: Any) -> CrashResponse:
@@ -319,7 +326,8 @@ class Page:
         return self._careful(f"The address of {name}", lambda: self._asset_url(name), "")
 
     def _answer(self, body: str, mimetype: str, status: int, language: Language) -> Response:
-        response = CrashResponse(body, status=status, mimetype=mimetype)
+        # Encoded here: Werkzeug would raise on a half surrogate in whatever name the page shows.
+        response = CrashResponse(well_formed(body).encode(), status=status, mimetype=mimetype)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = negotiate.VARY
         response.headers["Content-Language"] = language.tag

@@ -45,7 +45,8 @@ class Sentry:
     seen: list[Seen] = field(default_factory=list)
     answers: dict[tuple[str, str], tuple[int, str, bytes]] = field(default_factory=dict)
     held: threading.Event = field(default_factory=threading.Event)
-    """Cleared, the dialog's script is not answered."""
+    """Cleared, requests with the method ``holds`` are not answered: the dialog's script."""
+    holds: str = "GET"
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -97,7 +98,7 @@ class Sentry:
                 status, kind, content = sentry.answers.get(
                     (self.command, last), (200, "application/json", b"{}")
                 )
-                if self.command == "GET":
+                if self.command == sentry.holds:
                     sentry.held.wait(30)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
@@ -189,10 +190,16 @@ class Visitor:
         assert action, "the page has no form"
         return html.unescape(action[1]), page.typed
 
-    def send(self, page: Answer, json: bool = False, **fields: str) -> Answer:
+    def send(
+        self,
+        page: Answer,
+        json: bool = False,
+        headers: dict[str, str] | None = None,
+        **fields: str,
+    ) -> Answer:
         """Fill in the page's form and press Send."""
         action, typed = self.form_of(page)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
         if json:
             headers["Accept"] = "application/json"
         body = urlencode({**typed, "website": "", **fields}).encode()
@@ -240,6 +247,12 @@ def visit() -> Iterator[Open]:
             return Visitor(f"http://127.0.0.1:{server.server_port}")
 
         yield open_
+
+
+@pytest.fixture
+def visitor_of() -> Callable[[str], Visitor]:
+    """A visitor of an app that is served already."""
+    return Visitor
 
 
 @pytest.fixture

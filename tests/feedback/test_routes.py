@@ -290,7 +290,8 @@ def test_sending_twice_sends_once(shop: Any, sentry: Any) -> None:
 
 
 def test_clicks_at_once_send_once(shop: Any, sentry: Any) -> None:
-    """Of several submissions at the same moment one is relayed; all hear what became of it."""
+    """Of several submissions at the same moment one is relayed and waits for the answer; the
+    others hear what is known by then."""
     page = shop.crash()
     told: list[str] = []
 
@@ -302,7 +303,8 @@ def test_clicks_at_once_send_once(shop: Any, sentry: Any) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == ["sent"] * 6
+    assert "sent" in told and set(told) <= {"sent", "saved"}
+    assert len(told) == 6
     assert len(sentry.reports) == 1
 
 

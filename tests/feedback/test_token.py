@@ -11,8 +11,10 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.feedback import token
 
+DSN = Dsn.parse("https://public@sentry.example/7")
 EVENT = "3f9c1be07a5d4e82b6c04d71e9a2f85c"
 
 
@@ -27,12 +29,12 @@ def test_a_token_names_its_event() -> None:
     """What was signed comes back, under text and bytes keys alike."""
     for key in ("text", b"bytes"):
         app = app_with(key)
-        assert token.read(app, token.sign(app, EVENT) or "") == EVENT
+        assert token.read(app, DSN, token.sign(app, DSN, EVENT) or "") == EVENT
 
 
 def test_a_token_holds_the_event_and_nothing_else() -> None:
     """Anyone can read a token: it has the event's id in it, a time and a signature."""
-    signed = token.sign(app_with("key"), EVENT) or ""
+    signed = token.sign(app_with("key"), DSN, EVENT) or ""
     payload = signed.split(".")[0]
     assert base64.urlsafe_b64decode(payload + "==") == f'"{EVENT}"'.encode()
 
@@ -40,44 +42,79 @@ def test_a_token_holds_the_event_and_nothing_else() -> None:
 def test_another_app_cannot_sign_for_this_one() -> None:
     """Only the app's own secret counts."""
     with pytest.raises(token.TokenError):
-        token.read(app_with("ours"), token.sign(app_with("theirs"), EVENT) or "")
+        token.read(app_with("ours"), DSN, token.sign(app_with("theirs"), DSN, EVENT) or "")
+
+
+def test_a_token_is_good_in_one_app_and_for_one_project() -> None:
+    """Apps that share a secret key do not take each other's tokens, nor does an app that reports
+    elsewhere now; a DSN's key may change."""
+    ours, theirs = app_with("key"), app_with("key")
+    theirs.name = "admin"
+    signed = token.sign(ours, DSN, EVENT) or ""
+    assert token.read(ours, Dsn.parse("https://other@sentry.example/7"), signed) == EVENT
+    for app, dsn in (
+        (theirs, DSN),
+        (ours, Dsn.parse("https://public@sentry.example/8")),
+        (ours, Dsn.parse("https://public@elsewhere.example/7")),
+        (ours, Dsn.parse("https://public@sentry.example/prefix/7")),
+        (ours, None),
+    ):
+        with pytest.raises(token.TokenError):
+            token.read(app, dsn, signed)
+
+
+def test_an_apps_name_may_be_anything() -> None:
+    """Half surrogates and separators in it neither raise nor make it look like another app."""
+    odd = app_with("key")
+    odd.name = 'shop", "https://sentry.example/7"\ud800'
+    signed = token.sign(odd, DSN, EVENT) or ""
+    assert token.read(odd, DSN, signed) == EVENT
+    with pytest.raises(token.TokenError):
+        token.read(app_with("key"), DSN, signed)
+
+
+def test_a_megabyte_is_no_token() -> None:
+    """It is refused before anything is computed from it, however it begins."""
+    app = app_with("key")
+    with pytest.raises(token.TokenError, match="too long"):
+        token.read(app, DSN, (token.sign(app, DSN, EVENT) or "") + "x" * 1_000_000)
 
 
 def test_a_secret_can_be_rotated() -> None:
     """Pages shown before the change still work through SECRET_KEY_FALLBACKS, and no others."""
-    before = token.sign(app_with("old"), EVENT) or ""
+    before = token.sign(app_with("old"), DSN, EVENT) or ""
     rotated = app_with("new", "older", "old")
-    assert token.read(rotated, before) == EVENT
-    assert token.read(app_with("new"), token.sign(rotated, EVENT) or "") == EVENT
+    assert token.read(rotated, DSN, before) == EVENT
+    assert token.read(app_with("new"), DSN, token.sign(rotated, DSN, EVENT) or "") == EVENT
     with pytest.raises(token.TokenError):
-        token.read(app_with("new", "older"), before)
+        token.read(app_with("new", "older"), DSN, before)
 
 
 def test_a_token_is_good_for_one_purpose() -> None:
     """A receipt is no right to write, and the session's signatures are none either."""
     app = app_with("key")
     with pytest.raises(token.TokenError):
-        token.read(app, token.sign(app, EVENT, "receipt sent") or "")
+        token.read(app, DSN, token.sign(app, DSN, EVENT, "receipt sent") or "")
 
 
 def test_a_token_ends_after_30_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then it is good, and after it the visitor hears that it was too late."""
     app = app_with("key")
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000)
-    signed = token.sign(app, EVENT) or ""
+    signed = token.sign(app, DSN, EVENT) or ""
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1800)
-    assert token.read(app, signed) == EVENT
+    assert token.read(app, DSN, signed) == EVENT
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1801)
     with pytest.raises(token.TokenExpired):
-        token.read(app, signed)
+        token.read(app, DSN, signed)
 
 
 def test_without_a_secret_nothing_is_signed_or_read() -> None:
     """No SECRET_KEY, no token; an empty one is none."""
     for key in (None, ""):
-        assert token.sign(app_with(key), EVENT) is None
+        assert token.sign(app_with(key), DSN, EVENT) is None
         with pytest.raises(token.TokenError):
-            token.read(app_with(key), "x.y.z")
+            token.read(app_with(key), DSN, "x.y.z")
 
 
 def test_a_signed_something_else_is_no_event() -> None:
@@ -85,14 +122,14 @@ def test_a_signed_something_else_is_no_event() -> None:
     app = app_with("key")
     for odd in ("", "../../etc", EVENT.upper(), EVENT + "\n"):
         with pytest.raises(token.TokenError):
-            token.read(app, token.sign(app, odd) or "")
+            token.read(app, DSN, token.sign(app, DSN, odd) or "")
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_no_made_up_token_passes(made_up: str) -> None:
     """Whatever arrives as a token is refused in one way."""
     with pytest.raises(token.TokenError):
-        token.read(app_with("key"), made_up)
+        token.read(app_with("key"), DSN, made_up)
 
 
 def test_what_is_remembered_is_bounded() -> None:
