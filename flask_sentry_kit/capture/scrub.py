@@ -164,22 +164,7 @@ def _value_end(text: str, at: int) -> int:
     return at
 
 
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>{}]+(?=@)")
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
-
-
-@lru_cache(maxsize=1)
-def _for_sources() -> Scrubber:
-    return Scrubber()
-
-
-def source_text(line: str) -> str:
-    """A line of source with the literal given to a sensitive name masked, all else as it is.
-
-    ``password = "hunter2"`` is a secret in the wrong place; ``token = request.args["t"]`` is
-    what one needs to read.
-    """
-    return _USERINFO.sub(MASK, _for_sources()._without_pairs(line, literals=True))
 
 
 class Scrubber:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .scrub import MASK, Scrubber
+
+if TYPE_CHECKING:
+    from .masked_values import MaskedValues
 
 # What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
 # killed or a gevent timeout must get through.
@@ -59,11 +62,19 @@ class Serializer:
     :param string_max: characters of one text.
     :param list_max: items of one container.
     :param budget: characters, roughly, that all values together may take.
+    :param masked_values: takes note of what was masked for its name.
     """
 
     def __init__(
-        self, scrubber: Scrubber, *, string_max: int = 400, list_max: int = 50, budget: int = 64_000
+        self,
+        scrubber: Scrubber,
+        *,
+        string_max: int = 400,
+        list_max: int = 50,
+        budget: int = 64_000,
+        masked_values: MaskedValues | None = None,
     ) -> None:
+        self.masked_values = masked_values
         self.scrubber = scrubber
         self.string_max = string_max
         self.list_max = list_max
@@ -72,7 +83,11 @@ class Serializer:
     def text(self, text: str) -> str:
         """A text, cut and scrubbed."""
         # Scrubbed before the last cut, so that half a secret is still known for one.
-        return cut(self.scrubber.text(text[: self.string_max + 200]), self.string_max)
+        text = text[: self.string_max + 200]
+        shown = self.scrubber.text(text)
+        if self.masked_values is not None and shown != text:
+            self.masked_values.note_text(text, shown)
+        return cut(shown, self.string_max)
 
     def named(self, name: object, value: Any, depth: int = 0) -> Any:
         """A value that goes by a name: masked where the name says so."""
@@ -80,6 +95,8 @@ class Serializer:
             return value
         if isinstance(name, str) and self.scrubber.hides(name):
             self.left -= len(MASK)
+            if self.masked_values is not None:
+                self.masked_values.note(value)
             return MASK
         return self.value(value, depth)
 
