@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -42,7 +42,7 @@ _COMMON: Final = frozenset(
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
 # Words, dotted names, paths, numbers with a point: masked only where they are a whole value.
-_WEAK: Final = re.compile(r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|[\d.,:/ -]{1,7}|true|false")
+_WEAK: Final = re.compile(r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}")
 _PATH: Final = re.compile(r"[\w./ -]*\.[A-Za-z]{1,5}|/[\w./-]*")
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
@@ -55,9 +55,9 @@ ADDRESS_HEADERS: Final = frozenset(
     " x-originating-ip x-original-forwarded-for x-envoy-external-address x-appengine-user-ip"
     " x-azure-clientip x-azure-socketip cf-connecting-ip cf-connecting-ipv6 cf-pseudo-ipv4"
     " true-client-ip fastly-client-ip fly-client-ip do-connecting-ip x-vercel-forwarded-for"
-    " x-nf-client-connection-ip cloudfront-viewer-address x-proxyuser-ip proxy-client-ip wl-"
-    " proxy-client-ip x-sentry-forwarded-for x-host-ip x-coming-from x-real-client-ip ali-cdn-"
-    " real-ip x-zuul-forwarded-for".split()
+    " x-nf-client-connection-ip cloudfront-viewer-address x-proxyuser-ip proxy-client-ip"
+    " wl-proxy-client-ip x-sentry-forwarded-for x-host-ip x-coming-from x-real-client-ip"
+    " ali-cdn-real-ip x-zuul-forwarded-for".split()
 )
 """Headers in which a visitor's address comes, in small letters."""
 
@@ -81,7 +81,7 @@ class MaskedValues:
     """Values that were masked for their names while an event was built."""
 
     def __init__(self) -> None:
-        self._values: dict[str, None] = {}
+        self._values: dict[str, bool] = {}
 
     def note(self, value: Any, depth: int = 0) -> None:
         """Note what a value holds: texts, bytes and numbers, in containers too."""
@@ -157,21 +157,25 @@ class MaskedValues:
         host = request.host.rpartition(":")[0] or request.host
         for address in addresses:
             if address not in (host, "localhost") and re.search(r"\d[.:]|:[\da-fA-F]", address):
-                self._add(address)
+                self._add(address, anywhere=True)
         if request.referrer:
-            self._add(request.referrer[:_VALUE_MAX])
+            self._add(request.referrer[:_VALUE_MAX], anywhere=True)
 
-    def _add(self, value: str) -> None:
+    def _add(self, value: str, *, anywhere: bool = False) -> None:
+        """Note a value; a word or a path is masked only where it is a whole value, if not
+        ``anywhere``."""
         value = _EDGE.sub("", value)
         if len(value) < LENGTH_MIN or len(self._values) >= VALUES_MAX or MASK in value:
             return
         if value.lower() not in _COMMON:
-            self._values[value] = None
+            self._values[value] = anywhere or not _is_weak(value)
 
     def mask(self, event: dict[str, Any]) -> None:
         """Mask the noted values wherever they stand as values in a built event."""
         known = _facts_of(event)
-        values = [value for value in self._values if value.lower() not in known]
+        values = {
+            value: strong for value, strong in self._values.items() if value.lower() not in known
+        }
         if values:
             _Walk(values).event(event)
 
@@ -224,9 +228,9 @@ class _Walk:
     one event are counted: text that is made to look like a value again and again costs no more.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(self, values: Mapping[str, bool]) -> None:
         self._whole = set(values)
-        self._weak = {value for value in self._whole if _is_weak(value)}
+        self._weak = {value for value, strong in values.items() if not strong}
         # The longest first, so that no value hides one that goes on.
         self._by_start: dict[str, list[str]] = {}
         for value in sorted(self._whole, key=len, reverse=True):
@@ -317,8 +321,8 @@ class _Walk:
                     continue
                 if source and (value in self._weak or before == "=" or not after):
                     continue
-            elif value.isdigit() and (before.isdigit() or after.isdigit()):
-                continue  # part of a longer number
+            elif value.isdigit() and (before.isalnum() or after.isalnum()):
+                continue  # part of a longer number or of an id
             return end
         return None
 
@@ -337,16 +341,18 @@ class _Walk:
             tail = _TAIL.match(text, cut.end())
             found += (text[done:at], MASK, cut[0])
             done = cut.end()
-            if tail and value.endswith(tail[0]):
+            if tail and value.endswith(_EDGE.sub("", tail[0])):
                 done = tail.end()
         return "".join(found) + text[done:] if found else text
 
     def _half_before(self, text: str, begin: int, end: int) -> tuple[str, int] | None:
         window = text[begin:end]
         for start, values in self._by_start.items():
-            at = window.rfind(start)
-            if at >= 0:
+            at = window.find(start)
+            while at >= 0 and self._compared <= _COMPARISONS_MAX:
                 for value in values:
+                    self._compared += 1
                     if value not in self._weak and value.startswith(window[at:]):
                         return value, begin + at
+                at = window.find(start, at + 1)
         return None

@@ -36,6 +36,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _STRING: Final = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"{3}|'{3}|[\"'])", re.DOTALL)
+_COLON: Final = re.compile(r"\s{0,200}:")
 _NAME_LIKE: Final = re.compile(r"[\w.:-]{1,80}")
 _USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>{}]+(?=@)")
 _DEF: Final = re.compile(r"([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)")
@@ -110,9 +111,9 @@ class _Walk:
 
     def run(self) -> None:
         """Go over the whole text."""
-        tokens = [(found.lastgroup or "", found) for found in _TOKEN.finditer(self._text)]
         at_line_start = True
-        for place, (kind, found) in enumerate(tokens):
+        for found in _TOKEN.finditer(self._text):
+            kind = found.lastgroup or ""
             if kind == "joined":
                 continue
             if kind == "newline":
@@ -128,8 +129,7 @@ class _Walk:
                 at_line_start = False
                 self._start_line(word, found.start())
             if kind == "string":
-                following = _next_word(tokens, place)
-                self._string(found.start(), found.end(), following)
+                self._string(found.start(), found.end())
             elif kind == "name":
                 self._word(word)
             elif kind == "number":
@@ -166,7 +166,7 @@ class _Walk:
     def _mask(self, start: int, end: int, shown: str = MASK) -> None:
         self.spans[start] = (end, shown)
 
-    def _string(self, start: int, end: int, following: str) -> None:
+    def _string(self, start: int, end: int) -> None:
         opening = _STRING.match(self._text, start, end)
         if opening is None:
             return
@@ -176,7 +176,7 @@ class _Walk:
         content = self._text[begin:finish]
         level, adjacent = self._level, self._before_kind == "string"
         naming = _NAME_LIKE.fullmatch(content) is not None and self._scrubber.hides(content)
-        hot = self._string_hot if adjacent else self._is_value(level, content, naming, following)
+        hot = self._string_hot if adjacent else self._is_value(level, content, naming, end)
         self._string_hot = hot
         self._last_string = (begin, finish)
         self._chain = False
@@ -185,12 +185,12 @@ class _Walk:
         elif content:
             self._mask_looks(begin, finish)
 
-    def _is_value(self, level: _Level, content: str, naming: bool, following: str) -> bool:
+    def _is_value(self, level: _Level, content: str, naming: bool, end: int) -> bool:
         """Whether a literal is what a secret's name stands for; notes what it names itself."""
         if level.kind == "subscript":
             level.subscript_key = naming
             return False
-        if level.kind == "braces" and following == ":":
+        if level.kind == "braces" and _COLON.match(self._text, end):
             level.keyword = content.lower()
             level.hot = level.base or naming or (level.names_value and level.keyword in _VALUING)
             return False
@@ -422,13 +422,6 @@ class _Walk:
         else:
             self._chain = closed.kind == "call" and closed.chain
         self._last_string = None
-
-
-def _next_word(tokens: Sequence[tuple[str, re.Match[str]]], place: int) -> str:
-    for kind, found in tokens[place + 1 : place + 6]:
-        if kind not in ("newline", "comment", "joined"):
-            return found[0]
-    return ""
 
 
 def _pieces(text: str, spans: dict[int, tuple[int, str]]) -> Iterable[str]:
