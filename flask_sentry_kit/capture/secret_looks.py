@@ -155,6 +155,7 @@ _SCHEME: Final = re.compile(
     (?P<gap>[ \t]{1,8}|%20|\+|\xa0)(?P<value>[A-Za-z0-9+/._~=|:$-]{6,})""",
     re.VERBOSE,
 )
+_DIGEST: Final = re.compile(r"(?i)\b(digest\s{1,8})(?=[a-z]{1,20}=)[^\r\n]*")
 _HASHES: Final = re.compile(
     r"""
     (?<![\w$])(?:
@@ -182,12 +183,12 @@ _NETLOC: Final = re.compile(
     r"@(?=[\w.-]{1,100}:[0-9]{2,5}(?![0-9]))"
 )
 _SAID: Final = re.compile(
-    r"""(?i)(?<![\w-])(?:
+    r"""(?i)(?<![A-Za-z0-9])(?:
       (?P<name>pass(?:word|wd|phrase|code|wort)|pwd|kennwort|wachtwoord|contraseña|senha|пароль)
-      (?P<gap>[ ](?:is|was|of|to|with|now|ist|es|est)[ ]|[ ])
+      (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t])
       (?P<quote>["'`]?)(?P<value>[^\s"'`,;<>()]{4,})
     | (?P<long>tokens?|secret|(?:api|access|secret|private|signing|encryption)[ _-]?key|credentials?|session|key)
-      (?P<gap2>[ ](?:is|was|of|to|with|now|id)[ ]|[ ])
+      (?P<gap2>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|id)[ ]|[ \t])
       (?P<quote2>["'`]?)(?P<value2>[A-Za-z0-9_+/=.~-]{10,})
     | (?P<short>pin|otp|passcode|cvv2?|cvc2?|tan|puk
         |(?:verification|security|login|access|backup|recovery|reset|one[ -]time|auth(?:entication)?
@@ -249,7 +250,7 @@ def _is_basic(value: str) -> bool:
 
 
 def _mask_said(match: re.Match[str]) -> str:
-    for value, least in (("value", 6), ("value2", 12), ("value3", 3)):
+    for value, least in (("value", 6), ("value2", 10), ("value3", 3)):
         found = match[value]
         if found is None:
             continue
@@ -374,6 +375,8 @@ def mask_looks(text: str) -> str:
             text = _SAID.sub(_mask_said, text)
     else:
         lowered = text.lower()
+    if "digest" in lowered:
+        text = _DIGEST.sub(rf"\g<1>{MASK}", text)
     if any(word in lowered for word in _SCHEMES):
         text = _SCHEME.sub(_mask_scheme, text)
     return text

@@ -22,7 +22,7 @@ _PAIR: Final = re.compile(
     (?<![\w.%-])(?P<name>[\w.%-]+)
     (?: (?P<sep>(?P<quote>\\*["'`]?)\]?
           (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
-      | (?P<call>\((?=[bruBRU]{0,2}["']))
+      | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
       | (?P<space>\s{1,3})(?=["']\S)
     )
     | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>\s{0,20}(?P<cdata><!\[CDATA\[)?(?=[^<\s])
@@ -40,14 +40,18 @@ _PLAIN_ENDS: Final = {
     mark: re.compile(rf"\\.|{mark}", re.DOTALL) for mark in ("'", '"')
 }  # fmt: skip
 _LINE: Final = re.compile(r"[^\r\n]*")
-_LINE_START: Final = re.compile(r"(?:\A|[\r\n])[ \t]*(?:- |export |#|;|\$)?[ \t]*\Z")
+_LINE_START: Final = re.compile(r"(?:\A|[\r\n]|\\[nr])[ \t]*(?:- |export |#|;|\$)?[ \t]*\Z")
 # What is left of a line, to where the next name and value begin.
 _REST: Final = re.compile(
-    r"[^\s,;&]*(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=)[^\r\n])*"
+    r"(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=|\\[nr])[^\r\n])*"
 )
 _WORD_REST: Final = re.compile(r"(?:(?![,;&]\s?[\w.-]{1,40}[=:])[^\s\"'<>(){}\[\]\\])*")
-_BLOCK: Final = re.compile(r"[|>][+-]?[0-9]?[ \t]{0,8}\r?\n")
-_INDENTED: Final = re.compile(r"([ \t]*)([^\r\n]*)(?:\r?\n|\Z)")
+_BLOCK: Final = re.compile(r"[|>][+-]?[0-9]?[ \t]{0,8}(?:\r?\n|\\r\\n|\\n)")
+_INDENTED: Final = re.compile(r"([ \t]*)((?:(?!\\n)[^\r\n])*)(?:\r?\n|\\n|\Z)")
+_PHRASE: Final = re.compile(r"[\w ,]*")
+_OAUTH: Final = re.compile(
+    r"[?&#](?:client_id|code|redirect_uri|response_type|id_token|code_challenge|access_token)="
+)
 _EMPTY: Final = frozenset(
     """None none null NULL nil True False true false TRUE FALSE undefined '' "" [] {} () b'' b""
     'None' "null" 'null' 'True' "true" 'False' "false" """.split()
@@ -282,6 +286,8 @@ class _Finder:
         name = match["name"] or match["tag"] or match["flag"]
         if "%" in name:
             name = unquote(name[-300:])
+        if self._text[match.start() - 1 : match.start()] == "\\" and name[0] in "nrt":
+            name = name[1:]  # after a line's end in a repr
         name = name.strip("-")
         sign = (match["sign"] or "").strip()
         bare = not match["quote"]
@@ -295,7 +301,9 @@ class _Finder:
         if not hidden:
             if self._literals or match["flag"] or match["call"] or match["space"]:
                 return start
-            return self._told(match, name.lower(), start)
+            after = self._told(match, name.lower(), start)
+            # The names of a tag's attributes come next.
+            return match.end("tag") if match["tag"] and after == start else after
         if self._literals:
             if match["sep"] is None or not _LITERAL_START.match(self._text, start):
                 return start
@@ -304,6 +312,9 @@ class _Finder:
             end = self._text.find("]]>" if match["cdata"] else "<", start)
             return self._mask(start, end if end >= 0 else len(self._text))
         if match["call"]:
+            if self._text[start] not in "bruBRU\"'" or _LITERAL_START.match(self._text, start) is None:
+                self._named = start  # Secret(value='…')
+                return start
             end = value_end(self._text, start - 1)
             closed = self._text[end - 1 : end] == ")"
             return self._mask(start, end - 1 if closed else end)
@@ -317,6 +328,8 @@ class _Finder:
             end = value_end(self._text, start)
             if self._text[start : start + 1] in ("'", '"') and self._is_name(end):
                 return start
+            if not self._opens(match) and match["name"][:1] != "-":
+                return start  # one of a list of names
             return self._mask(start, end)
         if bare and sign in (":", "：") and self._is_prose(match, name, longer, start):
             return start
@@ -360,6 +373,13 @@ class _Finder:
                     after = self._text.find("<", inner.end())
                     return self._mask(inner.end(), after if after >= 0 else len(self._text))
             return end
+        if name in ("state", "nonce") and _OAUTH.search(self._text) is not None:
+            if self._text[max(0, match.start() - 1) : match.start()] in ("?", "&", "#"):
+                return self._mask(start, value_end(self._text, start))
+        if name in ("netloc", "authority"):
+            end = value_end(self._text, start)
+            at = self._text.rfind("@", start, end)
+            return self._mask(start + (self._text[start] in "'\""), at) if at > start else start
         if last in _VALUERS or name in _VALUERS:
             if 0 <= self._named and start - self._named < _WITHIN:
                 self._named = -1
@@ -387,6 +407,10 @@ class _Finder:
         elif not is_random(inside, 12):
             return start
         return self._mask(start, end)
+
+    def _opens(self, match: re.Match[str]) -> bool:
+        before = self._text[max(0, match.start() - 12) : match.start()]
+        return before.rstrip("bruBRU\"'\\").endswith(("(", "["))
 
     def _is_name(self, end: int) -> bool:
         after = self._text[end : end + 8].lstrip()
@@ -432,6 +456,9 @@ class _Finder:
             # A header as it is sent: its value has spaces and semicolons in it.
             line = _LINE.match(text, start)
             return line.end() if line else start
+        if any(word in name.lower() for word in ("phrase", "mnemonic", "words")):
+            words = _PHRASE.match(text, start)
+            return max(value_end(text, start), words.end() if words else start)
         if bare and self._begins_line(match):
             block = _BLOCK.match(text, start)
             if block is not None:
@@ -453,7 +480,10 @@ class _Finder:
             if line is None or (line[2] and len(line[1]) <= indent) or line.end() == end:
                 break
             end = line.end()
-        return end - 1 if end < len(text) and text[end - 1 : end] == "\n" else end
+        for mark in ("\n", "\\n"):
+            if end < len(text) and text.endswith(mark, at, end):
+                return end - len(mark)
+        return end
 
     def _mask(self, start: int, end: int) -> int:
         value = self._text[start:end]
