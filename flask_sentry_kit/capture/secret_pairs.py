@@ -272,6 +272,7 @@ class _Finder:
         # Of pairs that say name and value: where a sensitive name ended, where a value began.
         self._named = -1
         self._valued = -1
+        self._begin = 0
 
     def spans(self) -> list[tuple[int, int, str]]:
         """Start, end and replacement of each value."""
@@ -283,11 +284,13 @@ class _Finder:
 
     def _pair(self, match: re.Match[str]) -> int:
         start = match.end()
+        self._begin = match.start()
         name = match["name"] or match["tag"] or match["flag"]
         if "%" in name:
             name = unquote(name[-300:])
         if self._text[match.start() - 1 : match.start()] == "\\" and name[0] in "nrt":
             name = name[1:]  # after a line's end in a repr
+            self._begin += 1
         name = name.strip("-")
         sign = (match["sign"] or "").strip()
         bare = not match["quote"]
@@ -354,7 +357,8 @@ class _Finder:
         """Pairs that say a name and, beside it, a value: ``{"key": "password", "value": …}``."""
         last = re.split(r"[.:_-]", name)[-1] if len(name) < 40 else ""
         if last in _NAMERS or name in _NAMERS:
-            self._named = -1
+            if last != "id":
+                self._named = -1
             said = _NAMED.match(self._text, start)
             if said is None or not self._hides(said[1].strip()):
                 self._valued = -1
@@ -422,7 +426,7 @@ class _Finder:
         word = value.group() if value else ""
         if name.lower() in SENSITIVE_NAMES and not longer:
             # "exit code: 3" in a sentence; "signature: 9f8e…" in a list of settings.
-            return not (is_random(word, 12) and self._begins_line(match))
+            return not (is_random(word, 12) and self._begins_line())
         if text[start : start + 1] in ("'", '"', "\\", "[", "{", "("):
             return False
         if (
@@ -441,11 +445,10 @@ class _Finder:
         word = _PLAIN.match(self._text, start)
         return word is not None and word.group().isdigit() and len(word.group()) < 8
 
-    def _begins_line(self, match: re.Match[str]) -> bool:
-        begin = max(0, match.start() - 40)
-        before = self._text[begin : match.start()]
-        found = _LINE_START.search(before)
-        return found is not None and (begin == 0 or found.group()[:1] in "\r\n")
+    def _begins_line(self) -> bool:
+        begin = max(0, self._begin - 40)
+        found = _LINE_START.search(self._text[begin : self._begin])
+        return found is not None and (begin == 0 or found.group()[:1] in "\r\n\\")
 
     def _end(self, match: re.Match[str], name: str, sign: str, bare: bool, start: int) -> int:
         text = self._text
@@ -459,21 +462,21 @@ class _Finder:
         if any(word in name.lower() for word in ("phrase", "mnemonic", "words")):
             words = _PHRASE.match(text, start)
             return max(value_end(text, start), words.end() if words else start)
-        if bare and self._begins_line(match):
+        if bare and self._begins_line():
             block = _BLOCK.match(text, start)
             if block is not None:
-                return self._block_end(match, block.end())
+                return self._block_end(block.end())
             rest = _REST if match["sign"][:1] in " \t" or sign == ":" else _WORD_REST
             line = rest.match(text, start)
             end = value_end(text, start)
             return max(end, line.end()) if line else end
         return value_end(text, start)
 
-    def _block_end(self, match: re.Match[str], at: int) -> int:
+    def _block_end(self, at: int) -> int:
         """Where YAML's block of text ends: at the first line that is not indented further."""
         text = self._text
-        begin = max(text.rfind("\n", max(0, match.start() - 40), match.start()) + 1, 0)
-        indent = match.start() - begin if match.start() - begin < 40 else 0
+        before = text[max(0, self._begin - 40) : self._begin]
+        indent = len(before) - len(before.rstrip(" \t-"))
         end = at
         while end < len(text):
             line = _INDENTED.match(text, end)
