@@ -46,7 +46,8 @@ By looks, under any name: numbers that pass as payment cards (13 to 19 digits wi
 digit), JSON web tokens, `Bearer …` and `Basic …`, and the password in an address.
 
 Of cookies only the names are sent. Local variables are sent for your own code's frames, never for
-those of Python, Flask or another installed package (`include_paths` says what is yours). `sys.argv` is not sent.
+those of Python, Flask or another installed package (`include_paths` says what is yours). `sys.argv`
+is not sent.
 
 ## Lines of source
 
@@ -60,16 +61,16 @@ characters are sent.
 
 What was masked for its name is masked wherever else it stands in the same event: in messages, log
 records, tuples, other frames and chained errors. That holds for values of at least {length_min}
-characters, {values_max} of them at most. A value that is a plain word, a path or a date is masked only where it is
-the whole value or stands in quotes. Types, files, modules, functions, names, the rule, the release,
-the host and the user's id are never masked, so nobody can blank them by sending `?token=views.py`.
-Errors of pydantic, SQLAlchemy, PostgreSQL and MySQL say a field's name apart from its value; the two
-are put together.
+characters, {values_max} of them at most. A value that is a plain word, a path or a date is masked
+only where it is the whole value or stands in quotes. Types, files, modules, functions, names, the
+rule, the release, the host and the user's id are never masked, so nobody can blank them by sending
+`?token=views.py`. Errors of pydantic, SQLAlchemy, PostgreSQL and MySQL say a field's name apart
+from its value; the two are put together.
 
 ## What is sent of a visitor
 
-- the address: `REMOTE_ADDR` as `user.ip_address` and in `request.env`, and headers that a proxy adds,
-  such as `X-Forwarded-For`
+- the address: `REMOTE_ADDR` as `user.ip_address` and in `request.env`, and headers that a proxy
+  adds, such as `X-Forwarded-For`
 - the page they came from: the `Referer` header, its path included, its query scrubbed
 - the failed request: its address, query, headers, form and JSON, scrubbed, and the names of cookies
 - who was signed in: the id, whether they are authenticated, and what `SENTRY_USER_ATTRS` or
@@ -81,9 +82,9 @@ are put together.
 
 With `SENTRY_KIT_PII = False` no address and no `Referer` are sent, not in messages and variables
 either, and nothing is filled in, whatever `SENTRY_KIT_PREFILL` says. The user's id and what
-`SENTRY_USER_ATTRS` or `SENTRY_KIT_USER` name stay your choice. An event that another reporter builds
-(raven's own class, sentry-sdk) follows that reporter's rules. `SENTRY_KIT_DIALOG = False` keeps
-browsers from asking the Sentry server.
+`SENTRY_USER_ATTRS` or `SENTRY_KIT_USER` name stay your choice. An event that another reporter
+builds (raven's own class, sentry-sdk) follows that reporter's rules. `SENTRY_KIT_DIALOG = False`
+keeps browsers from asking the Sentry server.
 
 ## How large it gets
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .error_texts import without_named_values
 from .frames import Stacks
+from .scrub import MASK
 from .serialize import HOSTILE, Serializer, cut, safe_str, type_name
 
 EVENT_MAX: Final = 200_000
@@ -97,13 +98,13 @@ def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
 def message(text: str, serializer: Serializer) -> str:
     """A message or an error's text, scrubbed and of at most ``MESSAGE_MAX`` characters."""
     scrubber, noted = serializer.scrubber, serializer.masked_values
-    text = text[: MESSAGE_MAX + 200]
+    text = text[: 2 * MESSAGE_MAX]
     if noted is not None:
         text = without_named_values(text, scrubber, noted)
-    shown = scrubber.text(text)
-    if noted is not None and shown != text:
+    shown = scrubber.short(text, MESSAGE_MAX)
+    if noted is not None and MASK in shown:
         noted.note_text(text, shown)
-    return cut(shown, MESSAGE_MAX)
+    return shown
 
 
 def exception_interface(
