@@ -8,15 +8,18 @@ own facts are never touched: a visitor chooses what a field named ``token`` hold
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from werkzeug.wrappers import Request
 
 from .scrub import MASK, Scrubber
+from .secret_looks import is_plain
 from .serialize import HOSTILE
 
 VALUES_MAX: Final = 100
@@ -41,9 +44,6 @@ _COMMON: Final = frozenset(
     " undefined update user username values verified visitor website writer ********".split()
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
-# Words, dotted names, paths, numbers with a point: masked only where they are a whole value.
-_WEAK: Final = re.compile(r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}")
-_PATH: Final = re.compile(r"[\w./ -]*\.[A-Za-z]{1,5}|/[\w./-]*")
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
 _HEADER_PARTS: Final = re.compile(r"[\s;,]+")
@@ -123,7 +123,7 @@ class MaskedValues:
                 if scrubber.hides(name) and name != "Cookie":
                     self._note_header(value[:_VALUE_MAX])
             for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
-                if scrubber.hides(name) or not _is_weak(value):
+                if scrubber.hides(name) or not is_plain(value):
                     self.note(value)
             for name, value in (getattr(request, "view_args", None) or {}).items():
                 if scrubber.hides(name):
@@ -145,7 +145,7 @@ class MaskedValues:
                 decoded = ""
             self.note(decoded.partition(":")[2])
         for part in _HEADER_PARTS.split(value)[:10]:
-            if not _is_weak(part):
+            if not is_plain(part):
                 self.note(part)
 
     def note_visitor(self, request: Request) -> None:
@@ -168,7 +168,7 @@ class MaskedValues:
         if len(value) < LENGTH_MIN or len(self._values) >= VALUES_MAX or MASK in value:
             return
         if value.lower() not in _COMMON:
-            self._values[value] = anywhere or not _is_weak(value)
+            self._values[value] = anywhere or not is_plain(value)
 
     def mask(self, event: dict[str, Any]) -> None:
         """Mask the noted values wherever they stand as values in a built event."""
@@ -176,12 +176,26 @@ class MaskedValues:
         values = {
             value: strong for value, strong in self._values.items() if value.lower() not in known
         }
+        for value, strong in list(values.items()):
+            if strong and not value.isalnum():
+                values.update(dict.fromkeys(_encoded(value), True))
         if values:
             _Walk(values).event(event)
 
 
-def _is_weak(value: str) -> bool:
-    return _WEAK.fullmatch(value) is not None or _PATH.fullmatch(value) is not None
+def _encoded(value: str) -> Iterator[str]:
+    """A value as it stands in addresses, JSON, reprs and HTML."""
+    for form in (
+        quote(value, safe="", errors="replace"),
+        quote(value, errors="replace"),
+        quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        html.escape(value),
+    ):
+        if form != value:
+            yield form
 
 
 def _facts_of(event: Mapping[str, Any]) -> set[str]:

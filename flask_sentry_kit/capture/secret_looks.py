@@ -380,3 +380,15 @@ def mask_looks(text: str) -> str:
     if any(word in lowered for word in _SCHEMES):
         text = _SCHEME.sub(_mask_scheme, text)
     return text
+
+
+_PLAIN: Final = re.compile(
+    r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}"
+    r"|[\w./ -]*\.[A-Za-z]{1,5}|/[\w./-]*"
+)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is words, a dotted name, a path, a date or a time: common enough to stand in
+    many places of an event for reasons of its own."""
+    return _PLAIN.fullmatch(text[:500]) is not None

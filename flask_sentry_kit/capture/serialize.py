@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
+from .secret_looks import is_plain
 from .secret_names import joined
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class Serializer:
         elif issubclass(kind, (bytes, bytearray)):
             # Beyond what is shown, so that a secret which the cut runs through is known for one.
             text = self.text(safe_repr(bytes(value[: self.string_max + 400])))
+        elif (row := _row(value)) is not None:
+            return self._mapping(row, depth)
         else:
             text = self.text(safe_repr(value))
         self.left -= len(text)
@@ -195,23 +198,40 @@ class Serializer:
             return self._mapping(dict(zip(fields, items, strict=True)), depth)
         found: list[Any] = []
         name: object = None
+        beside = False  # after a secret's name among other items
         for item in islice(items, self.list_max):
             if self.left <= 0:
                 break
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
+            elif beside and type(item) is str and not is_plain(item):
+                # ("bob", "password", "hunter2"), but not ("name", "password", "email")
+                found.append(self._masked(item))
             else:
                 found.append(self.named(name, item, depth + 1))
             # ["password", "hunter2"] is a header, a form field or an option of a command line in
             # another dress.
-            name = None
-            if type(item) is str and (count == 2 or item[:1] == "-"):
-                name = item
-            elif type(item) is bytes and count == 2 and len(item) < 200:
-                name = item.decode("latin-1")
+            word = item.decode("latin-1") if type(item) is bytes and len(item) < 200 else item
+            name, beside = None, False
+            if type(word) is str and (count == 2 or word[:1] == "-"):
+                name = word
+            elif type(word) is str and len(word) < 60:
+                beside = self.scrubber.hides(word)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
+
+
+def _row(value: Any) -> dict[str, Any] | None:
+    # SQLAlchemy's Row is a tuple to look at, and its columns' names are known to it alone.
+    module = type.__dict__["__module__"].__get__(type(value))
+    if not (isinstance(module, str) and module.startswith("sqlalchemy.engine.")):
+        return None
+    try:
+        names = value._fields
+        return dict(zip(names, value, strict=True)) if isinstance(names, tuple) else None
+    except HOSTILE:
+        return None
 
 
 def _fields(items: Any) -> tuple[str, ...] | None:

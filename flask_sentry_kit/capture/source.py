@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .scrub import MASK, Scrubber
+from .secret_looks import is_plain
 
 LINE_MAX: Final = 200
 """Characters of a line that are sent."""
@@ -52,8 +53,13 @@ _LOOKUPS: Final = frozenset(
 )
 # What these are given is about the form of a value.
 _FORMS: Final = frozenset(
-    "strip lstrip rstrip split rsplit partition rpartition startswith endswith"
-    " isinstance url_for render_template removeprefix removesuffix".split()
+    "strip lstrip rstrip split rsplit partition rpartition isinstance url_for"
+    " render_template".split()
+)
+_COMPARING: Final = frozenset("startswith endswith removeprefix removesuffix __eq__".split())
+# set_password("sunshine") takes the secret, token_of("alice") takes whose it is.
+_TAKES_SECRET: Final = re.compile(
+    r"[A-Z]|_*(?:set|check|verify|change|update|with|validate|compare|is|has|hash|encrypt)(?:_|[A-Z])"
 )
 # {"name": "password", "value": "hunter2"}
 _NAMING: Final = frozenset("name key field id header param option".split())
@@ -67,7 +73,7 @@ class _Level:
 
     __slots__ = (
         "annotated", "base", "block", "chain", "compared", "first_is_key", "hot", "index", "kind",
-        "keyword", "named", "names_next", "names_value", "pair", "subscript_key",
+        "keyword", "named", "names_next", "names_value", "pair", "subscript_key", "words_stay",
     )  # fmt: skip
 
     def __init__(self, kind: str, base: bool = False, chain: bool = False) -> None:
@@ -86,6 +92,7 @@ class _Level:
         self.pair: int | None = None  # the span masked as second of a pair
         self.first_is_key = False
         self.subscript_key = False
+        self.words_stay = False  # a plain word among the arguments says whose secret is meant
 
 
 class _Walk:
@@ -201,15 +208,18 @@ class _Walk:
             level.named = naming
             return False
         hot = level.hot or level.compared or self._returns_secret(level)
+        if hot and level.words_stay and not level.keyword and is_plain(content):
+            return False
         if not hot and level.names_next == level.index and not level.keyword:
             if level.kind in ("group", "list") and not self._flag:
+                if level.index > 1 and is_plain(content):
+                    return False
                 level.pair = -1
             hot = True
         if naming and not hot:
             level.named = True
             self._flag = content.startswith("-")
-            if level.kind == "call" or self._flag or level.index == 0:
-                level.names_next = level.index + 1
+            level.names_next = level.index + 1
         elif level.index >= 2:
             self._unpair(level)
         return hot
@@ -219,7 +229,9 @@ class _Walk:
     def _unpair(self, level: _Level) -> None:
         # ("name", "password", "email") is a list of names, and no pair of name and value.
         if level.pair is not None and level.pair >= 0:
-            self.spans.pop(level.pair, None)
+            end = self.spans.get(level.pair, (level.pair, ""))[0]
+            if is_plain(self._text[level.pair : end]):
+                self.spans.pop(level.pair, None)
         level.pair = None
 
     def _returns_secret(self, level: _Level) -> bool:
@@ -277,7 +289,7 @@ class _Walk:
     def _number(self, word: str, start: int, end: int) -> None:
         self._chain = False
         level = self._level
-        hot = level.hot or level.compared or level.names_next == level.index
+        hot = level.hot or level.compared or (level.names_next == level.index and not level.keyword)
         digits = sum(char.isdigit() for char in word)
         if (hot and level.kind != "subscript" and digits >= _DIGITS_MIN) or digits >= 12:
             if hot or self._scrubber.text(word) != word:
@@ -396,8 +408,13 @@ class _Walk:
                 opened.base = False
             elif self._name in _LOOKUPS:
                 opened.first_is_key = True
+            elif self._name in _COMPARING:
+                opened.base = self._chain
             else:
-                opened.base = hot or (bool(self._name) and self._scrubber.hides(self._name))
+                sensitive = bool(self._name) and self._scrubber.hides(self._name)
+                opened.base = hot or sensitive
+                takes = _TAKES_SECRET.match(self._name) if sensitive else None
+                opened.words_stay = not takes and self._before_kind == "name"
             opened.hot = opened.base
         elif sign == "(":
             opened = _Level("group", hot)

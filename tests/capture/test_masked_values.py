@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
+import sqlalchemy
 from flask import Flask, request
 
 from flask_sentry_kit import sentry
 from flask_sentry_kit.capture.error_texts import named_parameters, without_named_values
 from flask_sentry_kit.capture.masked_values import VALUES_MAX, MaskedValues
 from flask_sentry_kit.capture.scrub import MASK, Scrubber
+from flask_sentry_kit.capture.serialize import Serializer
 
 Make = Callable[..., Flask]
 Crash = Callable[..., dict[str, Any]]
@@ -169,6 +172,50 @@ def test_pydantic_and_sqlalchemy_say_names_apart_from_values() -> None:
         assert SECRET not in without_named_values(text, _scrubber, MaskedValues())
     plain = "Key (email)=(a@b) already exists."
     assert without_named_values(plain, _scrubber, MaskedValues()) == plain
+
+
+def test_encoded_forms_are_masked() -> None:
+    """A value stands percent-encoded, in JSON, in a repr and in HTML too."""
+    value = "Zq9+x'h&u\"n=t/2 é"
+    forms = (quote(value, safe=""), quote_plus(value), json.dumps(value), repr(value))
+    event = {"message": " ; ".join((*forms, html.escape(value)))}
+    shown = _mask(event, value)["message"]
+    assert shown == f"{MASK} ; {MASK} ; \"{MASK}\" ; '{MASK}' ; {MASK}"
+
+
+def test_a_breadcrumb_is_masked_when_it_is_recorded(make_app: Make, crash_event: Crash) -> None:
+    """Its record knows the names: of a dict's items, of extra fields, before a placeholder."""
+    log = logging.getLogger("shop")
+
+    def view() -> None:
+        log.warning("signing in with %(password)s", {"password": f"{SECRET}1"})
+        log.warning(f"sent {SECRET}2", extra={"password": f"{SECRET}2"})
+        log.warning("user %s has password %s", "bob", f"{SECRET}3")
+        raise LookupError
+
+    app = _app_that(make_app, view, SENTRY_CONFIG={"enable_breadcrumbs": True})
+    event = crash_event(app, "/view")
+    assert [crumb["message"] for crumb in event["breadcrumbs"]["values"]] == [
+        f"signing in with {MASK}",
+        f"sent {MASK}",
+        f"user bob has password {MASK}",
+    ]
+
+
+def test_rows_and_rows_of_words_have_names() -> None:
+    """The columns of SQLAlchemy's rows are names; so is what stands before a value in a tuple."""
+    engine = sqlalchemy.create_engine("sqlite://")
+    with engine.connect() as connection:
+        query = sqlalchemy.text("SELECT 'bob' AS name, :it AS password")
+        row = connection.execute(query, {"it": SECRET}).one()
+    engine.dispose()
+    serializer = Serializer(_scrubber)
+    assert serializer.value(row) == {"name": "bob", "password": MASK}
+    assert serializer.value(("bob", "password", SECRET)) == ["bob", "password", MASK]
+    words = ["name", "password", "email"]
+    assert serializer.value(words) == words
+    options = [b"run", b"--password", SECRET.encode(), b"x"]
+    assert SECRET not in str(serializer.value(options))
 
 
 def _event() -> dict[str, Any]:
