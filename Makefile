@@ -19,7 +19,7 @@ npm     := node_modules/.stamp-npm
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint check-browser faults matrix bench screenshots translations docs clean
+.PHONY: help demo test test-all lint check-browser faults matrix leaks bench screenshots translations docs clean
 
 help:
 	@echo "make demo         a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
@@ -28,6 +28,7 @@ help:
 	@echo "make lint         ruff and mypy alone"
 	@echo "make faults       raven's faults, one a line: shown with raven, mended with the kit"
 	@echo "make matrix       where the visitor's words arrive, with raven's recipe and with the kit"
+	@echo "make leaks        planted secrets that come out: the kit beside raven beside sentry-sdk"
 	@echo "make bench        what a request, a crash and a storm of crashes cost, and an outage"
 	@echo "make docs         docs/settings.md and the README's table, from the settings themselves"
 	@echo "make translations  the catalogues, from the sentences in templates and code"
@@ -56,6 +57,9 @@ faults: $(dev)
 
 matrix: check-browser $(npm)
 	$(bin)/python -m tests.matrix --readme
+
+leaks: $(bench)
+	$(bin)/python -m tests.leaks
 
 bench: $(bench)
 	$(bin)/python -m benchmarks
