@@ -66,7 +66,7 @@ _NOUNS: Final = frozenset(
     id response verifier account routing pin word no. nr card
     """.split()
 )
-_BEFORE: Final = re.compile(r"(?:\w+[ \xa0]){1,3}\Z")
+_BEFORE: Final = re.compile(r"(?:\w{1,30}[ \xa0]){1,3}\Z")
 _ADJECTIVES: Final = frozenset(
     """
     unexpected unknown missing expected next illegal unrecognized unrecognised stray reserved no
@@ -108,7 +108,7 @@ _CLIENTS: Final = re.compile(r"mysql|mariadb|sshpass|redis-cli|docker login|mong
 _WITHIN: Final = 300
 """Characters between a name and its value where each has a key of its own."""
 
-_ESCAPES: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_ESCAPES: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ENTITIES: Final = re.compile(r"&(?:quot|#34|#39|#x27|#x22|apos);")
 _ENCODED_RUN: Final = re.compile(r"""[^\s"'<>&=?#]+""")
 _ENCODED_SIGN: Final = re.compile(r"%(?:25){0,3}(?:3[dDaA]|22)")
