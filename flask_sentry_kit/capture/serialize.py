@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
+from .secret_looks import is_random
 from .secret_names import joined
 
 # What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
@@ -84,6 +85,8 @@ class Serializer:
             if self.scrubber.hides(name):
                 if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:
                     return self.value(value, depth)  # "tokens": 1500 is a number of them
+                if kind is int and name.lower() == "code" and value < 1000:
+                    return self.value(value, depth)  # an error's
                 return self._masked()
             if kind is str and "@" in value and joined(name) in _AUTHORITIES:
                 return f"{MASK}@{self.text(value.rpartition('@')[2])}"
@@ -178,24 +181,34 @@ class Serializer:
         if fields is not None:
             return self._mapping(dict(zip(fields, items, strict=True)), depth)
         found: list[Any] = []
-        name: object = None
+        name: str | None = None
         for item in islice(items, self.list_max):
             if self.left <= 0:
                 break
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
+            elif name is not None and count > 2 and not name.startswith("-"):
+                # Of a longer row only what is no name itself: ("user", "password", "email").
+                shown = type(item) is not str or is_random(item, 6)
+                found.append(self.named(name if shown else None, item, depth + 1))
             else:
                 found.append(self.named(name, item, depth + 1))
             # ["password", "hunter2"] is a header, a form field or an option of a command line in
             # another dress.
-            name = None
-            if type(item) is str and (count == 2 or item[:1] == "-"):
-                name = item
-            elif type(item) is bytes and count == 2 and len(item) < 200:
-                name = item.decode("latin-1")
+            name = self._introduced(item, count)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
+
+    def _introduced(self, item: object, count: int) -> str | None:
+        """The name that an item of a row gives the next one, if it does."""
+        if type(item) is bytes and len(item) < 200:
+            item = item.decode("latin-1")
+        if type(item) is not str or len(item) > 200:
+            return None
+        if count == 2 or item[:1] == "-":
+            return item
+        return item if " " not in item and self.scrubber.hides(item) else None
 
 
 def _fields(items: Any) -> tuple[str, ...] | None:

@@ -50,7 +50,9 @@ def _patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
 
 def worst_inputs(pattern: re.Pattern[Any]) -> list[tuple[str, str]]:
     """Pairs of what begins an input and what it goes on with, again and again."""
-    text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    text = (
+        pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    )
     flags = pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
     tree = sre_parse.parse(text, flags & ~re.DEBUG)
     found: dict[tuple[str, str], None] = {}
