@@ -185,10 +185,10 @@ _NETLOC: Final = re.compile(
 _SAID: Final = re.compile(
     r"""(?i)(?<![A-Za-z0-9])(?:
       (?P<name>pass(?:word|wd|phrase|code|wort)|pwd|kennwort|wachtwoord|contraseña|senha|пароль)
-      (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t])
+      (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t]{1,8})
       (?P<quote>["'`]?)(?P<value>[^\s"'`,;<>()]{4,})
     | (?P<long>tokens?|secret|(?:api|access|secret|private|signing|encryption)[ _-]?key|credentials?|session|key)
-      (?P<gap2>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|id)[ ]|[ \t])
+      (?P<gap2>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|id)[ ]|[ \t]{1,8})
       (?P<quote2>["'`]?)(?P<value2>[A-Za-z0-9_+/=.~-]{10,})
     | (?P<short>pin|otp|passcode|cvv2?|cvc2?|tan|puk
         |(?:verification|security|login|access|backup|recovery|reset|one[ -]time|auth(?:entication)?

@@ -86,7 +86,7 @@ SENSITIVE_WORDS: Final = frozenset(
     aadhaar aadhar acct auth authentication bban bearer card ccv clabe cpf cred creds cryptogram
     csc curp cvc cvn cvv dpop iban itin jwe jws jwt mfa mpin mtan nino otp hotp pan pass passport
     pat pin pincode psk psw puk pw pwd pword sid sig signature ssn tan totp twofa tfa wif xprv xpriv
-    authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
+    tkn tok scrt sekrit pswrd pwrd paswd psswd crds preshared sas authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
     """.split()
 )
 
@@ -94,7 +94,7 @@ SENSITIVE_NAMES: Final = frozenset(
     # The whole name: OAuth's ?code=, a session; error_code and session_length may be seen.
     """
     assertion code ein salt seed sess session sig signature tin verifier webhook wresult
-    clientassertion samlassertion hiddenseed aba
+    clientassertion samlassertion aba pepper answerto
     """.split()
 )
 
@@ -142,7 +142,9 @@ _KEYS: Final = frozenset(
     vault wallet webhook webhooks wrapped wrapping wrap write x25519 hash hashing blinding
     obfuscation cookie cookies csrf session password passwd user users totp otp mfa recover
     """.split()
-) - {"page", "read", "project", "product", "system", "user", "users", "transport", "device"}
+) - {"page", "read", "project", "system", "user", "users", "transport", "device"} | {
+    "serial", "cd", "software", "preshared", "wireguard", "wg", "dkim", "x509", "chiave", "sas",
+}  # fmt: skip
 
 _CODES: Final = frozenset(
     """
@@ -153,7 +155,7 @@ _CODES: Final = frozenset(
     security setup signin signup sms ssn temp temporary text time totp twofa twofactor
     unlock user validation verification verify voice web door alarm gate entrance
     """.split()
-) - {"text", "email", "mail", "phone", "one"}
+) - {"text", "phone", "one"}
 
 _QUALIFIED: Final = {
     # What a noun needs before it to be a secret: error_code is none, recovery_code is.
@@ -185,7 +187,7 @@ _QUALIFIED: Final = {
     ),
     **dict.fromkeys(
         ("phrase", "words", "wordlist"),
-        frozenset("backup key memo mnemonic pass recovery secret seed wallet code".split()),
+        frozenset("backup memo mnemonic pass recovery secret seed wallet code".split()),
     ),
     **dict.fromkeys(
         ("seed", "seeds"),
@@ -215,6 +217,12 @@ _QUALIFIED: Final = {
     "routing": frozenset("bank aba ach".split()),
     "data": frozenset("magstripe track credential".split()),
     "certificate": frozenset(("client",)),
+    "private": frozenset(
+        """
+        age dkim dsa ec ecdsa ed25519 gpg jwt key pem pgp rsa ssh ssl tls vapid wg wireguard x25519
+        """.split()
+    ),
+    "shared": frozenset(("pre",)),
     "pepper": frozenset("password hash secret".split()),
     "webhook": frozenset("slack discord teams incoming mattermost chat zapier".split()),
     "pem": frozenset("private key client rsa".split()),
@@ -238,7 +246,7 @@ _NOUN_LENGTHS: Final = sorted({len(noun) for noun in _QUALIFIED})
 _TAILS: Final = frozenset(
     # What a secret has, and what is none: its kind, state, size, time, place and rules.
     """
-    accept accepted action actions active activated age alg algo algorithm alert allowed amount
+    accept accepted action actions check checked checks left result results seen active activated age alg algo algorithm alert allowed amount
     attempt attempts attribute audience available badge balance banner bits brand bucket budget
     category change changed changes charset choice class color colour column complexity component
     config consent container cost count counter counts country created createdat currency
@@ -324,6 +332,11 @@ _CARDS: Final = frozenset(
     """.split()
 ) - {"id"}
 _CARD_WORDS: Final = frozenset("id ids holder_id grid list body header footer uuid".split())
+_NUMBERS: Final = frozenset("number no num nr nbr id code reference".split())
+_TAXES: Final = frozenset("tax taxpayer passport steuer fiscal ssn".split())
+_SPECIAL_TOKENS: Final = frozenset(
+    "bos cls decoder end eos image mask pad sep special start stop unk vision audio".split()
+)
 _EXPIRY: Final = frozenset("date exp expiration expires expiry month year".split())
 _USERS: Final = frozenset(
     "admin backend blueprint client group id module user userid username uuid view email".split()
@@ -386,6 +399,8 @@ def hides(name: str) -> bool:
     if whole in SENSITIVE_NAMES:
         return True
     words = words_of(name)
+    if words[:2] == ["answer", "to"]:
+        return True  # the answer to a security question
     while words and (words[-1].isdigit() or words[-1] == "x"):
         words.pop()
     if not words:
@@ -417,12 +432,14 @@ def _is_secret(words: list[str], place: int, word: str) -> bool:
             before -= 1
         if before >= 0 and words[before] in _QUALIFIED[word]:
             return True
+        if word in _NUMBERS and not _TAXES.isdisjoint(words[max(0, place - 3) : place]):
+            return True
     for length in _NOUN_LENGTHS:
         if length >= len(word):
             break
         if word[:-length] in _QUALIFIED.get(word[-length:], ()):
             return True
-    return word.endswith("pwd") or word.startswith("pwd")
+    return word.endswith(("pwd", "tkn", "paswd")) or word.startswith("pwd")
 
 
 def _is_meant(words: list[str], place: int, word: str) -> bool:
@@ -436,6 +453,11 @@ def _is_meant(words: list[str], place: int, word: str) -> bool:
 def _is_about(words: list[str], at: int, word: str) -> bool:
     """Whether the words around the secret's say that the name is not the secret."""
     before, after = words[:at], words[at + 1 :]
+    if after[-1:] == ["at"] and len(after) > 1:
+        return True
+    if word in ("token", "tokens") and after and after[-1] in ("id", "ids"):
+        if after[-1] == "ids" or (before and before[-1] in _SPECIAL_TOKENS):
+            return True
     while after and (after[-1] in _UNITS or after[-1].isdigit()):
         unit = after.pop()
         if unit in ("at", "in", "on", "ago", "ms", "per") and not after and word != "auth":

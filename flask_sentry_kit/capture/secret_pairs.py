@@ -24,13 +24,14 @@ _PAIR: Final = re.compile(
           (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
       | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
       | (?P<space>\s{1,3})(?=["']\S)
+      | (?P<gap>\t[ \t]{0,8}|[ ]{2,12})(?=\w)
     )
     | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>\s{0,20}(?P<cdata><!\[CDATA\[)?(?=[^<\s])
     | (?<![\w-])-{1,2}(?P<flag>[A-Za-z][\w-]+)\s{1,20}(?=[^-\s])
     """,
     re.VERBOSE,
 )
-_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(]|[\"'],|--|->|-[A-Za-z]|\s[\"']")
+_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  ")
 _PLAIN: Final = re.compile(
     r"""(?:(?i:bearer|basic|digest|token|apikey)\s{1,20})?[^\s,;&<>\[\](){}"'\\]+"""
 )
@@ -56,6 +57,7 @@ _EMPTY: Final = frozenset(
 ) | {"", MASK, f"'{MASK}'", f'"{MASK}"'}
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
 
+_STATUS: Final = re.compile(r"-?[0-9]{1,3}(?![\w.])|-[0-9]+")
 _HEADERS: Final = ("cookie", "authorization", "authentication")
 # Of a word like these the ones before it belong to the name: "API key: …", "Mot de passe : …".
 _NOUNS: Final = frozenset(
@@ -64,7 +66,7 @@ _NOUNS: Final = frozenset(
     id response verifier account routing pin word no. nr card
     """.split()
 )
-_BEFORE: Final = re.compile(r"(?:\w+[ \xa0]){1,3}\Z")
+_BEFORE: Final = re.compile(r"(?:\w{1,30}[ \xa0]){1,3}\Z")
 _ADJECTIVES: Final = frozenset(
     """
     unexpected unknown missing expected next illegal unrecognized unrecognised stray reserved no
@@ -94,6 +96,7 @@ _TAG_TEXT: Final = re.compile(r"""[^<>]{0,200}>\s{0,20}(?=[^<\s])""")
 _PART: Final = re.compile(
     r"""(?:;[^\r\n\\]{0,200})?(?:\r?\n|\\r\\n)(?:Content-[^\r\n\\]{0,200}(?:\r?\n|\\r\\n)){0,3}(?:\r?\n|\\r\\n)"""
 )
+_BOUNDARY: Final = re.compile(r"(?:\r?\n|\\r\\n)--")
 _USER_FLAG: Final = re.compile(
     r"""(?<![\w-])(?:-[uU]|--(?:proxy-)?user)(?:["']?,\s{0,4}|=|\s{1,4}|(?=[\w.]{1,40}:))["']?
     (?P<user>[^\s:"',]{0,100}):[^\s"']+""",
@@ -103,10 +106,17 @@ _SHORT_FLAG: Final = re.compile(
     r"""(?<![\w-])-[pPaW](?:["'],\s{0,4}|\s{0,4})["']?(?=[^\s"'-])[^\s"']+"""
 )
 _CLIENTS: Final = re.compile(r"mysql|mariadb|sshpass|redis-cli|docker login|mongo|ldapsearch|plink")
+_MARKS: Final = ("?", "&", "#")
+_INSERT: Final = re.compile(
+    r"(?i)\binsert[ ]{1,4}(?:into[ ]{1,4})?[\w.`\"\[\]]{1,100}\s{0,4}\(([^()]{1,2000})\)\s{0,4}"
+    r"values\s{0,4}\("
+)
+_SQL_VALUE: Final = re.compile(r"[^,()'\"\s]*")
+_SQL_NEXT: Final = re.compile(r"\s{0,8}(?:,|\)\s{0,8},\s{0,8}\()")
 _WITHIN: Final = 300
 """Characters between a name and its value where each has a key of its own."""
 
-_ESCAPES: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_ESCAPES: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ENTITIES: Final = re.compile(r"&(?:quot|#34|#39|#x27|#x22|apos);")
 _ENCODED_RUN: Final = re.compile(r"""[^\s"'<>&=?#]+""")
 _ENCODED_SIGN: Final = re.compile(r"%(?:25){0,3}(?:3[dDaA]|22)")
@@ -127,6 +137,8 @@ def mask_pairs(text: str, hides: Hides, *, literals: bool = False) -> str:
         if "%" in text and _ENCODED_SIGN.search(text) is not None:
             text = _ENCODED_RUN.sub(lambda run: _mask_encoded(run.group(), hides), text)
     spans = _Finder(text, hides, literals).spans()
+    if not literals and "nsert" in text.lower():
+        spans += _inserted(text, hides)
     if spans:
         found: list[str] = []
         done = 0
@@ -259,6 +271,30 @@ def value_end(text: str, at: int) -> int:
     return at
 
 
+def _inserted(text: str, hides: Hides) -> list[tuple[int, int, str]]:
+    """SQL that names columns and values apart: ``INSERT INTO t (a, password) VALUES (1, 'x')``."""
+    found = []
+    for match in _INSERT.finditer(text):
+        columns = [column.strip().strip("`\"[]'") for column in match[1].split(",")]
+        hidden = [hides(column) for column in columns]
+        if True not in hidden:
+            continue
+        at = match.end()
+        for place in range(len(columns) * 50):
+            while at < len(text) and text[at] in " \t\r\n":
+                at += 1
+            end = string_end(text, at)
+            if end == at:
+                end = _SQL_VALUE.match(text, at).end()  # type: ignore[union-attr]  # matches ""
+            if hidden[place % len(columns)] and text[at:end] not in ("", "NULL", "?", "%s"):
+                found.append((at, end, MASK))
+            after = _SQL_NEXT.match(text, end)
+            if after is None:
+                break
+            at = after.end()
+    return found
+
+
 class _Finder:
     """Goes over a text once and notes what is to be masked."""
 
@@ -271,6 +307,7 @@ class _Finder:
         self._named = -1
         self._valued = -1
         self._begin = 0
+        self._oauth: bool | None = None
 
     def spans(self) -> list[tuple[int, int, str]]:
         """Start, end and replacement of each value."""
@@ -300,7 +337,7 @@ class _Finder:
             else:
                 longer = ""
         if not hidden:
-            if self._literals or match["flag"] or match["call"] or match["space"]:
+            if self._literals or match["flag"] or match["call"] or match["space"] or match["gap"]:
                 return start
             after = self._told(match, name.lower(), start)
             # The names of a tag's attributes come next.
@@ -324,20 +361,22 @@ class _Finder:
             return self._mask(start, end - 1 if closed else end)
         if match["space"]:
             return self._spaced(start, name, longer)
+        if match["gap"]:
+            word = _PLAIN.match(self._text, start, start + 400)
+            if word is None or not is_random(word.group(), 6):
+                return start
+            return self._mask(start, value_end(self._text, start))
         if match["flag"]:
             if _PROSE.match(self._text, start):
                 return start
             return self._mask(start, value_end(self._text, start))
         if sign == ",":
-            end = value_end(self._text, start)
-            if self._text[start : start + 1] in ("'", '"') and self._is_name(end):
-                return start
-            if not self._opens(match) and match["name"][:1] != "-":
-                return start  # one of a list of names
-            return self._mask(start, end)
+            return self._listed(match, start)
         if bare and sign in (":", "：") and self._is_prose(match, name, longer, start):
             return start
         if name[-1:] == "s" and self._is_count(start):
+            return start
+        if name.lower() == "code" and not longer and _STATUS.match(self._text, start):
             return start
         return self._mask(start, self._end(match, name, sign, bare, start))
 
@@ -366,9 +405,9 @@ class _Finder:
                 return start
             end = said.end()
             if 0 <= self._valued and start - self._valued < _WITHIN:
-                self._mask(self._valued, value_end(self._text, self._valued))
+                done = self._mask(self._valued, value_end(self._text, self._valued))
                 self._valued = -1
-                return end
+                return max(done, end)
             part = _PART.match(self._text, end)
             if part is not None:
                 return self._mask_part(part.end())
@@ -378,11 +417,13 @@ class _Finder:
                     after = self._text.find("<", inner.end())
                     return self._mask(inner.end(), after if after >= 0 else len(self._text))
             return end
-        if name in ("state", "nonce") and _OAUTH.search(self._text) is not None:
-            if self._text[max(0, match.start() - 1) : match.start()] in ("?", "&", "#"):
+        if name in ("state", "nonce") and self._text[match.start() - 1 : match.start()] in _MARKS:
+            if self._oauth is None:
+                self._oauth = _OAUTH.search(self._text) is not None
+            if self._oauth:
                 return self._mask(start, value_end(self._text, start))
         if name in ("netloc", "authority"):
-            end = value_end(self._text, start)
+            end = start + value_end(self._text[start : start + _WITHIN], 0)
             at = self._text.rfind("@", start, end)
             return self._mask(start + (self._text[start] in "'\""), at) if at > start else start
         if last in _VALUERS or name in _VALUERS:
@@ -396,10 +437,8 @@ class _Finder:
         return start
 
     def _mask_part(self, start: int) -> int:
-        text = self._text
-        ends = [end for end in (text.find("\n--", start), text.find("\\r\\n--", start)) if end > 0]
-        end = min(ends, default=len(text))
-        return self._mask(start, end)
+        boundary = _BOUNDARY.search(self._text, start)
+        return self._mask(start, boundary.start() if boundary else len(self._text))
 
     def _spaced(self, start: int, name: str, longer: str) -> int:
         """``PASSWORD 'x'``, as SQL has it; ``Unexpected token 'x'`` is none."""
@@ -413,6 +452,19 @@ class _Finder:
             return start
         return self._mask(start, end)
 
+    def _listed(self, match: re.Match[str], start: int) -> int:
+        """``("password", "x")``; in a longer list of names the next one is no value."""
+        paired = self._opens(match) or match["name"][:1] == "-"
+        if not paired and _LITERAL_START.match(self._text, start) is None:
+            return start
+        end = value_end(self._text, start)
+        value = self._text[start:end].strip("bruBRU").strip("\"'")
+        if _LITERAL_START.match(self._text, start) and self._is_name(end):
+            return start
+        if not paired and not (len(value) < 400 and is_random(value, 6)):
+            return start
+        return self._mask(start, end)
+
     def _opens(self, match: re.Match[str]) -> bool:
         before = self._text[max(0, match.start() - 12) : match.start()]
         return before.rstrip("bruBRU\"'\\").endswith(("(", "["))
@@ -423,7 +475,7 @@ class _Finder:
 
     def _is_prose(self, match: re.Match[str], name: str, longer: str, start: int) -> bool:
         text = self._text
-        value = _PLAIN.match(text, start)
+        value = _PLAIN.match(text, start, start + 400)
         word = value.group() if value else ""
         if name.lower() in SENSITIVE_NAMES and not longer:
             # "exit code: 3" in a sentence; "signature: 9f8e…" in a list of settings.
@@ -443,7 +495,7 @@ class _Finder:
 
     def _is_count(self, start: int) -> bool:
         """``tokens=1500`` is a number of them."""
-        word = _PLAIN.match(self._text, start)
+        word = _PLAIN.match(self._text, start, start + 20)
         return word is not None and word.group().isdigit() and len(word.group()) < 8
 
     def _begins_line(self) -> bool:
@@ -467,7 +519,8 @@ class _Finder:
             block = _BLOCK.match(text, start)
             if block is not None:
                 return self._block_end(block.end())
-            rest = _REST if match["sign"][:1] in " \t" or sign == ":" else _WORD_REST
+            spaced = match["sign"][:1] in " \t" or sign == ":" or name.isupper() or "\n" in text
+            rest = _REST if spaced else _WORD_REST
             line = rest.match(text, start)
             end = value_end(text, start)
             return max(end, line.end()) if line else end

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
-from .secret_looks import is_plain
+from .secret_looks import is_random
 from .secret_names import joined
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Serializer:
             if self.scrubber.hides(name):
                 if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:
                     return self.value(value, depth)  # "tokens": 1500 is a number of them
+                if kind is int and name.lower() == "code" and value < 1000:
+                    return self.value(value, depth)  # an error's
                 return self._masked(value)
             if kind is str and "@" in value and joined(name) in _AUTHORITIES:
                 return f"{MASK}@{self.text(value.rpartition('@')[2])}"
@@ -197,29 +199,34 @@ class Serializer:
         if fields is not None:
             return self._mapping(dict(zip(fields, items, strict=True)), depth)
         found: list[Any] = []
-        name: object = None
-        beside = False  # after a secret's name among other items
+        name: str | None = None
         for item in islice(items, self.list_max):
             if self.left <= 0:
                 break
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
-            elif beside and type(item) is str and not is_plain(item):
-                # ("bob", "password", "hunter2"), but not ("name", "password", "email")
-                found.append(self._masked(item))
+            elif name is not None and count > 2 and not name.startswith("-"):
+                # Of a longer row only what is no name itself: ("user", "password", "email").
+                shown = type(item) is not str or is_random(item, 6)
+                found.append(self.named(name if shown else None, item, depth + 1))
             else:
                 found.append(self.named(name, item, depth + 1))
             # ["password", "hunter2"] is a header, a form field or an option of a command line in
             # another dress.
-            word = item.decode("latin-1") if type(item) is bytes and len(item) < 200 else item
-            name, beside = None, False
-            if type(word) is str and (count == 2 or word[:1] == "-"):
-                name = word
-            elif type(word) is str and len(word) < 60:
-                beside = self.scrubber.hides(word)
+            name = self._introduced(item, count)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
+
+    def _introduced(self, item: object, count: int) -> str | None:
+        """The name that an item of a row gives the next one, if it does."""
+        if type(item) is bytes and len(item) < 200:
+            item = item.decode("latin-1")
+        if type(item) is not str or len(item) > 200:
+            return None
+        if count == 2 or item[:1] == "-":
+            return item
+        return item if " " not in item and self.scrubber.hides(item) else None
 
 
 def _row(value: Any) -> dict[str, Any] | None:
