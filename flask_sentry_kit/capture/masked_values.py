@@ -270,7 +270,7 @@ class _Walk:
     def _frames(self, stacktrace: dict[str, Any] | None) -> None:
         for frame in (stacktrace or {}).get("frames", ()):
             if "vars" in frame:
-                frame["vars"] = self._of(frame["vars"])
+                frame["vars"] = {name: self._of(one) for name, one in frame["vars"].items()}
             for name in _SOURCE:
                 # Shared by all events of this line: never changed in place.
                 shown = frame.get(name)
@@ -284,12 +284,16 @@ class _Walk:
         if kind is str:
             return self._text(value)
         if kind is dict:
-            return {name: self._of(one) for name, one in value.items()}
+            return {self._key(name): self._of(one) for name, one in value.items()}
         if kind is list:
             return [self._of(one) for one in value]
         if kind is int and str(abs(value)) in self._whole:
             return MASK
         return value
+
+    def _key(self, name: str) -> str:
+        """A name in a dict, unless a value stands there: ``{"hunter2": "bob"}``."""
+        return MASK if name in self._whole and name not in self._weak else name
 
     def _text(self, text: str, *, source: bool = False) -> str:
         if len(text) < LENGTH_MIN:

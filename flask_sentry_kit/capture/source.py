@@ -65,6 +65,14 @@ _TAKES_SECRET: Final = re.compile(
 _NAMING: Final = frozenset("name key field id header param option".split())
 _VALUING: Final = frozenset("value val content default fallback initial const".split())
 
+# Keywords that say where or whose a secret is.
+_NEUTRAL: Final = frozenset(
+    "url uri href host hostname endpoint domain realm scope user username login email label"
+    " description help title doc encoding algorithm method type".split()
+)
+# "password=%s" and "token={}", whose value comes with % or format().
+_TEMPLATE: Final = re.compile(r"([\w.-]{1,80})[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)")
+
 _DIGITS_MIN: Final = 4  # of a bare number; PINs have four
 
 
@@ -73,7 +81,7 @@ class _Level:
 
     __slots__ = (
         "annotated", "base", "block", "chain", "compared", "first_is_key", "hot", "index", "kind",
-        "keyword", "named", "names_next", "names_value", "pair", "subscript_key", "words_stay",
+        "keyword", "named", "names_inside", "names_next", "names_value", "pair", "subscript_key", "words_stay",
     )  # fmt: skip
 
     def __init__(self, kind: str, base: bool = False, chain: bool = False) -> None:
@@ -92,6 +100,7 @@ class _Level:
         self.pair: int | None = None  # the span masked as second of a pair
         self.first_is_key = False
         self.subscript_key = False
+        self.names_inside = False  # a group of targets holds a secret's name
         self.words_stay = False  # a plain word among the arguments says whose secret is meant
 
 
@@ -114,6 +123,10 @@ class _Walk:
         self._name = ""  # the last name of that chain
         self._last_string: tuple[int, int] | None = None
         self._string_hot = False
+        self._template = False  # the last literal ends in a secret's name or waits for its value
+        self._given = False  # that value is what comes next
+        self._alternative = False  # after "or", behind a secret's name
+        self._targets = False  # after a bracket with a secret's name in it
         self._key_block = False  # within a PEM block that began in an earlier literal
 
     def run(self) -> None:
@@ -165,7 +178,8 @@ class _Walk:
     def _new_statement(self) -> None:
         self._stack = [_Level("statement")]
         self._before = self._before_kind = self._name = ""
-        self._chain = False
+        self._chain = self._template = self._given = False
+        self._alternative = self._targets = False
         self._last_string = None
 
     # what is masked
@@ -185,6 +199,10 @@ class _Walk:
         naming = _NAME_LIKE.fullmatch(content) is not None and self._scrubber.hides(content)
         hot = self._string_hot if adjacent else self._is_value(level, content, naming, end)
         self._string_hot = hot
+        self._given = self._alternative = False
+        self._template = not hot and any(
+            self._scrubber.hides(one[1]) for one in _TEMPLATE.finditer(content[:400])
+        )
         self._last_string = (begin, finish)
         self._chain = False
         if hot and content.strip():
@@ -207,9 +225,16 @@ class _Walk:
             level.names_next = 1 if naming or level.chain or level.base else -1
             level.named = naming
             return False
-        hot = level.hot or level.compared or self._returns_secret(level)
-        if hot and level.words_stay and not level.keyword and is_plain(content):
-            return False
+        hot = (
+            level.hot
+            or level.compared
+            or self._given
+            or self._alternative
+            or self._returns_secret(level)
+        )
+        if hot and level.words_stay and level.index == 0 and not level.keyword:
+            if is_plain(content):
+                return False
         if not hot and level.names_next == level.index and not level.keyword:
             if level.kind in ("group", "list") and not self._flag:
                 if level.index > 1 and is_plain(content):
@@ -304,6 +329,7 @@ class _Walk:
                 level.compared = level.compared or self._chain
             elif word in ("and", "or", "if", "else", "elif", "while", "assert"):
                 level.compared = False
+                self._alternative = word == "or" and self._chain
             if word in _BLOCKS and self._before == "":
                 level.block = True
             if word in ("return", "yield") and len(self._stack) == 1:
@@ -314,6 +340,8 @@ class _Walk:
                 level.block = True
             return
         sensitive = self._scrubber.hides(word)
+        level.names_inside = level.names_inside or sensitive
+        self._alternative = False
         if self._before == ".":
             self._chain = self._chain or sensitive
         else:
@@ -340,6 +368,9 @@ class _Walk:
             return
         if sign == ".":
             return
+        if sign in ("%", "+") and self._before_kind == "string" and self._template:
+            self._given, self._template = True, False
+            return
         if sign == ",":
             if self._chain and level.kind != "braces":
                 if level.kind == "statement":
@@ -358,9 +389,8 @@ class _Walk:
             self._new_statement()
         elif sign.endswith("=") or sign == ":=":
             self._assign(level)
-        self._chain = False
-        if sign not in ("==", "!="):
-            self._last_string = None
+        self._chain = self._targets = self._given = self._alternative = False
+        self._last_string = None
 
     def _colon(self, level: _Level) -> None:
         level.compared = False
@@ -377,11 +407,11 @@ class _Walk:
     def _assign(self, level: _Level) -> None:
         sensitive = self._chain or level.annotated
         if level.kind == "statement":
-            level.hot = level.hot or sensitive or level.named
+            level.hot = level.hot or sensitive or level.named or self._targets
         elif level.kind == "call":
             level.keyword = self._name.lower()
             level.hot = (
-                level.base
+                (level.base and level.keyword not in _NEUTRAL)
                 or sensitive
                 or (level.keyword in _VALUING and (level.named or level.names_value))
             )
@@ -398,6 +428,8 @@ class _Walk:
             level.hot
             or level.compared
             or self._returns_secret(level)
+            or self._given
+            or self._alternative
             or (level.names_next == level.index and level.kind == "call" and not level.keyword)
         )
         hot = hot and level.kind != "subscript"
@@ -410,6 +442,8 @@ class _Walk:
                 opened.first_is_key = True
             elif self._name in _COMPARING:
                 opened.base = self._chain
+            elif self._name == "format" and self._template:
+                opened.base = True
             else:
                 sensitive = bool(self._name) and self._scrubber.hides(self._name)
                 opened.base = hot or sensitive
@@ -423,7 +457,7 @@ class _Walk:
         else:
             opened = _Level("list" if sign == "[" else "braces", hot)
         self._stack.append(opened)
-        self._chain = False
+        self._chain = self._given = self._alternative = self._targets = False
         self._name = ""
 
     def _defining(self) -> bool:
@@ -437,7 +471,10 @@ class _Walk:
         if closed.kind == "subscript":
             self._chain = closed.chain or closed.subscript_key
         else:
-            self._chain = closed.kind == "call" and closed.chain
+            self._chain = closed.kind == "call" and (
+                closed.chain or (closed.first_is_key and closed.named)
+            )
+            self._targets = closed.kind in ("group", "list") and closed.names_inside
         self._last_string = None
 
 

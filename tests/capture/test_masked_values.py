@@ -128,10 +128,16 @@ def test_names_and_facts_are_left_alone() -> None:
         "event_id": "a1b2c3d4e5",
         "release": "v1.2-a1b2c3d4",
         "user": {"id": "user-77-abc", "email": "user-77-xyz"},
-        "extra": {"key9key9": 1},
+        "extra": {"keykeykey": 1},
     }
-    shown = _mask(dict(event), "a1b2c3d4e5", "v1.2-a1b2c3d4", "user-77-abc", "key9key9")
+    shown = _mask(dict(event), "a1b2c3d4e5", "v1.2-a1b2c3d4", "user-77-abc", "keykeykey")
     assert shown == event
+
+
+def test_a_value_as_a_key_is_masked() -> None:
+    """A dict may have a secret for a key; a plain word as key is a name."""
+    event: dict[str, Any] = {"extra": {"by": {SECRET: "bob", "sunshine": 1}}}
+    assert _mask(event, SECRET, "sunshine") == {"extra": {"by": {MASK: "bob", "sunshine": 1}}}
 
 
 def test_halves_of_a_value_are_masked() -> None:
