@@ -13,6 +13,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -172,6 +173,8 @@ class MaskedValues:
 
     def mask(self, event: dict[str, Any]) -> None:
         """Mask the noted values wherever they stand as values in a built event."""
+        if not self._values:
+            return
         known = _facts_of(event)
         values = {
             value: strong for value, strong in self._values.items() if value.lower() not in known
@@ -198,15 +201,20 @@ def _encoded(value: str) -> Iterator[str]:
             yield form
 
 
+@lru_cache(maxsize=2048)
+def _words_of(name: str) -> frozenset[str]:
+    """A name of a file, a module or a rule, and what it is made of."""
+    lowered = name.lower()
+    return frozenset((lowered, *re.split(r"[/\\.]", lowered), re.split(r"[/\\]", lowered)[-1]))
+
+
 def _facts_of(event: Mapping[str, Any]) -> set[str]:
     """Words that the event needs: names of files, functions, types, its host and its user's id."""
     found: set[str] = set()
 
     def add(value: object) -> None:
         if isinstance(value, str):
-            found.add(value.lower())
-            found.update(re.split(r"[/\\.]", value[:300].lower()))
-            found.add(re.split(r"[/\\]", value[:300].lower())[-1])
+            found.update(_words_of(value[:300]))
 
     for frame in _frames(event):
         for name in ("filename", "abs_path", "module", "function"):

@@ -93,7 +93,7 @@ class Serializer:
         kind = type(value)
         if value is None or kind is bool or (kind is str and not value):
             return value
-        if any(kind is container for container in _CONTAINERS) and not value:
+        if kind is not str and any(kind is one for one in _CONTAINERS) and not value:
             return self.value(value, depth)
         if isinstance(name, str):
             if self.scrubber.hides(name):
