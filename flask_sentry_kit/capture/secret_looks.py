@@ -200,7 +200,7 @@ _SAID: Final = re.compile(
 )
 # Most texts hold none of it; these tell them apart sooner than the full patterns.
 _DIGIT: Final = re.compile(r"[0-9]")
-_RUN: Final = re.compile(r"[\w./:$+=*{}-]{15,}")
+_RUN: Final = re.compile(r"[\w.:$+=*{}-]{15,}")
 _MAYBE_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
 # Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
 _KNOWN: Final = tuple(
@@ -366,7 +366,8 @@ def mask_looks(text: str) -> str:
         _DIGIT.search(run) is not None or any(map(run.__contains__, _KNOWN)) for run in runs
     ):
         text = _PREFIXED.sub(_mask_prefixed, text)
-        text = _HASHES.sub(MASK, text)
+        if any("$" in run or "}" in run or "*" in run or len(run) > 64 for run in runs):
+            text = _HASHES.sub(MASK, text)
     if _DIGIT.search(text) is not None:
         if _MAYBE_DIGITS.search(text) is not None:
             text = _DIGITS.sub(_mask_digits, text)

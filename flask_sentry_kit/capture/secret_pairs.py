@@ -19,7 +19,7 @@ from .secret_names import SENSITIVE_NAMES
 # Each run of a name's characters is tried once, from its start.
 _PAIR: Final = re.compile(
     r"""
-    (?<![\w.%-])(?P<name>[\w.%-]+)
+    (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ [\w(]|,)
     (?: (?P<sep>(?P<quote>\\*["'`]?)\]?
           (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
       | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
