@@ -93,8 +93,9 @@ class Serializer:
         kind = type(value)
         if value is None or kind is bool or (kind is str and not value):
             return value
-        if kind is not str and any(kind is one for one in _CONTAINERS) and not value:
-            return self.value(value, depth)
+        if kind is not str and kind is not int and any(kind is one for one in _CONTAINERS):
+            if not value:
+                return self.value(value, depth)
         if isinstance(name, str):
             if self.scrubber.hides(name):
                 if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:

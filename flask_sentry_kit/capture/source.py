@@ -108,8 +108,15 @@ class _Walk:
     """One walk over the tokens of a text; ``spans`` are what is masked, in order."""
 
     def __init__(
-        self, text: str, scrubber: Scrubber, functions: Iterable[tuple[int, bool]], depth: int = 0
+        self,
+        text: str,
+        scrubber: Scrubber,
+        functions: Iterable[tuple[int, bool]],
+        *,
+        shown_from: int = 0,
+        depth: int = 0,
     ) -> None:
+        self._shown_from = shown_from  # what is before is read, and not sent
         self._text = text
         self._scrubber = scrubber
         self._depth = depth
@@ -293,15 +300,16 @@ class _Walk:
                     self._mask(at, at + len(line))
                 if "-----END" in line:
                     self._key_block = False
-            else:
+            elif at + len(line) >= self._shown_from:
                 shown = _USERINFO.sub(MASK, self._scrubber.text(line))
                 if shown != line and "\n" not in shown:
                     self._mask(at, at + len(line), shown)
             at += len(line) + 1
 
     def _comment(self, start: int, end: int) -> None:
-        body = self._text[start:end]
-        shown = body
+        if end < self._shown_from:
+            return
+        body = shown = self._text[start:end]
         if self._depth == 0 and ("'" in body or '"' in body):
             # Code that was commented out.
             inner = _Walk(body[1:], self._scrubber, (), depth=1)
@@ -524,7 +532,12 @@ def mask_source(
     """
     known = [line[:LINE_READ].replace("\n", " ") for line in lines]
     text = "\n".join(known)
-    walk = _Walk(text, scrubber, [(function[0], scrubber.hides(function[1]))] if function else ())
+    walk = _Walk(
+        text,
+        scrubber,
+        [(function[0], scrubber.hides(function[1]))] if function else (),
+        shown_from=sum(len(line) + 1 for line in known[:skip]),
+    )
     walk.run()
     found: list[str] = []
     starts = sorted(walk.spans)
