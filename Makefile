@@ -37,6 +37,7 @@ help:
 	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
 	@echo "make matrix        where the visitor's words arrive, with raven's recipe and with the kit;"
 	@echo "                   writes the README's table  [SHORT] [CHECK]"
+	@echo "make leaks         planted secrets that come out: the kit beside raven beside sentry-sdk  [SHORT]"
 	@echo "make attacks       what a healthy request waits while the app is attacked, kit beside raven  [SHORT]"
 	@echo "make audit         published holes in the dependencies, oldest and newest  [SHORT]"
 	@echo "make bench         what a request, a crash and a storm of crashes cost, and an outage  [SHORT]"
@@ -74,6 +75,9 @@ faults: $(dev)
 # The short form plays a few settings alone, so it has no table to write.
 matrix: browser $(npm)
 	$(bin)/python -m tests.matrix $(options) $(if $(SHORT)$(CHECK),,--readme)
+
+leaks: $(dev)
+	$(bin)/python -m tests.leaks $(options)
 
 bench: $(dev)
 	$(bin)/python -m benchmarks $(options)

@@ -254,6 +254,14 @@ SETTINGS: Final = (
         _flag,
     ),
     Setting(
+        "SENTRY_KIT_PII",
+        "True or False",
+        True,
+        "Whether events hold the visitor's address and the page they came from. False: neither,"
+        " and nothing is filled in whatever SENTRY_KIT_PREFILL says.",
+        _flag,
+    ),
+    Setting(
         "SENTRY_KIT_TEMPLATE",
         "the name of a template",
         "500.html",
@@ -321,6 +329,8 @@ class Settings:
     feedback_limit: Rate | None
     """None: no limit."""
     prefill: bool
+    """False too where ``pii`` is."""
+    pii: bool
     template: str
     brand: Brand
     spool: str | None
@@ -395,4 +405,5 @@ def read(config: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) 
         else:
             value, name = config.get(setting.name, setting.default), setting.name
         values[setting.keyword] = _checked(setting, value, name)
+    values["prefill"] = values["prefill"] and values["pii"]
     return Settings(**values)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask_sentry_kit.capture import event, frames, request, scrub
+from flask_sentry_kit.capture import event, frames, masked_values, request, scrub, source
 from flask_sentry_kit.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,8 +49,45 @@ By looks, under any name: numbers that pass as payment cards (13 to 19 digits wi
 digit), JSON web tokens, `Bearer …` and `Basic …`, and the password in an address.
 
 Of cookies only the names are sent. Local variables are sent for your own code's frames, never for
-those of Python, Flask or another installed package. A literal given to a sensitive name is masked
-in the lines of source too. `sys.argv` is not sent.
+those of Python, Flask or another installed package (`include_paths` says what is yours). `sys.argv`
+is not sent.
+
+## Lines of source
+
+Every frame that is sent has its lines of source, and all of them are masked, those of installed
+packages too: your own app may be one. What is masked are literals that belong to a sensitive name:
+assigned, compared, returned by `get_password()`, a default, a keyword, an item of a dict or of a
+pair. So is what gives itself away by its looks, in strings and comments. Of a line {line_max}
+characters are sent.
+
+## Said once, masked everywhere
+
+What was masked for its name is masked wherever else it stands in the same event: in messages, log
+records, tuples, other frames and chained errors. That holds for values of at least {length_min}
+characters, {values_max} of them at most. A value that is a plain word, a path or a date is masked
+only where it is the whole value or stands in quotes. Types, files, modules, functions, names, the
+rule, the release, the host and the user's id are never masked, so nobody can blank them by sending
+`?token=views.py`. Errors of pydantic, SQLAlchemy, PostgreSQL and MySQL say a field's name apart
+from its value; the two are put together.
+
+## What is sent of a visitor
+
+- the address: `REMOTE_ADDR` as `user.ip_address` and in `request.env`, and headers that a proxy
+  adds, such as `X-Forwarded-For`
+- the page they came from: the `Referer` header, its path included, its query scrubbed
+- the failed request: its address, query, headers, form and JSON, scrubbed, and the names of cookies
+- who was signed in: the id, whether they are authenticated, and what `SENTRY_USER_ATTRS` or
+  `SENTRY_KIT_USER` name
+- the name and email address of who is signed in, in the hosted dialog's address, before they wrote
+  anything (`SENTRY_KIT_PREFILL`); the browser asks the Sentry server for the dialog, so that server
+  sees the browser's address
+- the words, name and email address that they type into form or dialog and send
+
+With `SENTRY_KIT_PII = False` no address and no `Referer` are sent, not in messages and variables
+either, and nothing is filled in, whatever `SENTRY_KIT_PREFILL` says. The user's id and what
+`SENTRY_USER_ATTRS` or `SENTRY_KIT_USER` name stay your choice. An event that another reporter
+builds (raven's own class, sentry-sdk) follows that reporter's rules. `SENTRY_KIT_DIALOG = False`
+keeps browsers from asking the Sentry server.
 
 ## How large it gets
 
@@ -73,6 +110,9 @@ def masking() -> str:
         parts=listed(scrub.SENSITIVE_PARTS),
         words=listed(scrub.SENSITIVE_WORDS),
         names=listed(scrub.SENSITIVE_NAMES),
+        line_max=source.LINE_MAX,
+        length_min=masked_values.LENGTH_MIN,
+        values_max=masked_values.VALUES_MAX,
         event_max=event.EVENT_MAX,
         frames_max=frames.FRAMES_MAX,
         exceptions_max=event.EXCEPTIONS_MAX,

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import raven.breadcrumbs
 import raven.context
 from flask import current_app, has_app_context
 
+from .error_texts import named_parameters
+from .scrub import MASK, Scrubber
 from .serialize import HOSTILE, safe_str
 
 if TYPE_CHECKING:
     from .client import Client
+
+
+# What every record has; what else is in one came as ``extra``.
+_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class BreadcrumbHandler(logging.Handler):
@@ -41,12 +47,29 @@ class BreadcrumbHandler(logging.Handler):
             message = record.getMessage()
         except HOSTILE:
             message = safe_str(record.msg)
+        for value in _secrets(record, client.scrubber):
+            # Masked now: the event that holds this breadcrumb does not have the record's names.
+            message = message.replace(value, MASK)
         client.context.breadcrumbs.record(
             timestamp=record.created,
             level=record.levelname.lower(),
             message=message,
             category=record.name,
         )
+
+
+def _secrets(record: logging.LogRecord, scrubber: Scrubber) -> list[str]:
+    """What a record's parameters and extra fields hold under a sensitive name."""
+    found: list[Any] = []
+    if isinstance(record.args, Mapping):
+        found += [value for name, value in record.args.items() if scrubber.hides(safe_str(name))]
+    elif record.args:
+        places = named_parameters(safe_str(record.msg), len(record.args), scrubber)
+        found += [record.args[place] for place in places]
+    fields = record.__dict__
+    found += [fields[name] for name in fields.keys() - _FIELDS if scrubber.hides(safe_str(name))]
+    texts = (safe_str(value) for value in found if not isinstance(value, bool))
+    return [text for text in texts if len(text) > 3]
 
 
 class _ForRaven:

@@ -17,7 +17,9 @@ from flask import has_request_context, request
 from werkzeug.wrappers import Request
 
 from . import event as events
+from .error_texts import named_parameters
 from .frames import calling_frame
+from .masked_values import MaskedValues, is_visitor_header
 from .request import http_interface
 from .scope import Environ, Scope, current_environ
 from .scrub import MASK
@@ -61,7 +63,8 @@ class EventBuilder:
         handled: bool,
     ) -> dict[str, Any]:
         # Locals have a budget of their own, so that a large frame cannot crowd out the request.
-        stacks, facts = self._serializer(64_000), self._serializer(48_000)
+        masked = MaskedValues()
+        stacks, facts = self._serializer(64_000, masked), self._serializer(48_000, masked)
         context = scope.data
         event: dict[str, Any] = {
             **self._core(date),
@@ -74,12 +77,8 @@ class EventBuilder:
             entry = data.pop("logentry", None)
             if isinstance(entry, Mapping):
                 event["logentry"] = self._logentry(entry, facts)
-            message = kwargs.get("message")
-            event["message"] = (
-                cut(events.title(event["exception"]), events.MESSAGE_MAX)
-                if message is None
-                else self._text(message)
-            )
+            if kwargs.get("message") is not None:
+                event["message"] = events.message(safe_str(kwargs["message"]), facts)
         elif event_type == "raven.events.Message" and "message" in kwargs:
             self._add_message(event, kwargs, facts)
         else:
@@ -91,9 +90,16 @@ class EventBuilder:
             event["time_spent"] = time_spent
         crumbs = scope.breadcrumbs.get_buffer() if self._client.enable_breadcrumbs else ()
         if crumbs:
-            event["breadcrumbs"] = events.breadcrumbs(crumbs, self._serializer(20_000))
+            event["breadcrumbs"] = events.breadcrumbs(crumbs, self._serializer(20_000, masked))
         if self._client.include_versions:
             event["modules"] = _versions()
+        settings = self._client.settings
+        if settings is not None and not settings.pii:
+            _leave_out_visitor(event)
+        masked.mask(event)
+        if "message" not in event:
+            # Made last: the names of types in it are never masked.
+            event["message"] = cut(events.title(event["exception"]), events.MESSAGE_MAX)
         return event
 
     def outline(self, error: BaseException | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,12 +122,13 @@ class EventBuilder:
             "contexts": {"runtime": events.RUNTIME},
         }
 
-    def _serializer(self, budget: int) -> Serializer:
+    def _serializer(self, budget: int, masked: MaskedValues) -> Serializer:
         return Serializer(
             self._client.scrubber,
             string_max=min(self._client.string_max_length, 10_000),
             list_max=min(self._client.list_max_length, 200),
             budget=budget,
+            masked_values=masked,
         )
 
     def _add_message(
@@ -134,14 +141,24 @@ class EventBuilder:
     def _logentry(self, given: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
         """Sentry's ``logentry`` of a message, its params and what they made of it."""
         entry: dict[str, Any] = {}
+        params = given.get("params")
+        template = safe_str(given.get("message") or "")
+        hidden: list[int] = []
+        if isinstance(params, tuple | list) and params:
+            hidden = named_parameters(template, len(params), serializer.scrubber)
+            for place in hidden:
+                if serializer.masked_values is not None:
+                    serializer.masked_values.note(params[place])
         masked = False
         for name in ("message", "formatted"):
             if given.get(name) is not None:
-                entry[name] = self._text(given[name])
+                entry[name] = events.message(safe_str(given[name]), serializer)
                 masked = masked or MASK in entry[name]
         # Of "password=%s" the password is one of the params, and none of them says which.
-        if given.get("params") and not masked:
-            entry["params"] = serializer.value(given["params"])
+        if params and not masked:
+            if hidden:
+                params = [MASK if at in hidden else one for at, one in enumerate(params)]
+            entry["params"] = serializer.value(params)
         return entry
 
     def _text(self, value: Any) -> str:
@@ -162,7 +179,8 @@ class EventBuilder:
         handler = self._client.get_handler(path)
         result = dict(handler.capture(**kwargs))
         event.update((name, serializer.named(name, value)) for name, value in result.items())
-        event["message"] = self._text(kwargs.get("message") or handler.to_string(result))
+        text = safe_str(kwargs.get("message") or handler.to_string(result))
+        event["message"] = events.message(text, serializer)
 
     def _add_stack(self, event: dict[str, Any], stack: Any, serializer: Serializer) -> None:
         if "exception" in event:
@@ -183,13 +201,19 @@ class EventBuilder:
         handled: bool,
     ) -> None:
         user: dict[str, Any] = {}
+        settings = self._client.settings
+        pii = settings is None or settings.pii
         if request_ is not None:
+            if serializer.masked_values is not None:
+                serializer.masked_values.note_request(request_, serializer.scrubber)
+                if not pii:
+                    serializer.masked_values.note_visitor(request_)
             try:
                 event["request"] = http_interface(request_, serializer, failed=not handled)
                 rule = getattr(request_, "url_rule", None)
                 if rule is not None:
                     event["transaction"] = cut(safe_str(rule.rule), 200)
-                if request_.remote_addr:
+                if request_.remote_addr and pii:
                     user["ip_address"] = cut(request_.remote_addr, 45)
             except HOSTILE:
                 # An app's own request class may raise anywhere.
@@ -199,7 +223,6 @@ class EventBuilder:
             if transaction:
                 event["transaction"] = cut(safe_str(transaction), 200)
         if has_request_context():
-            settings = self._client.settings
             custom = settings.user if settings else None
             try:
                 user.update(user_interface(self._user_attributes(), custom, serializer))
@@ -288,6 +311,26 @@ class EventBuilder:
                     if isinstance(path, str)
                     else path(self._client)
                 )
+
+
+def _leave_out_visitor(event: dict[str, Any]) -> None:
+    """Take out where a visitor comes from (``SENTRY_KIT_PII = False``), whoever put it in."""
+    request_, user = event.get("request"), event.get("user")
+    if isinstance(user, dict):
+        user.pop("ip_address", None)
+        if not user:
+            del event["user"]
+    if not isinstance(request_, dict):
+        return
+    env, headers = request_.get("env"), request_.get("headers")
+    if isinstance(env, dict):
+        for name in list(env):
+            if is_visitor_header(name.removeprefix("HTTP_").replace("_", "-")):
+                del env[name]
+    if isinstance(headers, dict):
+        for name in list(headers):
+            if is_visitor_header(name):
+                del headers[name]
 
 
 def _request(environ: Environ | None) -> Request | None:

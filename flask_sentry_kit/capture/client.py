@@ -142,6 +142,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             self.exclude_paths,
             strict=strict_paths,
             capture_locals=self.capture_locals,
+            scrubber=self.scrubber,
         )
         self._builder = EventBuilder(self, options.get("processors") or ())
         if install_sys_hook:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from .error_texts import without_named_values
 from .frames import Stacks
+from .scrub import MASK
 from .serialize import HOSTILE, Serializer, cut, safe_str, type_name
 
 EVENT_MAX: Final = 200_000
@@ -93,6 +95,18 @@ def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
         yield member, f"exceptions[{place}]"
 
 
+def message(text: str, serializer: Serializer) -> str:
+    """A message or an error's text, scrubbed and of at most ``MESSAGE_MAX`` characters."""
+    scrubber, noted = serializer.scrubber, serializer.masked_values
+    text = text[: 2 * MESSAGE_MAX]
+    if noted is not None:
+        text = without_named_values(text, scrubber, noted)
+    shown = scrubber.short(text, MESSAGE_MAX)
+    if noted is not None and MASK in shown:
+        noted.note_text(text, shown)
+    return shown
+
+
 def exception_interface(
     error: BaseException, stacks: Stacks, serializer: Serializer, *, handled: bool
 ) -> dict[str, Any]:
@@ -122,10 +136,9 @@ def exception_interface(
             mechanism["is_exception_group"] = True
         kind = type(current)
         module = type.__dict__["__module__"].__get__(kind)
-        message = serializer.scrubber.text(_message(current)[: MESSAGE_MAX + 200])
         value: dict[str, Any] = {
             "type": type_name(kind),
-            "value": cut(message, MESSAGE_MAX),
+            "value": message(_message(current), serializer),
             "module": module if type(module) is str else "",
             "mechanism": mechanism,
         }

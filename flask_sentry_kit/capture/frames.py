@@ -10,6 +10,7 @@ import re
 import site
 import sys
 import sysconfig
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import FrameType, TracebackType
@@ -17,15 +18,27 @@ from typing import Any, Final
 
 import flask.app
 
-from .scrub import source_text
+from .scrub import Scrubber
 from .serialize import HOSTILE, Serializer
+from .source import LINE_READ, enclosing_function, mask_source, mask_text_lines
 
 FRAMES_MAX: Final = 60
 """Frames kept of one stack: the outermost 15 and the innermost 45. A RecursionError has 1,000."""
 _OUTERMOST: Final = 15
 
 _CONTEXT_LINES: Final = 5
-_LINE_MAX: Final = 200
+# Lines before those that are sent, read for what they say of them: the name that a dict or a
+# bracket belongs to.
+_LINES_BEFORE: Final = 30
+_MULTILINE: Final = re.compile(
+    rb"""\#[^\n]*
+    | \"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:\"{3})?
+    | '{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*(?:'{3})?
+    | "[^"\\\n]*(?:\\.[^"\\\n]*)*"?
+    | '[^'\\\n]*(?:\\.[^'\\\n]*)*'?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 _LOCALS_MAX: Final = 40
 _DECLARED: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _SOURCE_MAX: Final = 2_000_000  # bytes of a file; a longer one is generated code or data
@@ -49,7 +62,8 @@ _LIBRARY_ROOTS: Final = _library_roots()
 
 @lru_cache(maxsize=2048)
 def is_library(path: str) -> bool:
-    """Whether a file belongs to Python or to an installed package, and not to the app."""
+    """Whether a file belongs to Python or to an installed package. ``Stacks`` decides with it, and
+    with nothing else, what is the app's own; an app may be installed too."""
     if path.startswith("<frozen"):
         return True
     slashed = path.replace(os.sep, "/")
@@ -89,27 +103,65 @@ def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
     return (source.encode().split(b"\n"), "utf-8") if isinstance(source, str) else None
 
 
-@lru_cache(maxsize=4096)
-def _context(path: str, lineno: int) -> dict[str, Any] | None:
+@lru_cache(maxsize=128)
+def _multiline_strings(path: str) -> tuple[tuple[int, int], ...]:
+    """First and last line of each string of a file that goes over several lines."""
     read = _lines(path)
-    return None if read is None else _around(read, lineno, is_library(path))
+    if read is None:
+        return ()
+    text = b"\n".join(read[0])
+    found = []
+    line = done = 0
+    for match in _MULTILINE.finditer(text):
+        inside = text.count(b"\n", match.start(), match.end())
+        if inside:
+            line += text.count(b"\n", done, match.start())
+            found.append((line, line + inside))
+            line, done = line + inside, match.end()
+    return tuple(found)
 
 
-def _around(read: tuple[list[bytes], str], lineno: int, public: bool = False) -> dict[str, Any]:
+def _around(
+    read: tuple[list[bytes], str],
+    lineno: int,
+    scrubber: Scrubber,
+    multiline: tuple[tuple[int, int], ...] = (),
+    *,
+    python: bool = True,
+) -> dict[str, Any]:
     lines, encoding = read
     at = lineno - 1
     if not 0 <= at < len(lines):
         return {}
 
-    def text(line: bytes) -> str:
-        shown = line.decode(encoding, "replace").rstrip("\r")[:_LINE_MAX]
-        # What is installed is published: there are no secrets in it.
-        return shown if public else source_text(shown)
+    def texts(first: int, last: int) -> list[str]:
+        # A character has at most four bytes; what is left out is not even decoded.
+        return [
+            line[: 4 * LINE_READ].decode(encoding, "replace").rstrip("\r")
+            for line in lines[first:last]
+        ]
 
+    first, last = max(0, at - _CONTEXT_LINES), at + 1 + _CONTEXT_LINES
+    if python:
+        earlier = max(0, first - _LINES_BEFORE)
+        opening: list[str] = []
+        index = bisect_right(multiline, (earlier, 0)) - 1
+        if index >= 0 and multiline[index][0] < earlier <= multiline[index][1]:
+            # The window begins inside a string: the line on which it began says whose it is.
+            opening = texts(multiline[index][0], multiline[index][0] + 1)
+        function = enclosing_function(texts(max(0, earlier - 100), earlier))
+        shown = mask_source(
+            opening + texts(earlier, last),
+            scrubber,
+            skip=len(opening) + first - earlier,
+            function=function,
+        )
+    else:
+        shown = mask_text_lines(texts(first, last), scrubber)
     return {
-        "pre_context": [text(line) for line in lines[max(0, at - _CONTEXT_LINES) : at]],
-        "context_line": text(lines[at]),
-        "post_context": [text(line) for line in lines[at + 1 : at + 1 + _CONTEXT_LINES]],
+        "pre_context": shown[: at - first],
+        "context_line": shown[at - first],
+        "post_context": shown[at - first + 1 :],
     }
 
 
@@ -137,6 +189,8 @@ class Stacks:
     :param strict: only ``include`` is the app's own; otherwise so is every file that is not
         part of Python or of an installed package.
     :param capture_locals: whether frames of the app carry their local variables.
+    :param scrubber: masks the lines of source, of every frame: an installed app is its owner's
+        code as much as one in a checkout.
     """
 
     def __init__(
@@ -146,12 +200,23 @@ class Stacks:
         *,
         strict: bool = False,
         capture_locals: bool = True,
+        scrubber: Scrubber | None = None,
     ) -> None:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._strict = strict
         self._capture_locals = capture_locals
+        self._scrubber = scrubber or Scrubber()
         self._in_app = lru_cache(maxsize=4096)(self._decide)
+        self._context = lru_cache(maxsize=4096)(self._read_context)
+
+    def _read_context(self, path: str, lineno: int) -> dict[str, Any] | None:
+        read = _lines(path)
+        if read is None:
+            return None
+        python = path.endswith((".py", ".pyw"))
+        strings = _multiline_strings(path) if python else ()
+        return _around(read, lineno, self._scrubber, strings, python=python)
 
     def _decide(self, module: str, path: str) -> bool:
         def under(prefixes: tuple[str, ...]) -> bool:
@@ -216,11 +281,11 @@ class Stacks:
             "in_app": in_app,
         }
         if lineno:
-            context = _context(path, lineno)
+            context = self._context(path, lineno)
             if context is None:
                 loader = frame.f_globals.get("__loader__")
                 read = _loader_lines(loader, module) if loader and module else None
-                context = _around(read, lineno) if read else {}
+                context = _around(read, lineno, self._scrubber) if read else {}
             found.update(context)
         if self._capture_locals and in_app and serializer.left > 0:
             variables = self._locals(frame, serializer)

@@ -6,8 +6,13 @@ request that goes on keeps its body to itself.
 
 from __future__ import annotations
 
+import _socket
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from socket import SHUT_RD
+from threading import Timer
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,6 +27,8 @@ BODY_MAX: Final = 64_000
 
 _PATIENCE: Final = 0.5  # seconds
 _HEADERS_MAX: Final = 60
+_URL_MAX: Final = 4_000
+_PARSED_MAX: Final = 8_000  # characters of a header that Werkzeug parses for us
 _FORM_TYPES: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ENV: Final = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT")
 
@@ -36,17 +43,16 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     scrubber = serializer.scrubber
     environ = request.environ
     found: dict[str, Any] = {
-        "url": cut(scrubber.text(_url(request, scrubber)), 2_000),
+        "url": scrubber.short_url(_url(request, scrubber), 2_000),
         "method": cut(request.method, 40),
-        "query_string": cut(scrubber.query(request.query_string.decode("utf-8", "replace")), 4_000),
+        "query_string": scrubber.short_query(_query(request), 4_000),
         "headers": _headers(request, serializer),
         "env": {name: safe_str(environ[name]) for name in _ENV if name in environ},
     }
-    if request.cookies:
-        # Which cookies came is worth knowing; what is in any of them is not ours to send.
-        found["cookies"] = {cut(name, 100): MASK for name in list(request.cookies)[:50]}
+    if cookies := _cookies(request):
+        found["cookies"] = cookies
     try:
-        with _impatient(environ):
+        with _deadline(environ):
             data = _data(request, serializer, failed)
     except HOSTILE as error:
         # Client gone, over the app's own limit, or no valid form: the crash matters more.
@@ -56,28 +62,52 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     return found
 
 
+def _query(request: Request) -> str:
+    # Of a longer one no more is decoded than is looked at.
+    return request.query_string[:20_000].decode("utf-8", "replace")
+
+
 def _url(request: Request, scrubber: Scrubber) -> str:
     """The address without its query, and without what a rule like ``/reset/<token>`` took."""
+    arguments = getattr(request, "view_args", None) or {}
     hidden = [
-        safe_str(value)
-        for name, value in (getattr(request, "view_args", None) or {}).items()
-        if scrubber.hides(name) and value
+        safe_str(value) for name, value in arguments.items() if scrubber.hides(name) and value
     ]
+    path = request.path[:_URL_MAX]
     if not hidden:
-        return request.base_url
-    path = request.path
-    for value in hidden:
-        path = path.replace(value, MASK)
-    return request.root_url.rstrip("/") + quote(path, safe="/*:@!$&'()+,;=~")
+        return _root(request) + _quoted(path)
+    segments = path.split("/")
+    for value in sorted(hidden, key=len, reverse=True):
+        if value in segments:
+            segments = [MASK if segment == value else segment for segment in segments]
+        elif value in path or "/" in value:
+            # Part of a segment, as in "/reset-<token>", or more than one.
+            segments = "/".join(segments).replace(value[:_URL_MAX], MASK, 1).split("/")
+        else:
+            # A converter made something else of it: the rule says where it stood.
+            rule = getattr(request, "url_rule", None)
+            segments = str(rule or MASK).split("/")
+            break
+    return _root(request) + _quoted("/".join(segments))
+
+
+def _root(request: Request) -> str:
+    return request.root_url[:_URL_MAX].rstrip("/")
+
+
+def _quoted(path: str) -> str:
+    return quote(path, safe="/*:@!$&'()+,;=~<>", errors="replace")
 
 
 @contextmanager
-def _impatient(environ: Environ) -> Iterator[None]:
-    """Wait no longer than ``_PATIENCE`` for bytes of a body.
+def _deadline(environ: Environ) -> Iterator[None]:
+    """Give the whole body ``_PATIENCE``, however it arrives.
 
-    A client may never send what it announced, or the view may have taken it past Flask: the
-    answer must not wait for it. Servers that read from the client themselves show their socket
-    (Werkzeug, gunicorn, gevent); the others have the body already.
+    A client may never send what it announced, or send a byte now and then, or the view may have
+    taken the body past Flask: the answer must not wait for it. Servers that read from the client
+    themselves show their socket (Werkzeug, gunicorn, gevent); the others have the body already.
+    A time-out of the socket counts from each byte anew, so the receiving half is shut when the
+    time is over: whoever reads sees the end of the body, and the answer can still be sent.
     """
     connection: Any = (
         environ.get("werkzeug.socket")
@@ -86,27 +116,52 @@ def _impatient(environ: Environ) -> Iterator[None]:
     )
     try:
         before = connection.gettimeout()
-        connection.settimeout(_PATIENCE)
+        # A socket of its own on the same connection: one that TLS wraps would forget TLS.
+        receiver = _socket.socket(fileno=os.dup(connection.fileno()))
     except Exception:
         yield
         return
+    timer = Timer(_PATIENCE, _shut, [receiver])
+    timer.daemon = True
     try:
+        connection.settimeout(_PATIENCE)
+        timer.start()
         yield
     finally:
+        timer.cancel()
+        # Waits for a timer that has just begun, so that no number of a closed file is shut.
+        timer.join(1)
+        receiver.close()
         connection.settimeout(before)
+
+
+def _shut(receiver: _socket.socket) -> None:
+    try:
+        receiver.shutdown(SHUT_RD)
+    except OSError:
+        pass  # the client has gone
 
 
 def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
     scrubber = serializer.scrubber
     found = {}
-    for name, value in list(request.headers.items())[:_HEADERS_MAX]:
+    for name, value in islice(request.headers.items(), _HEADERS_MAX):
+        if len(name) > 100:
+            name = cut(name, 100)
         if scrubber.hides(name):
             found[name] = MASK
-        elif name == "Referer":
-            found[name] = cut(scrubber.url(value), 2_000)
+        elif name in ("Referer", "Location", "Origin") or value[:1] == "/":
+            found[name] = scrubber.short_url(value, 2_000)
         else:
-            found[name] = cut(scrubber.text(value[:4_000]), 2_000)
+            found[name] = scrubber.short(value, 2_000)
     return found
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    """The names of the cookies; what is in any of them is not ours to send."""
+    if len(request.headers.get("Cookie", "")) > _PARSED_MAX and "cookies" not in request.__dict__:
+        return {}
+    return {cut(name, 100): MASK for name in islice(request.cookies, 50)}
 
 
 def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
@@ -122,6 +177,8 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
             return None
         if length > BODY_MAX:
             return f"<body of {length} bytes>"
+        if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
+            return f"<body of {length} bytes, of a type too long to read>"
         if request.mimetype in _FORM_TYPES:
             return _form(request, serializer)
         body = request.get_data(cache=True, parse_form_data=False)
@@ -136,22 +193,27 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
             return serializer.value(value)
     text = body.decode("utf-8", "replace")
     if request.mimetype == _FORM_TYPES[0]:
-        return cut(serializer.scrubber.query(text), 8_000)
+        return serializer.scrubber.short_query(text, 8_000)
     if request.mimetype.startswith("text/") or request.is_json:
-        return cut(serializer.scrubber.text(text[:9_000]), 8_000)
+        return serializer.scrubber.short(text, 8_000)
     return f"<body of {len(body)} bytes, {cut(request.mimetype, 100) or 'no type'}>"
 
 
 def _form(request: Request, serializer: Serializer) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, values in list(request.form.lists())[: serializer.list_max]:
-        shown = [serializer.named(name, value) for value in values[: serializer.list_max]]
+    fields = list(islice(request.form.lists(), serializer.list_max))
+    secret = serializer.secret_keys([(name, values[0]) for name, values in fields if values])
+    for name, values in fields:
+        shown = [
+            MASK if name in secret and value else serializer.named(name, value)
+            for value in values[: serializer.list_max]
+        ]
         found[serializer.text(name)] = shown[0] if len(shown) == 1 else shown
     more = len(request.form) - serializer.list_max
     if more > 0:
         found["..."] = f"{more} more"
-    for name, file in request.files.items(multi=True):
+    for name, file in islice(request.files.items(multi=True), serializer.list_max):
         if len(found) > serializer.list_max:
             break
-        found[serializer.text(name)] = f"<file {cut(safe_str(file.filename), 200)}>"
+        found[serializer.text(name)] = f"<file {serializer.text(safe_str(file.filename))}>"
     return found

@@ -2,210 +2,88 @@
 
 A value is masked for the name it goes by (a header, a form field, a local variable, a key of a
 dict) or for what it looks like (a card number, a bearer token, ``password=…`` inside a text).
-The lists below are the documented ones; ``sanitize_keys`` adds to them.
+The lists in ``secret_names`` are the documented ones; ``sanitize_keys`` adds to them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import quote, unquote_plus
 
-MASK: Final = "********"  # what raven shows, so that searches and habits stay
-
-SENSITIVE_PARTS: Final = (
-    # Anywhere in a name, once its punctuation is gone: X-Api-Key and apiKey are "apikey".
-    "password",
-    "passwd",
-    "passphrase",
-    "passcode",
-    "secret",
-    "token",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "authorization",
-    "credential",
-    "cookie",
-    "csrf",
-    "xsrf",
-    "sessionid",
-    "creditcard",
-    "cardnumber",
-    "cardno",
-    "securitycode",
-    "sentrydsn",
+from .secret_looks import MASK, is_card, is_random, mask_looks
+from .secret_names import (
+    SENSITIVE_NAMES,
+    SENSITIVE_PARTS,
+    SENSITIVE_WORDS,
+    hides,
+    joined,
 )
+from .secret_pairs import mask_pairs, unquoted
 
-SENSITIVE_WORDS: Final = frozenset(
-    # A whole word of a name: "card" is in card_holder, not in discard or cardinal.
-    {
-        "auth",
-        "bearer",
-        "card",
-        "cvc",
-        "cvv",
-        "cvv2",
-        "iban",
-        "jwt",
-        "mfa",
-        "otp",
-        "pan",
-        "pass",
-        "pin",
-        "pwd",
-        "pw",
-        "sid",
-        "ssn",
-        "totp",
-    }
-)
+__all__ = [
+    "MASK",
+    "NAMERS",
+    "SENSITIVE_NAMES",
+    "SENSITIVE_PARTS",
+    "SENSITIVE_WORDS",
+    "VALUERS",
+    "Scrubber",
+    "cut",
+    "is_card",
+]
 
-SENSITIVE_NAMES: Final = frozenset(
-    # The whole name: OAuth's ?code=, a session; error_code and session_length may be seen.
-    {"code", "session", "sig", "signature"}
-)
-
-_HEADERS: Final = ("cookie", "authorization")
-
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|\d+")
-
-# Inside a text a name is what stands before "=", ":" or "=>", bare, quoted or escaped: in queries,
-# reprs, headers, JSON and JSON within JSON; before a comma where both are quoted, as in pairs of a
-# list; or between "<" and ">". Each run of a name's characters is tried once, from its start.
-_PAIR: Final = re.compile(
-    r"""
-    (?<![\w.%-])(?P<name>[\w.%-]+)
-    (?P<sep>(?P<quote>\\*["']?)\]?(?P<sign>\s{0,20}(?:={1,3}>?|:)\s{0,20}|(?<=["']),\s{0,20}))
-    | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>(?=[^<\s])
-    | (?<![\w-])--(?P<flag>[\w-]+)\s{1,20}(?=[^-\s])
-    """,
-    re.VERBOSE,
-)
-# Inside an escaped string a quote with more backslashes before it belongs to what it holds.
-_STRING: Final = re.compile(
-    r"""
-    (?P<plain>["'])(?:(?!(?P=plain))(?:\\.|.))*(?P=plain)?
-    | (?P<escaped>\\+["'])(?:(?!(?<!\\)(?P=escaped)).)*(?P=escaped)?
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_PLAIN: Final = re.compile(
-    r"""(?:(?i:bearer|basic|digest|token|apikey)\s+)?[^\s,;&<>\[\](){}"'\\]+"""
-)
-_INSIDE: Final = re.compile(r"""[^\[\](){}"'\\]+""")
-_LINE: Final = re.compile(r"[^\r\n]*")
-_EMPTY: Final = frozenset({"", "''", '""', "None", "null"})
-
-# What gives itself away without a name.
-_LOOKS: Final = re.compile(
-    r"""
-    (?P<scheme>\b(?i:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}
-    | (?P<userinfo>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>]*:)[^\s/"'<>]+(?=@)
-    | (?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)
-    | (?P<digits>(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w|\.\d))
-    """,
-    re.VERBOSE,
-)
-# Most texts hold none of it; these tell them apart sooner than the full patterns.
-_MAYBE_PAIR: Final = re.compile(r"[=:<]|[\"'],|--")
-_MAYBE_LOOKS: Final = re.compile(r"[Bb][Ee][Aa][Rr]|[Bb][Aa][Ss][Ii]|://|eyJ|\d[\d -]{11}")
-
-
-def _is_card(digits: str) -> bool:
-    """Luhn's check (ISO/IEC 7812-1): order numbers and timestamps stay readable."""
-    total = 0
-    for place, char in enumerate(reversed(digits)):
-        number = int(char) * (1 + place % 2)
-        total += number - 9 if number > 9 else number
-    return total % 10 == 0
-
-
-def _masked(match: re.Match[str]) -> str:
-    if match["digits"] is not None:
-        digits = re.sub(r"[ -]", "", match["digits"])
-        return MASK if _is_card(digits) else match["digits"]
-    return f"{match['scheme'] or match['userinfo'] or ''}{MASK}"
-
-
-def _value_end(text: str, at: int) -> int:
-    """Where a value that begins at ``at`` is over: a string, a bracket with all that is in it, or
-    a word, which may be what stands before one of these (``b'…'``, ``Secret('…')``)."""
-    if text.startswith("<", at):
-        return (text.find(">", at) + 1) or len(text)
-    depth = 0
-    while at < len(text):
-        char = text[at]
-        if char in "\"'\\":
-            string = _STRING.match(text, at)
-            if string is None:
-                at = len(text) - len(text[at:].lstrip("\\"))
-                continue
-            at = string.end()
-            if depth == 0:
-                return at
-        elif char in "[({":
-            depth += 1
-            at += 1
-        elif char in "])}":
-            if depth == 0:
-                return at
-            depth -= 1
-            at += 1
-            if depth == 0:
-                return at
-        else:
-            word = (_INSIDE if depth else _PLAIN).match(text, at)
-            if word is None:
-                return at
-            at = word.end()
-    return at
-
-
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>{}]+(?=@)")
-_LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
-
-
-@lru_cache(maxsize=1)
-def _for_sources() -> Scrubber:
-    return Scrubber()
-
-
-def source_text(line: str) -> str:
-    """A line of source with the literal given to a sensitive name masked, all else as it is.
-
-    ``password = "hunter2"`` is a secret in the wrong place; ``token = request.args["t"]`` is
-    what one needs to read.
+# Characters that are scrubbed beyond those that are shown, so that a secret which the cut runs
+# through is still known for one.
+_MARGIN: Final = 300
+_LAST_WORD: Final = re.compile(r"\S*\Z")
+# Parameters that come with OAuth's state and nonce (RFC 6749, OpenID Connect Core).
+_OAUTH: Final = frozenset(
     """
-    return _USERINFO.sub(MASK, _for_sources()._without_pairs(line, literals=True))
+    client_id code code_challenge code_verifier id_token access_token oauth_token redirect_uri
+    response_type response_mode session_state code_challenge_method
+    """.split()
+)
+_OAUTH_SECRETS: Final = frozenset(("state", "nonce"))
+NAMERS: Final = frozenset(
+    "name key field header param parameter property attribute variable setting k".split()
+)
+VALUERS: Final = frozenset("value val v content data default".split())
+# Segments of a path that are followed by what one request may be made with.
+_STEPS: Final = frozenset(
+    """
+    reset verify verification confirm confirmation activate activation invite invites invitation
+    magic unsubscribe recover recovery unlock share shared signin login sso reset-password
+    password-reset bot webhook webhooks hooks callback auth download
+    """.split()
+)
 
 
 class Scrubber:
     """Decides what is masked.
 
     :param more: further names, each matched anywhere in a name as raven's ``sanitize_keys``
-        are, whatever its case.
+        are, whatever its case and punctuation.
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        parts = SENSITIVE_PARTS
         extra = tuple(name.lower() for name in more if name)
+        plain = tuple(filter(None, map(joined, extra)))
 
-        @lru_cache(maxsize=2048)
-        def hides(name: str) -> bool:
-            lowered = name.lower()
-            if lowered in SENSITIVE_NAMES:
-                return True
-            joined = re.sub(r"[^a-z0-9]", "", lowered)
-            if any(part in joined for part in parts) or any(part in lowered for part in extra):
-                return True
-            if joined in SENSITIVE_WORDS:
-                return True
-            return any(word.lower() in SENSITIVE_WORDS for word in _WORDS.findall(name))
+        @lru_cache(maxsize=4096)
+        def cached(name: str) -> bool:
+            if extra:
+                lowered = name.lower()
+                if any(part in lowered for part in extra):
+                    return True
+                letters = joined(name)
+                if any(part in letters for part in plain):
+                    return True
+            return hides(name)
 
-        self._hides = hides
+        self._hides = cached
 
     def hides(self, name: str) -> bool:
         """Whether what goes by this name is masked."""
@@ -213,72 +91,124 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """The text with what looks like a secret masked."""
-        if _MAYBE_PAIR.search(text) is not None:
-            text = self._without_pairs(text)
-        if _MAYBE_LOOKS.search(text) is not None:
-            text = _LOOKS.sub(_masked, text)
-        return text
+        return mask_looks(mask_pairs(text, self.hides))
 
-    def _without_pairs(self, text: str, *, literals: bool = False) -> str:
-        """The text with the values of sensitive names masked.
+    def short(self, text: str, length: int) -> str:
+        """A text, scrubbed, of at most ``length`` characters, ``...`` at its end where it was cut.
 
-        :param literals: only where the value is a string literal.
+        Cut before it is scrubbed, so that a long one costs no more.
         """
-        found: list[str] = []
-        done = at = 0
-        while match := _PAIR.search(text, at):
-            at = start = match.end()
-            name = match["name"] or match["tag"] or match["flag"]
-            name = (unquote(name) if "%" in name else name).strip("-")
-            if not self.hides(name):
-                continue
-            sign = (match["sign"] or "").strip()
-            if sign == ":" and not match["quote"] and name.lower() in SENSITIVE_NAMES:
-                continue  # "exit code: 3" in a sentence
-            if literals:
-                if match["name"] is None or not _LITERAL_START.match(text, start):
-                    continue
-                at = _value_end(text, start)
-            elif match["tag"] is not None:
-                at = text.find("<", start) if "<" in text[start:] else len(text)
-            elif (
-                sign == ":"
-                and name.lower().endswith(_HEADERS)
-                and text[start : start + 1] not in "\"'\\"
-            ):
-                # A header as it is sent: its value has spaces and semicolons in it.
-                line = _LINE.match(text, start)
-                at = line.end() if line else start
-            else:
-                at = _value_end(text, start)
-            value = text[start:at]
-            if value in _EMPTY:
-                continue
-            string = _STRING.fullmatch(value)
-            mark = (string["plain"] or string["escaped"]) if string else ""
-            found += (text[done:start], mark, MASK, mark)
-            done = at
-        return "".join(found) + text[done:] if found else text
+        return _short(text, length, self.text)
+
+    def short_query(self, query: str, length: int) -> str:
+        """As ``short``, of a query string."""
+        return _short(query, length, self.query, space="&")
+
+    def short_url(self, url: str, length: int) -> str:
+        """As ``short``, of an address."""
+        return _short(url, length, self.url, space="&")
+
+    def named_by(self, names: Iterable[object]) -> frozenset[object]:
+        """Those of the names that are secret for the company they are in: an OAuth address's
+        ``state`` and ``nonce``, the numbers of a private JSON web key (RFC 7518, 6)."""
+        names = frozenset(names)
+        found: frozenset[object] = frozenset()
+        if names & _OAUTH_SECRETS and names & _OAUTH:
+            found |= _OAUTH_SECRETS
+        if "kty" in names:
+            found |= frozenset(("d", "p", "q", "dp", "dq", "qi", "k"))
+        return found
 
     def query(self, query: str) -> str:
         """A query string or urlencoded body, with the values of sensitive names masked."""
-        return "&".join(map(self._query_pair, query.split("&")))
+        pairs = query.split("&")
+        names = [unquote_plus(pair.partition("=")[0][-300:]) for pair in pairs]
+        secret = self.named_by(names)
+        told = self._told_in(pairs, names)
+        return "&".join(
+            self._query_pair(pair, name, name in secret or place == told)
+            for place, (pair, name) in enumerate(zip(pairs, names, strict=True))
+        )
 
-    def _query_pair(self, pair: str) -> str:
-        name, sign, value = pair.partition("=")
+    def _told_in(self, pairs: list[str], names: list[str]) -> int:
+        """Which pair holds the value of the sensitive name that another one holds, or -1."""
+        value = told = -1
+        for place, (pair, name) in enumerate(zip(pairs[:200], names, strict=False)):
+            last = joined(name.rpartition("[")[2])
+            if last in VALUERS:
+                value = place
+            elif last in NAMERS and self.hides(unquoted(pair.partition("=")[2][:200])):
+                told = place
+        return value if told >= 0 else -1
+
+    def _query_pair(self, pair: str, name: str, secret: bool) -> str:
+        shown, sign, value = pair.partition("=")
         if not value:
             return self.text(pair)
-        if self.hides(unquote_plus(name)):
-            return f"{name}={MASK}"
-        if "%" in value:
-            # JSON, or an address with a query of its own.
-            plain = unquote_plus(value)
-            shown = self.text(plain)
-            if shown != plain:
-                value = quote(shown, safe="*")
-        return self.text(f"{name}={value}")
+        if secret or self.hides(unquoted(name)):
+            return f"{shown}={MASK}"
+        if "%" in value or "+" in value:
+            # JSON, or an address with a query of its own, encoded once or more.
+            plain = unquoted(unquote_plus(value))
+            clean = self.text(self._address(plain) if "&" in plain or "?" in plain else plain)
+            if clean != plain:
+                value = quote(clean, safe="*", errors="replace")
+        return self.text(f"{shown}={value}")
+
+    def _address(self, text: str) -> str:
+        """A text that may be an address, its query's pairs one by one."""
+        before, sign, query = text.partition("?")
+        if not sign or any(char in query for char in "\"'{<% "):
+            return text
+        pairs = []
+        for pair in query.split("&"):
+            name, sign, value = pair.partition("=")
+            pairs.append(f"{name}={MASK}" if value and self.hides(name) else pair)
+        return f"{before}?{'&'.join(pairs)}"
 
     def url(self, url: str) -> str:
         """An address with its query scrubbed and its password gone."""
-        address, sign, query = url.partition("?")
-        return self.text(address) + (sign and "?" + self.query(query))
+        rest, hash_sign, fragment = url.partition("#")
+        address, sign, query = rest.partition("?")
+        shown = self.path(self.text(address))
+        if sign:
+            shown += "?" + self.query(query)
+        if hash_sign:
+            before, sign, query = fragment.rpartition("?")
+            shown += "#" + self.text(before) + sign + self.query(query)
+        return shown
+
+    def path(self, path: str) -> str:
+        """A path, or an address, without the random segment that follows a name such as
+        ``token``, ``reset`` or ``invite``."""
+        if path.count("/") < 2:
+            return path
+        segments = path.split("/")
+        left = 0
+        for place, segment in enumerate(segments):
+            if left and is_random(segment, 8) and any(map(str.isdigit, segment)):
+                segments[place] = MASK
+            named = segment.lower() in _STEPS or (
+                0 < len(segment) < 40 and ":" not in segment and self.hides(segment)
+            )
+            left = 2 if named else left - bool(left)
+        return "/".join(segments)
+
+
+def _short(text: str, length: int, scrub: Callable[[str], str], space: str = " ") -> str:
+    if len(text) <= length + _MARGIN:
+        return cut(scrub(text), length)
+    # What the first cut runs through may be half a secret that shows no more what it is.
+    part = text[: length + _MARGIN]
+    end = max(part.rfind(space, length), part.rfind(" ", length))
+    if end < 0:
+        found = _LAST_WORD.search(part, length)
+        end = found.start() if found else length
+    shown = scrub(part[:end])
+    digits = len(shown.rstrip("0123456789 -"))
+    return cut(shown[:digits] + "...", length)
+
+
+def cut(text: str, length: int) -> str:
+    """The text, at most ``length`` characters, ``...`` at its end where it was cut."""
+    return text if len(text) <= length else text[: length - 3] + "..."

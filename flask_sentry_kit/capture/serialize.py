@@ -9,9 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .scrub import MASK, Scrubber
+from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
+from .scrub import cut as cut
+from .secret_looks import is_random
+from .secret_names import joined
+
+if TYPE_CHECKING:
+    from .masked_values import MaskedValues
 
 # What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
 # killed or a gevent timeout must get through.
@@ -19,17 +25,15 @@ HOSTILE: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
 
 _DEPTH: Final = 5
 _SEQUENCES: Final = (list, tuple, set, frozenset)
+_CONTAINERS: Final = (bytes, list, tuple, dict, set, frozenset)
+_AUTHORITIES: Final = ("netloc", "authority", "userinfo")
+_USER_FLAGS: Final = frozenset(("-u", "-U", "--user", "--proxy-user"))
 
 
 def type_name(cls: type) -> str:
     """A class's name, also where its metaclass has put something else in the way."""
     name: str = type.__dict__["__name__"].__get__(cls)
     return name
-
-
-def cut(text: str, length: int) -> str:
-    """The text, at most ``length`` characters, ``...`` at its end where it was cut."""
-    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def safe_str(value: object) -> str:
@@ -59,11 +63,19 @@ class Serializer:
     :param string_max: characters of one text.
     :param list_max: items of one container.
     :param budget: characters, roughly, that all values together may take.
+    :param masked_values: takes note of what was masked for its name.
     """
 
     def __init__(
-        self, scrubber: Scrubber, *, string_max: int = 400, list_max: int = 50, budget: int = 64_000
+        self,
+        scrubber: Scrubber,
+        *,
+        string_max: int = 400,
+        list_max: int = 50,
+        budget: int = 64_000,
+        masked_values: MaskedValues | None = None,
     ) -> None:
+        self.masked_values = masked_values
         self.scrubber = scrubber
         self.string_max = string_max
         self.list_max = list_max
@@ -71,17 +83,35 @@ class Serializer:
 
     def text(self, text: str) -> str:
         """A text, cut and scrubbed."""
-        # Scrubbed before the last cut, so that half a secret is still known for one.
-        return cut(self.scrubber.text(text[: self.string_max + 200]), self.string_max)
+        shown = self.scrubber.short(text, self.string_max)
+        if self.masked_values is not None and MASK in shown:
+            self.masked_values.note_text(text, shown)
+        return shown
 
     def named(self, name: object, value: Any, depth: int = 0) -> Any:
         """A value that goes by a name: masked where the name says so."""
-        if value is None or (type(value) is str and not value):
+        kind = type(value)
+        if value is None or kind is bool or (kind is str and not value):
             return value
-        if isinstance(name, str) and self.scrubber.hides(name):
-            self.left -= len(MASK)
-            return MASK
+        if kind is not str and kind is not int and any(kind is one for one in _CONTAINERS):
+            if not value:
+                return self.value(value, depth)
+        if isinstance(name, str):
+            if self.scrubber.hides(name):
+                if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:
+                    return self.value(value, depth)  # "tokens": 1500 is a number of them
+                if kind is int and name.lower() == "code" and value < 1000:
+                    return self.value(value, depth)  # an error's
+                return self._masked(value)
+            if kind is str and "@" in value and joined(name) in _AUTHORITIES:
+                return f"{MASK}@{self.text(value.rpartition('@')[2])}"
         return self.value(value, depth)
+
+    def _masked(self, value: Any) -> str:
+        self.left -= len(MASK)
+        if self.masked_values is not None:
+            self.masked_values.note(value)
+        return MASK
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """A value that has no name."""
@@ -94,7 +124,7 @@ class Serializer:
         elif kind is int:
             if -(2**63) <= value < 2**64:
                 self.left -= 10
-                return value
+                return MASK if 10**11 <= value < 10**19 and is_card(str(value)) else value
             # str() refuses more than 4,300 digits and takes quadratic time below that.
             text = cut(hex(value), self.string_max) if value.bit_length() < 4096 else "<huge int>"
         elif kind is float:
@@ -113,7 +143,10 @@ class Serializer:
             except HOSTILE:
                 text = f"<{type_name(kind)}: could not be read>"
         elif issubclass(kind, (bytes, bytearray)):
-            text = self.text(safe_repr(bytes(value[: self.string_max])))
+            # Beyond what is shown, so that a secret which the cut runs through is known for one.
+            text = self.text(safe_repr(bytes(value[: self.string_max + 400])))
+        elif (row := _row(value)) is not None:
+            return self._mapping(row, depth)
         else:
             text = self.text(safe_repr(value))
         self.left -= len(text)
@@ -125,9 +158,9 @@ class Serializer:
         if depth >= _DEPTH:
             return f"<{type_name(type(mapping))} of {len(mapping)}>"
         found: dict[str, Any] = {}
-        # {"name": "password", "value": "hunter2"}, as scripts send forms.
-        hidden = mapping.get("name") if "value" in mapping else None
-        for key, value in islice(mapping.items(), self.list_max):
+        items = list(islice(mapping.items(), self.list_max))
+        secret = self.secret_keys(items)
+        for key, value in items:
             if self.left <= 0:
                 break
             if type(key) is bytes:
@@ -135,9 +168,28 @@ class Serializer:
             name = key if type(key) is str else safe_repr(key)
             label = self.text(name)
             self.left -= len(label)
-            found[label] = self.named(hidden if name == "value" else name, value, depth + 1)
+            if value and name in secret:
+                found[label] = self._masked(value)
+            else:
+                found[label] = self.named(name, value, depth + 1)
         if len(found) < len(mapping):
             found["..."] = f"{len(mapping) - len(found)} more"
+        return found
+
+    def secret_keys(self, items: list[tuple[Any, Any]]) -> frozenset[object]:
+        """Keys that are secret for the company they are in."""
+        keys = [key for key, _ in items if type(key) is str]
+        found = self.scrubber.named_by(keys)
+        # {"name": "password", "value": "hunter2"}, as scripts send forms.
+        values = frozenset(key for key in keys if key.lower() in VALUERS)
+        if values and any(
+            type(key) is str
+            and type(value) is str
+            and key.lower() in NAMERS
+            and self.scrubber.hides(value)
+            for key, value in items
+        ):
+            found |= values
         return found
 
     def _items(self, items: Sequence[Any] | Set[Any], count: int, depth: int) -> Any:
@@ -148,17 +200,46 @@ class Serializer:
         if fields is not None:
             return self._mapping(dict(zip(fields, items, strict=True)), depth)
         found: list[Any] = []
-        name: object = None
+        name: str | None = None
         for item in islice(items, self.list_max):
             if self.left <= 0:
                 break
-            found.append(self.named(name, item, depth + 1))
+            if name in _USER_FLAGS and type(item) is str and ":" in item:
+                found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
+            elif name is not None and count > 2 and not name.startswith("-"):
+                # Of a longer row only what is no name itself: ("user", "password", "email").
+                shown = type(item) is not str or is_random(item, 6)
+                found.append(self.named(name if shown else None, item, depth + 1))
+            else:
+                found.append(self.named(name, item, depth + 1))
             # ["password", "hunter2"] is a header, a form field or an option of a command line in
             # another dress.
-            name = item if type(item) is str and (count == 2 or item[:1] == "-") else None
+            name = self._introduced(item, count)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
+
+    def _introduced(self, item: object, count: int) -> str | None:
+        """The name that an item of a row gives the next one, if it does."""
+        if type(item) is bytes and len(item) < 200:
+            item = item.decode("latin-1")
+        if type(item) is not str or len(item) > 200:
+            return None
+        if count == 2 or item[:1] == "-":
+            return item
+        return item if " " not in item and self.scrubber.hides(item) else None
+
+
+def _row(value: Any) -> dict[str, Any] | None:
+    # SQLAlchemy's Row is a tuple to look at, and its columns' names are known to it alone.
+    module = type.__dict__["__module__"].__get__(type(value))
+    if not (isinstance(module, str) and module.startswith("sqlalchemy.engine.")):
+        return None
+    try:
+        names = value._fields
+        return dict(zip(names, value, strict=True)) if isinstance(names, tuple) else None
+    except HOSTILE:
+        return None
 
 
 def _fields(items: Any) -> tuple[str, ...] | None:

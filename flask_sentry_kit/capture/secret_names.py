@@ -1,0 +1,484 @@
+"""Which names say that their value is a secret: the lists, and how a name is held against them.
+
+A name is split into words (``cardNumber``, ``card-number`` and ``CARD_NUMBER`` are the same
+two). A word of the lists makes it sensitive, unless the words around it say that the name is
+about the secret and not the secret: ``token_type``, ``max_tokens``, ``password_changed_at``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+SENSITIVE_PARTS: Final = (
+    # Anywhere in a name, once its punctuation is gone: X-Api-Key and apiKey are "apikey".
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authorization",
+    "authorisation",
+    "credential",
+    "cookie",
+    "csrf",
+    "xsrf",
+    "sessionid",
+    "sessid",
+    "sessionkey",
+    "creditcard",
+    "debitcard",
+    "cardnumber",
+    "cardnum",
+    "cardno",
+    "ccnum",
+    "ccno",
+    "securitycode",
+    "sentrydsn",
+    "accountnumber",
+    "acctnum",
+    "routingnumber",
+    "bankaccount",
+    "socialsecurity",
+    "socialinsurance",
+    "nationalinsurance",
+    "maidenname",
+    "mnemonic",
+    "samlresponse",
+    "samlrequest",
+    "samlart",
+    "codeverifier",
+    "oauthverifier",
+    "keymaterial",
+    "sharedaccess",
+    "connectionstring",
+    "connstr",
+    "hmac",
+    "passw0rd",
+    "passwrd",
+    "passwort",
+    "pasword",
+    "passwrod",
+    "pswd",
+    "passkey",
+    "driverslicense",
+    "driverlicense",
+    "primaryaccount",
+    "subscriptionkey",
+    "trackdata",
+    "sortcode",
+    "challengeanswer",
+    "clientprincipal",
+    "publickeypin",
+    "recoveryphrase",
+    "seedphrase",
+    "backupphrase",
+)
+
+SENSITIVE_WORDS: Final = frozenset(
+    # A whole word of a name: "card" is in card_holder, not in discard or cardinal.
+    """
+    aadhaar aadhar acct auth authentication bban bearer card ccv clabe cpf cred creds cryptogram
+    csc curp cvc cvn cvv dpop iban itin jwe jws jwt mfa mpin mtan nino otp hotp pan pass passport
+    pat pin pincode psk psw puk pw pwd pword sid sig signature ssn tan totp twofa tfa wif xprv xpriv
+    tkn tok scrt sekrit pswrd pwrd paswd psswd crds preshared sas authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
+    """.split()
+)
+
+SENSITIVE_NAMES: Final = frozenset(
+    # The whole name: OAuth's ?code=, a session; error_code and session_length may be seen.
+    """
+    assertion code ein salt seed sess session sig signature tin verifier webhook wresult
+    clientassertion samlassertion aba pepper answerto
+    """.split()
+)
+
+FOREIGN_PARTS: Final = (
+    # Password, secret and the like in the kit's languages and their neighbours'; accents and
+    # case do not count.
+    *"kennwort geheim losungswort zugangsdaten zugangscode steuernummer steuerid".split(),
+    *"kontonummer sozialversicherungsnummer geheimzahl prufziffer kreditkarte".split(),
+    *"motdepasse motpasse jeton codesecret phrasesecrete numerodecompte numcompte".split(),
+    *"cartebancaire numerodecarte contrasena contrasenia contrasenya palabraclave".split(),
+    *"secreto clavesecreta claveacceso clavedeacceso tarjetadecredito numerodetarjeta".split(),
+    *"parolachiave paroladordine segreto codicesegreto codicefiscale cartadicredito".split(),
+    *"wachtwoord toegangscode burgerservicenummer haslo tajne sekret numerkonta".split(),
+    *"senha palavrapasse segredo chavesecreta chavedeacesso cartaodecredito".split(),
+    *"sifre gizli parola lozinka salasana adgangskode kodeord losenord passord".split(),
+    *"heslo jelszo katasandi matkhau sandi".split(),
+    *"пароль секрет таємн тайна ключдоступа кодовоеслово кодовеслово токен пинкод".split(),
+    *"パスワード パスフレーズ 秘密 暗証番号 合言葉 シークレット トークン あいことば".split(),
+    *"비밀번호 암호 비밀 패스워드 시크릿 토큰 인증번호".split(),
+    *"密码 密碼 口令 机密 機密 密钥 密鑰 令牌 验证码 暗号 秘钥".split(),
+    *"كلمةالمرور كلمةمرور كلمةالسر كلمةسر رمزالمرور الرقمالسري رقمسري باسورد".split(),
+    *"סיסמה סיסמא סיסמת ססמה ססמא סודי קודסודי אסימון".split(),
+    *"κωδικος πασσγουορντ รหัสผ่าน पासवर्ड".split(),
+)
+
+FOREIGN_WORDS: Final = (
+    # The short ones only as whole words: "mdp" is French, "سر" stands in many an Arabic word.
+    *"mdp clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
+    *"سر السر سري سرية סוד הסוד пин тан 秘 密 ключ".split(),
+)
+
+_KEYS: Final = frozenset(
+    """
+    access account activation ably admin aes agent aiza algolia anthropic api app application auth
+    authorization aws azure backup braintree cert client cloudinary consumer crypto customer dd
+    cipher data datadog db deploy deployment derived des developer device ec ecdsa ed25519
+    encrypt encrypting encryption decrypt decryption crypt enc fernet firebase functions function
+    gateway gcp github gitlab google gpg heroku hmac host hosting ingest ingestion instrumentation
+    integration jose jwk jwt kms ldap license licence live mac mailgun maps master merchant
+    mailchimp newrelic openai page pagerduty partner pass pay payment paypal pem pgp plaid plex
+    private product prod production project proxy read recaptcha recovery rest root rollbar rsa
+    s3 salt seal sealing secret secure security seed segment sendgrid sentry server service
+    session shared shopify sign signature signed signing sms sse ssh ssl sso storage stream stripe
+    subscription subscriber symmetric sync system tenant tls transport twilio unlock unseal vapid
+    vault wallet webhook webhooks wrapped wrapping wrap write x25519 hash hashing blinding
+    obfuscation cookie cookies csrf session password passwd user users totp otp mfa recover
+    """.split()
+) - {"page", "read", "project", "system", "user", "users", "transport", "device"} | {
+    "serial", "cd", "software", "preshared", "wireguard", "wg", "dkim", "x509", "chiave", "sas",
+}  # fmt: skip
+
+_CODES: Final = frozenset(
+    """
+    access account activation auth authentication authorization authorisation backup bypass card
+    challenge claim confirm confirmation device email emergency entry factor fa gift giftcard
+    invitation invite join login logon magic mail mfa oauth one onetime otp pair pairing phone pin
+    recovery recover redeem redemption register registration reset restore sca scratch secret
+    security setup signin signup sms ssn temp temporary text time totp twofa twofactor
+    unlock user validation verification verify voice web door alarm gate entrance
+    """.split()
+) - {"text", "phone", "one"}
+
+_QUALIFIED: Final = {
+    # What a noun needs before it to be a secret: error_code is none, recovery_code is.
+    **dict.fromkeys(("key", "keys", "keyring"), _KEYS),
+    **dict.fromkeys(("code", "codes"), _CODES),
+    **dict.fromkeys(
+        ("link", "links", "url", "uri"),
+        frozenset(
+            """
+            activation confirm confirmation forgot invitation invite login magic presigned
+            recovery reset sas signed signin unlock verification verify webhook onetime
+            """.split()
+        ),
+    ),
+    **dict.fromkeys(
+        ("number", "no", "num", "nr", "nbr", "numbers"),
+        frozenset(
+            """
+            aba account acct bank card cc credit debit insurance iban id identity licence license
+            medicare national nhs pan passport payroll pin routing sin social ssn tax taxpayer vat
+            transit benefit medicaid security bsn personal
+            """.split()
+        ),
+    ),
+    **dict.fromkeys(("id", "identifier", "ids"), frozenset("tax taxpayer national sess".split())),
+    **dict.fromkeys(
+        ("answer", "answers", "antwort"),
+        frozenset("challenge hint question recovery secret security reset verification".split()),
+    ),
+    **dict.fromkeys(
+        ("phrase", "words", "wordlist"),
+        frozenset("backup memo mnemonic pass recovery secret seed wallet code".split()),
+    ),
+    **dict.fromkeys(
+        ("seed", "seeds"),
+        frozenset(
+            """
+            crypto encryption hd hotp key master mfa mnemonic otp private recovery secret totp
+            wallet bip39 ed25519 signing
+            """.split()
+        ),
+    ),
+    "response": frozenset(
+        "saml recaptcha captcha hcaptcha turnstile challenge webauthn authenticator".split()
+    ),
+    **dict.fromkeys(
+        ("state", "nonce"),
+        frozenset("oauth oauth2 oidc openid auth authorization payment method saml sso".split()),
+    ),
+    **dict.fromkeys(("string", "str"), frozenset("connection conn connect".split())),
+    "assertion": frozenset("client saml jwt".split()),
+    **dict.fromkeys(
+        ("ticket", "granting"), frozenset("auth cas kerberos login proxy service sso".split())
+    ),
+    "verifier": frozenset("code oauth pkce password srp challenge".split()),
+    "salt": frozenset("app crypto hash secret security session signing encryption".split()),
+    "session": frozenset("admin auth flask login user web sso php asp".split()),
+    "account": frozenset("bank checking savings".split()),
+    "routing": frozenset("bank aba ach".split()),
+    "data": frozenset("magstripe track credential".split()),
+    "certificate": frozenset(("client",)),
+    "private": frozenset(
+        """
+        age dkim dsa ec ecdsa ed25519 gpg jwt key pem pgp rsa ssh ssl tls vapid wg wireguard x25519
+        """.split()
+    ),
+    "shared": frozenset(("pre",)),
+    "pepper": frozenset("password hash secret".split()),
+    "webhook": frozenset("slack discord teams incoming mattermost chat zapier".split()),
+    "pem": frozenset("private key client rsa".split()),
+    "login": frozenset(("magic",)),
+    "pass": frozenset(
+        """
+        admin auth broker db email ftp http imap key ldap login mail my mysql new old pg proxy
+        rabbit redis root smtp sql ssh store svc sys user usr wifi zip vpn
+        """.split()
+    ),
+    "word": frozenset(("pass", "code")),
+    "pw": frozenset(
+        "admin db ftp ldap login mail my mysql new old root smtp ssh user usr wifi vpn".split()
+    ),
+    "pin": frozenset("atm card login my user txn transaction sim account".split()),
+    "auth": frozenset("basic http my proxy user x digest".split()),
+    "principal": frozenset(("client",)),
+}
+_NOUN_LENGTHS: Final = sorted({len(noun) for noun in _QUALIFIED})
+
+_TAILS: Final = frozenset(
+    # What a secret has, and what is none: its kind, state, size, time, place and rules.
+    """
+    accept accepted action actions check checked checks left result results seen active activated age alg algo algorithm alert allowed amount
+    attempt attempts attribute audience available badge balance banner bits brand bucket budget
+    category change changed changes charset choice class color colour column complexity component
+    config consent container cost count counter counts country created createdat currency
+    database date dates day days decorator delay delivery depth description design dialog dir
+    directory disabled domain domains duration enabled encoding endpoint endpoints entropy error
+    errors event events exception exists expected expired expires expiration expiry factory failed
+    failure failures family feature fee file filename folder font footer format formats found
+    generator guide handler hasher height help helper host hostname hour hours html httponly icon
+    image index interval invalid issued issuer iterations kind kinds label labels language last4
+    lastfour layout leeway len length level levels library lifetime limit limits link locale
+    location login manager matches max maximum maxlength menu message messages method methods
+    middleware min minimum minlength minute minutes missing mixin mode model modified module msg
+    name names needed network notice notification offset only optional options order overlap
+    owner page pages parser path percent period permission permissions placeholder plugin policies
+    policy port position preference preferences prefix present price provider providers
+    question questions quota rank rate ratio reader reason recipe refreshed regex region
+    remaining renewed required requirement requirements retries revoked role roles rotated
+    rotation rotations rounds route rule rules samesite santa scheme scope scopes score screen
+    second seconds section secure serializer settings since size skin sort sent source stage stat state
+    states statistics stats status step storage store strategy strength style suffix
+    supported tab table template test tests theme time timeout times timestamp timezone title tooltip total
+    totals tries tutorial ttl type types unit units until updated uri url usage used users
+    validation validator validators valid validity verified version versions view views visible visibility
+    warning warnings weight widget width window years
+    """.split()
+) - {"link", "login", "sort", "test", "database", "storage", "store", "users", "choice"}
+
+_VALUES: Final = frozenset(
+    # After a secret's name these mean the secret, whatever stands between.
+    """
+    again b64 base64 bytes confirm confirmation digest enc encoded encrypted field hash hashed hex
+    hmac input key new old pem plain plaintext raw repeat salt signature str string text value
+    values val
+    """.split()
+)
+
+_HEADS: Final = frozenset(
+    # A question about a secret, or a number of them: has_password, max_tokens.
+    """
+    allow allows are average avg can count disable disables enable enables force forgot forgotten
+    had has have hide hides include includes is isset keep max maximum may min minimum must need
+    needs no num ask offers prompt prompts require required requires save should show shows skip
+    support supports total uses use using was wants will with without n nb accept accepts
+    """.split()
+) - {"no", "n", "use", "prompt"} | {"use"}
+
+_COUNTED_HEADS: Final = frozenset(
+    # What language models count: prompt_tokens, cached_tokens.
+    """
+    audio avg cached completion consumed context estimated eos generated image input max min
+    num output pad prompt reasoning remaining special stop text thinking total unique used bad
+    """.split()
+)
+
+_UNITS: Final = frozenset("at by in utc gmt ms s sec secs on ago from for per the of to".split())
+
+_COMMON: Final = {
+    # Words with a common meaning beside the secret one: only last in a name, or before a value's
+    # word, and not after these.
+    "pass": frozenset(
+        """
+        all backstage band battle boarding bus by day event festival first free guest hall high
+        low lift monthly multi museum one over park press rail render season second shadow single
+        ski test train travel two vip weekly
+        """.split()
+    ),
+    "pin": frozenset(
+        """
+        board bowling cotter data drop gpio hair input lapel led location map output push rolling
+        safety trigger clock reset echo
+        """.split()
+    ),
+    "pan": frozenset("bread camera cake frying peter roasting sauce zoom map image".split()),
+    "tan": frozenset("arc inverse math np".split()),
+    "sid": frozenset(("vicious",)),
+}
+_CARDS: Final = frozenset(
+    """
+    birthday business christmas dash draw face flash game graphics greeting id index info kanban
+    layout library loyalty magic membership memory menu network news playing post product profile
+    punch race rate red report score sd sim sound stat summary team time trading trello video
+    weather wild yellow blog feature pricing testimonial
+    """.split()
+) - {"id"}
+_CARD_WORDS: Final = frozenset("id ids holder_id grid list body header footer uuid".split())
+_NUMBERS: Final = frozenset("number no num nr nbr id code reference".split())
+_TAXES: Final = frozenset("tax taxpayer passport steuer fiscal ssn".split())
+_SPECIAL_TOKENS: Final = frozenset(
+    "bos cls decoder end eos image mask pad sep special start stop unk vision audio".split()
+)
+_EXPIRY: Final = frozenset("date exp expiration expires expiry month year".split())
+_USERS: Final = frozenset(
+    "admin backend blueprint client group id module user userid username uuid view email".split()
+)
+_SIGNED: Final = frozenset(
+    "call email forum function gene genetic html key mail method time type threat virus".split()
+)
+_PLAIN_STEMS: Final = (
+    "tokeniz", "tokenis", "secretar", "secretion", "passwordless", "cookiecutter",
+    "cookbook", "passenger", "accountability",
+)  # fmt: skip
+
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_SPECIAL: Final = str.maketrans("łŁıøØđĐ", "lLioOdD")
+# What is split off a word that runs together: "maxtokens", "userpassword2".
+_GLUED: Final = re.compile("password|passwd|passphrase|secret|token|credential|cookie")
+
+
+def _letters(name: str) -> str:
+    """The name without accents, so that ``contraseña`` and ``contrasena`` are the same."""
+    if name.isascii():
+        return name
+    name = unicodedata.normalize("NFKD", name.translate(_SPECIAL))
+    return "".join(char for char in name if not unicodedata.combining(char))
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name in small letters, digits as words of their own.
+
+    A word that runs together with one of a secret is split there.
+    """
+    words: list[str] = []
+    for found in _WORDS.findall(_letters(name).replace("2fa", "twofa").replace("2FA", "twofa")):
+        word = found.casefold()
+        glued = _GLUED.search(word) if len(word) > 6 else None
+        if glued is None or any(stem in word for stem in _PLAIN_STEMS):
+            words.append(word)
+            continue
+        before, after = word[: glued.start()], word[glued.end() :]
+        if after[:1] == "s" and glued.group() != "pass":
+            after = after[1:]
+            words += [part for part in (before, glued.group() + "s", after) if part]
+        else:
+            words += [part for part in (before, glued.group(), after) if part]
+    return words
+
+
+def joined(name: str) -> str:
+    """Letters and digits of any script, in small letters and without accents."""
+    return "".join(filter(str.isalnum, _letters(name).casefold()))
+
+
+_FOREIGN_PARTS: Final = tuple(joined(part) for part in FOREIGN_PARTS)
+_FOREIGN_WORDS: Final = frozenset(joined(word) for word in FOREIGN_WORDS)
+
+
+def hides(name: str) -> bool:
+    """Whether a name says that its value is a secret."""
+    whole = joined(name)
+    if whole in SENSITIVE_NAMES:
+        return True
+    words = words_of(name)
+    if words[:2] == ["answer", "to"]:
+        return True  # the answer to a security question
+    while words and (words[-1].isdigit() or words[-1] == "x"):
+        words.pop()
+    if not words:
+        return False
+    at = -1  # the last word that is a secret's
+    for place, word in enumerate(words):
+        if _is_secret(words, place, word):
+            at = place
+    if at < 0:
+        # Across words: X-Api-Key, or one that runs together, as "usercardnumber".
+        found = next((part for part in SENSITIVE_PARTS if part in whole), None)
+        if found is None or any(stem in whole for stem in _PLAIN_STEMS):
+            return any(part in whole for part in _FOREIGN_PARTS)
+        ahead = whole[whole.rfind(found) + len(found) :].rstrip("0123456789")
+        if not ahead:
+            return words[0] not in _HEADS or len(words) == 1
+        return not (ahead in _TAILS or (len(words) > 1 and words[-1] in _TAILS))
+    return not _is_about(words, at, words[at])
+
+
+def _is_secret(words: list[str], place: int, word: str) -> bool:
+    if word in SENSITIVE_WORDS:
+        return word not in _COMMON or _is_meant(words, place, word)
+    if word in _FOREIGN_WORDS or _GLUED.fullmatch(word.rstrip("s")):
+        return True
+    if word in _QUALIFIED:
+        before = place - 1
+        while before >= 0 and words[before].isdigit():
+            before -= 1
+        if before >= 0 and words[before] in _QUALIFIED[word]:
+            return True
+        if word in _NUMBERS and not _TAXES.isdisjoint(words[max(0, place - 3) : place]):
+            return True
+    for length in _NOUN_LENGTHS:
+        if length >= len(word):
+            break
+        if word[:-length] in _QUALIFIED.get(word[-length:], ()):
+            return True
+    return word.endswith(("pwd", "tkn", "paswd")) or word.startswith("pwd")
+
+
+def _is_meant(words: list[str], place: int, word: str) -> bool:
+    after = words[place + 1 :]
+    before = words[place - 1] if place else ""
+    if before in _COMMON[word]:
+        return False
+    return not after or after[-1] in _VALUES or after[0] in ("phrase", "code", "word", "number")
+
+
+def _is_about(words: list[str], at: int, word: str) -> bool:
+    """Whether the words around the secret's say that the name is not the secret."""
+    before, after = words[:at], words[at + 1 :]
+    if after[-1:] == ["at"] and len(after) > 1:
+        return True
+    if word in ("token", "tokens") and after and after[-1] in ("id", "ids"):
+        if after[-1] == "ids" or (before and before[-1] in _SPECIAL_TOKENS):
+            return True
+    while after and (after[-1] in _UNITS or after[-1].isdigit()):
+        unit = after.pop()
+        if unit in ("at", "in", "on", "ago", "ms", "per") and not after and word != "auth":
+            return True
+    if word == "card":
+        if before and before[-1] in _CARDS:
+            return True
+        if after and after[-1] in _EXPIRY:
+            return False
+        if after and after[-1] in _CARD_WORDS:
+            return True
+    if word in ("auth", "authentication") and after and after[-1] in _USERS:
+        return True
+    if word == "signature" and before and before[-1] in _SIGNED:
+        return True
+    if word.endswith("tokens") and before and before[-1] in _COUNTED_HEADS:
+        return True
+    if word in ("key", "keys") and after:
+        if after[-1] == "id" and before and before[-1] == "access":
+            return False  # AWS's access_key_id
+        return after[-1] not in _VALUES and after[-1] not in ("base", "material", "data")
+    if after:
+        return after[-1] in _TAILS or (after[0] in _TAILS and after[-1] not in _VALUES)
+    return bool(before) and before[0] in _HEADS

@@ -1,0 +1,86 @@
+"""Lines of source code with the secrets that are written in them masked, all else as it is.
+
+``password = "hunter2"`` is a secret in the wrong place; ``token = request.args["t"]`` is what one
+needs to read. Linear in the length of the lines; never raises for what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from .literals import DEFINITION, USERINFO, Literals
+from .scrub import MASK, Scrubber
+
+LINE_MAX: Final = 200
+"""Characters of a line that are sent."""
+LINE_READ: Final = 2 * LINE_MAX
+"""Characters of a line that are looked at, so that a secret which the cut runs through is known."""
+
+
+def enclosing_function(lines: Sequence[str]) -> tuple[int, str] | None:
+    """Indentation and name of the function that the code after these lines may be in, or None."""
+    column = 1_000
+    for line in reversed(lines):
+        text = line.lstrip(" \t")
+        if not text or text[0] in "#)]}\"'":
+            continue
+        indent = len(line) - len(text)
+        if indent < column:
+            found = DEFINITION.match(line)
+            if found:
+                return indent, found[2]
+            column = indent
+        if column == 0:
+            break
+    return None
+
+
+def mask_source(
+    lines: Sequence[str],
+    scrubber: Scrubber,
+    *,
+    skip: int = 0,
+    function: tuple[int, str] | None = None,
+) -> list[str]:
+    """Lines of Python with the secrets in their literals and comments masked.
+
+    :param lines: consecutive lines without their ends.
+    :param skip: lines at the beginning that are read only for what they say of the next ones.
+    :param function: indentation and name of the function that the first line is in.
+    :return: the lines from ``skip`` on, each cut to ``LINE_MAX`` characters.
+    """
+    known = [line[:LINE_READ].replace("\n", " ") for line in lines]
+    text = "\n".join(known)
+    walk = Literals(
+        text,
+        scrubber,
+        [(function[0], scrubber.hides(function[1]))] if function else (),
+        shown_from=sum(len(line) + 1 for line in known[:skip]),
+    )
+    walk.run()
+    found: list[str] = []
+    starts = sorted(walk.spans)
+    at, place = 0, 0
+    for number, line in enumerate(known):
+        limit, end, done = at + LINE_MAX, at + len(line), at
+        shown: list[str] = []
+        while place < len(starts) and starts[place] < end:
+            start = starts[place]
+            place += 1
+            if start < done or start >= limit:
+                continue
+            finish, instead = walk.spans[start]
+            shown += (text[done:start], instead)
+            done = finish
+        if done < limit:
+            shown.append(text[done : min(end, limit)])
+        if number >= skip:
+            found.append("".join(shown)[:LINE_MAX])
+        at = end + 1
+    return found
+
+
+def mask_text_lines(lines: Iterable[str], scrubber: Scrubber) -> list[str]:
+    """Lines of a file that is not Python, a template say, each scrubbed as any text is."""
+    return [USERINFO.sub(MASK, scrubber.text(line[:LINE_READ]))[:LINE_MAX] for line in lines]

@@ -1,0 +1,1 @@
+"""Planted secrets, and where they come out: the kit beside raven beside sentry-sdk."""
