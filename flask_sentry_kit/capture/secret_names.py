@@ -86,7 +86,8 @@ SENSITIVE_WORDS: Final = frozenset(
     aadhaar aadhar acct auth authentication bban bearer card ccv clabe cpf cred creds cryptogram
     csc curp cvc cvn cvv dpop iban itin jwe jws jwt mfa mpin mtan nino otp hotp pan pass passport
     pat pin pincode psk psw puk pw pwd pword sid sig signature ssn tan totp twofa tfa wif xprv xpriv
-    tkn tok scrt sekrit pswrd pwrd paswd psswd crds preshared sas authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
+    credz pfx jks keystore pkcs aspxauth bsb cbu tkn tok scrt sekrit pswrd pwrd paswd psswd crds
+    preshared sas authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
     """.split()
 )
 
@@ -110,6 +111,8 @@ FOREIGN_PARTS: Final = (
     *"wachtwoord toegangscode burgerservicenummer haslo tajne sekret numerkonta".split(),
     *"senha palavrapasse segredo chavesecreta chavedeacesso cartaodecredito".split(),
     *"sifre gizli parola lozinka salasana adgangskode kodeord losenord passord".split(),
+    *"comptebancaire numerocompte clerib cuentabancaria numerodecuenta numerocuenta".split(),
+    *"koddostupa kodoveslovo kontobankowe rachunekbankowy".split(),
     *"heslo jelszo katasandi matkhau sandi".split(),
     *"пароль секрет таємн тайна ключдоступа кодовоеслово кодовеслово токен пинкод".split(),
     *"パスワード パスフレーズ 秘密 暗証番号 合言葉 シークレット トークン あいことば".split(),
@@ -122,7 +125,7 @@ FOREIGN_PARTS: Final = (
 
 FOREIGN_WORDS: Final = (
     # The short ones only as whole words: "mdp" is French, "سر" stands in many an Arabic word.
-    *"mdp clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
+    *"mdp parol klyuch kluch mima himitsu sisma pasuwado bimil bimilbeonho amho rib clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
     *"سر السر سري سرية סוד הסוד пин тан 秘 密 ключ".split(),
 )
 
@@ -142,8 +145,9 @@ _KEYS: Final = frozenset(
     vault wallet webhook webhooks wrapped wrapping wrap write x25519 hash hashing blinding
     obfuscation cookie cookies csrf session password passwd user users totp otp mfa recover
     """.split()
-) - {"page", "read", "project", "system", "user", "users", "transport", "device"} | {
-    "serial", "cd", "software", "preshared", "wireguard", "wg", "dkim", "x509", "chiave", "sas",
+) - {"page", "hash", "read", "project", "system", "user", "users", "transport", "device"} | {
+    "serial", "cd", "dvd", "disc", "disk", "registration", "curve25519", "secp256k1", "nacl", "x448",
+    "curve", "ed", "sodium", "mailsign", "software", "preshared", "wireguard", "wg", "dkim", "x509", "chiave", "sas",
 }  # fmt: skip
 
 _CODES: Final = frozenset(
@@ -155,7 +159,7 @@ _CODES: Final = frozenset(
     security setup signin signup sms ssn temp temporary text time totp twofa twofactor
     unlock user validation verification verify voice web door alarm gate entrance
     """.split()
-) - {"text", "phone", "one"}
+) - {"one"} | {"pickup", "collection", "locker", "delivery", "pattern", "parcel", "handover"}
 
 _QUALIFIED: Final = {
     # What a noun needs before it to be a secret: error_code is none, recovery_code is.
@@ -205,6 +209,14 @@ _QUALIFIED: Final = {
         ("state", "nonce"),
         frozenset("oauth oauth2 oidc openid auth authorization payment method saml sso".split()),
     ),
+    "nonce": frozenset(
+        """
+        apple auth authorization braintree card client google id login method oauth oauth2 oidc
+        openid payment paypal request saml server session signin square sso token wallet wp
+        """.split()
+    ),
+    "pattern": frozenset("unlock lock swipe".split()),
+    **dict.fromkeys(("banque", "guichet"), frozenset(("code",))),
     **dict.fromkeys(("string", "str"), frozenset("connection conn connect".split())),
     "assertion": frozenset("client saml jwt".split()),
     **dict.fromkeys(
@@ -212,7 +224,9 @@ _QUALIFIED: Final = {
     ),
     "verifier": frozenset("code oauth pkce password srp challenge".split()),
     "salt": frozenset("app crypto hash secret security session signing encryption".split()),
-    "session": frozenset("admin auth flask login user web sso php asp".split()),
+    "session": frozenset(
+        "admin asp auth ci django express flask laravel login php rails sso symfony user web".split()
+    ),
     "account": frozenset("bank checking savings".split()),
     "routing": frozenset("bank aba ach".split()),
     "data": frozenset("magstripe track credential".split()),
@@ -246,14 +260,16 @@ _NOUN_LENGTHS: Final = sorted({len(noun) for noun in _QUALIFIED})
 _TAILS: Final = frozenset(
     # What a secret has, and what is none: its kind, state, size, time, place and rules.
     """
-    accept accepted action actions check checked checks left result results seen active activated age alg algo algorithm alert allowed amount
+    accept accepted action actions check checked checks left result results seen active activated
+    age alg algo algorithm alert allowed amount
     attempt attempts attribute audience available badge balance banner bits brand bucket budget
     category change changed changes charset choice class color colour column complexity component
     config consent container cost count counter counts country created createdat currency
     database date dates day days decorator delay delivery depth description design dialog dir
     directory disabled domain domains duration enabled encoding endpoint endpoints entropy error
     errors event events exception exists expected expired expires expiration expiry factory failed
-    failure failures family feature fee file filename folder font footer format formats found
+    failure failures family feature fee field fieldname fields file filename folder font footer
+    format formats found
     generator guide handler hasher height help helper host hostname hour hours html httponly icon
     image index interval invalid issued issuer iterations kind kinds label labels language last4
     lastfour layout leeway len length level levels library lifetime limit limits link locale
@@ -265,11 +281,14 @@ _TAILS: Final = frozenset(
     question questions quota rank rate ratio reader reason recipe refreshed regex region
     remaining renewed required requirement requirements retries revoked role roles rotated
     rotation rotations rounds route rule rules samesite santa scheme scope scopes score screen
-    second seconds section secure serializer settings since size skin sort sent source stage stat state
+    second seconds section secure serializer settings since size skin sort sent source stage stat
+    state
     states statistics stats status step storage store strategy strength style suffix
-    supported tab table template test tests theme time timeout times timestamp timezone title tooltip total
+    supported tab table template test tests theme time timeout times timestamp timezone title
+    tooltip total
     totals tries tutorial ttl type types unit units until updated uri url usage used users
-    validation validator validators valid validity verified version versions view views visible visibility
+    validation validator validators valid validity verified version versions view views visible
+    visibility
     warning warnings weight widget width window years
     """.split()
 ) - {"link", "login", "sort", "test", "database", "storage", "store", "users", "choice"}
@@ -277,7 +296,7 @@ _TAILS: Final = frozenset(
 _VALUES: Final = frozenset(
     # After a secret's name these mean the secret, whatever stands between.
     """
-    again b64 base64 bytes confirm confirmation digest enc encoded encrypted field hash hashed hex
+    again b64 base64 bytes confirm confirmation digest enc encoded encrypted hash hashed hex
     hmac input key new old pem plain plaintext raw repeat salt signature str string text value
     values val
     """.split()
@@ -401,8 +420,8 @@ def hides(name: str) -> bool:
     words = words_of(name)
     if words[:2] == ["answer", "to"]:
         return True  # the answer to a security question
-    while words and (words[-1].isdigit() or words[-1] == "x"):
-        words.pop()
+    while words and (words[-1].isdigit() or words[-1] in ("x", "v")):
+        words.pop()  # password2, signing_key_v2
     if not words:
         return False
     at = -1  # the last word that is a secret's

@@ -58,6 +58,9 @@ _EMPTY: Final = frozenset(
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
 
 _STATUS: Final = re.compile(r"-?[0-9]{1,3}(?![\w.])|-[0-9]+")
+_MEASURE: Final = re.compile(
+    r"[0-9.]{1,12} ?(?:ms|s|sec|seconds|min|minutes|h|%|kB|MB|bytes|of|/)\b"
+)
 _HEADERS: Final = ("cookie", "authorization", "authentication")
 # Of a word like these the ones before it belong to the name: "API key: …", "Mot de passe : …".
 _NOUNS: Final = frozenset(
@@ -488,6 +491,8 @@ class _Finder:
             and _PROSE.match(text, start)
         ):
             return True
+        if _MEASURE.match(text, start):
+            return True  # "auth: 12 ms"
         before = text[max(0, match.start() - 20) : match.start()].split()
         if before and before[-1].lower() in _ADJECTIVES and text[match.start() - 1] == " ":
             return not is_random(word, 8)
