@@ -77,7 +77,7 @@ matrix: browser $(npm)
 	$(bin)/python -m tests.matrix $(options) $(if $(SHORT)$(CHECK),,--readme)
 
 leaks: $(dev)
-	$(bin)/python -m tests.leaks $(options)
+	$(bin)/python -m tests.leaks $(if $(SHORT),--share 10 kit)
 
 bench: $(dev)
 	$(bin)/python -m benchmarks $(options)
