@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +57,9 @@ class Database:
 
     def _fill(self, db: sqlite3.Connection) -> None:
         """Write what the rows of a new file, and of one that is opened again, must have."""
+
+    def _salvage(self, db: sqlite3.Connection) -> None:
+        """Read from a damaged file, as far as that goes, what `_fill` writes into the new one."""
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -102,6 +105,11 @@ class Database:
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if not _is_damage(error) or not self._is_ours():
                     raise
+                with suppress(sqlite3.Error, UnicodeDecodeError):
+                    with closing(sqlite3.connect(self._uri, uri=True)) as db:
+                        # SQLite then reads a file that is shorter than its header says, too.
+                        db.execute("PRAGMA writable_schema = ON")
+                        self._salvage(db)
                 self._set_aside(error)
                 self._make()
                 self._set_up()

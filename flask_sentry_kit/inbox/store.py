@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sqlite3
 import time
@@ -85,6 +86,11 @@ class Store(Database):
         if self._key is not None:
             # The file is a new one: the DSN that apps have stays good.
             db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (self._key,))
+
+    def _salvage(self, db: sqlite3.Connection) -> None:
+        row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
+        if row and re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", str(row[0])):
+            self._key = str(row[0])
 
     def public_key(self, given: str | None = None) -> str:
         """The key of the DSN: the given one, else the one kept here, made at random once."""

@@ -108,7 +108,7 @@ def test_no_flipped_byte_is_a_500(served: Any, tmp_path: Path) -> None:
     whole = fill(tmp_path / "whole.sqlite").read_bytes()
     dice = random.Random(7)
     refused = 0
-    for number in range(25):
+    for number in range(15):
         data = bytearray(whole)
         for _ in range(dice.choice((1, 20, 400))):
             data[dice.randrange(len(data))] = dice.randrange(256)
@@ -134,7 +134,7 @@ def test_no_flipped_byte_is_a_500(served: Any, tmp_path: Path) -> None:
         assert posted[-1] == 200 and set(posted) <= {200, 503}
         app.extensions["sentry_kit_inbox"].store._let_go()
     # Most damage is no reason not to start.
-    assert refused < 13
+    assert refused < 8
 
 
 def test_an_event_that_cannot_be_read_is_410(served: Any) -> None:
@@ -154,7 +154,7 @@ def test_an_event_that_cannot_be_read_is_410(served: Any) -> None:
 def test_a_damaged_file_is_set_aside_at_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stays there under another name, and an empty inbox begins; the log says both."""
+    """It stays there under another name, and an empty inbox begins with the same DSN's key."""
     path = fill(tmp_path / "inbox.sqlite")
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size // 2)
@@ -163,6 +163,7 @@ def test_a_damaged_file_is_set_aside_at_start(
     (aside,) = set_aside(path)
     assert aside.read_bytes() == damaged
     assert store.counts() == (0, 0)
+    assert store.public_key() == "k" * 32
     assert str(aside) in caplog.text
 
 
