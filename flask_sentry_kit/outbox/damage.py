@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
 
 from ..files import SIBLINGS
 
@@ -76,6 +79,27 @@ def set_aside(path: str, damaged: tuple[int, int]) -> str | None:
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def readable(path: str, columns: str, max_bytes: int) -> Iterator[tuple[Any, ...]]:
+    """The rows of a damaged spool that SQLite still reads, from both of its ends.
+
+    :param max_bytes: a row that is larger is left out.
+    """
+    seen: set[Any] = set()
+    with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as db:
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        for order in ("ASC", "DESC"):
+            # Up to the damage, and then from the other end back to it.
+            with suppress(sqlite3.Error, UnicodeDecodeError):
+                for row in db.execute(
+                    f"SELECT {columns} FROM items WHERE length(body) <= ? ORDER BY id {order}",
+                    (max_bytes,),
+                ):
+                    if row[0] in seen:
+                        break
+                    seen.add(row[0])
+                    yield row
 
 
 def _is_a_spool(descriptor: int, path: str) -> bool:

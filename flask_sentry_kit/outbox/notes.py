@@ -77,14 +77,15 @@ class Notes:
             self._trouble_told = now
         logger.warning("%s", what, exc_info=exc_info)
 
-    def spool_set_aside(self, path: str, aside: str) -> None:
+    def spool_set_aside(self, path: str, aside: str, saved: int) -> None:
         """Comes once for each damaged file."""
         if may_log():
             logger.warning(
-                "The spool %s was damaged: it is %s now, and what waited in it is not sent."
-                " A new one begins.",
+                "The spool %s was damaged: it is %s now, and a new one begins. %s could be saved"
+                " from it; what else waited there is not sent.",
                 path,
                 aside,
+                "1 item" if saved == 1 else f"{saved} items",
             )
 
     def strangers(self, path: str, found: Mapping[str, int]) -> None:

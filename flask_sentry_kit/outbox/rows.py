@@ -17,6 +17,11 @@ COLUMNS = (
     "id, kind, event_id, origin, request, body, otherwise, otherwise_body, use_otherwise, tries"
 )
 
+INSERT = (
+    "INSERT INTO items (kind, event_id, origin, request, body, otherwise, otherwise_body,"
+    " use_otherwise, tries, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 # Headers that this package sends; others in a row are not sent.
 HEADERS = frozenset(
     (
@@ -50,7 +55,24 @@ class NoItem(ValueError):
     """A row that is none of ours, or that was damaged; its text is the reason."""
 
 
-def dump(request: Request) -> str:
+def values(entry: Entry) -> tuple[Any, ...]:
+    """What ``INSERT`` takes."""
+    item, otherwise = entry.item, entry.item.otherwise
+    return (
+        item.kind,
+        item.event_id,
+        entry.origin,
+        _head(item.request),
+        item.request.body,
+        _head(otherwise) if otherwise else None,
+        otherwise.body if otherwise else None,
+        int(entry.use_otherwise),
+        entry.tries,
+        item.size,
+    )
+
+
+def _head(request: Request) -> str:
     """The part of a request beside its body."""
     return json.dumps({"url": request.url, "headers": dict(request.headers)})
 

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from .. import files
 from . import rows
-from .damage import DamagedError, is_damage, set_aside
+from .damage import DamagedError, is_damage, readable, set_aside
 from .database import (
     FAULTS_OF_AN_ITEM,
     SpoolBusy,
@@ -84,8 +84,10 @@ class Spool:
         # Tries and use_otherwise that could not be written yet, by id.
         self._progress: dict[int, tuple[int, bool]] = {}
         self._full_until = 0.0
-        self.on_damage: Callable[[str, str], None] = lambda path, aside: None
-        """Called with the path of a damaged spool and where it is now."""
+        # Where items are that were saved from a damaged file, by where they were.
+        self._saved: dict[Place, Place] = {}
+        self.on_damage: Callable[[str, str, int], None] = lambda path, aside, saved: None
+        """Called with the path of a damaged spool, where it is now, and how many were saved."""
 
     def add(self, item: Item) -> Place | None:
         """Store an item and return its place, or None when the spool is full.
@@ -94,26 +96,12 @@ class Spool:
         """
         self._keep = True
         size = item.size
-        otherwise = item.otherwise
-        row = (
-            item.kind,
-            item.event_id,
-            item.request.origin,
-            rows.dump(item.request),
-            item.request.body,
-            rows.dump(otherwise) if otherwise else None,
-            otherwise.body if otherwise else None,
-            size,
-        )
+        row = rows.values(Entry(0, item, item.request.origin))
         with self._transaction(write=True) as db:
             items, taken = total(db)
             if items >= self.max_items or taken + size > self.max_bytes:
                 return None
-            id = db.execute(
-                "INSERT INTO items (kind, event_id, origin, request, body, otherwise,"
-                " otherwise_body, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
+            id = db.execute(rows.INSERT, row).lastrowid
             assert id is not None
             return Place(id, self._file)
 
@@ -144,8 +132,9 @@ class Spool:
                     row = db.execute(
                         f"SELECT {rows.COLUMNS} FROM items WHERE id = ?", (id,)
                     ).fetchone()
-            if row is None:
-                continue
+                    if row is None:
+                        # It would be found again for ever.
+                        raise DamagedError("an item is not where its id leads")
             try:
                 if giant:
                     raise rows.NoItem("it is larger than the spool may be")
@@ -210,7 +199,10 @@ class Spool:
                 # Copied now: opening a file that was begun anew empties them.
                 settled, progress = dict(self._settled), dict(self._progress)
                 for id, refused in settled.items():
-                    db.execute("DELETE FROM items WHERE id = ?", (id,))
+                    deleted = db.execute("DELETE FROM items WHERE id = ?", (id,)).rowcount
+                    if not deleted and (id,) in db.execute("SELECT id FROM items"):
+                        # It would be sent again for ever.
+                        raise DamagedError("an item is not where its id leads")
                     if refused is not None:
                         db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
                         db.execute("DELETE FROM refused WHERE id <= ?", (id - REFUSALS_KEPT,))
@@ -233,6 +225,9 @@ class Spool:
         id = place.id
         try:
             with self._transaction() as db:
+                if place in self._saved:
+                    place = self._saved[place]
+                    id = place.id
                 if place.file != self._file:
                     return "refused", "the spool was damaged or removed"
                 if id in self._settled:
@@ -275,6 +270,20 @@ class Spool:
                 (*known, id),
             )
             return any(one not in self._settled for (one,) in found)
+
+    def _save(self, aside: str, damaged: tuple[int, int], settled: Collection[int]) -> int:
+        """Take what can still be read of a damaged spool into the new one; how many items."""
+        saved: dict[Place, Place] = {}
+        with self._transaction(write=True) as db:
+            for row in readable(aside, rows.COLUMNS, self.max_bytes):
+                if row[0] in settled or len(saved) >= self.max_items:
+                    continue
+                with suppress(rows.NoItem):
+                    id = db.execute(rows.INSERT, rows.values(rows.load(row))).lastrowid
+                    assert id is not None
+                    saved[Place(row[0], damaged)] = Place(id, self._file)
+        self._saved = saved
+        return len(saved)
 
     def lease(self) -> bool:
         """Become the one process that delivers. False: another one is.
@@ -411,15 +420,21 @@ class Spool:
 
     def _set_aside(self, damage: Exception) -> SpoolBusy | SpoolLost:
         """Make room for a new spool; what is to be raised."""
-        if self._file is None:
+        damaged = self._file
+        if damaged is None:
             return SpoolLost(str(damage))
+        settled = set(self._settled)
         try:
-            aside = set_aside(self.path, self._file)
+            aside = set_aside(self.path, damaged)
         except OSError as error:
             return SpoolLost(f"{damage}; and it cannot be moved away: {error}")
         if aside is not None:
-            self.on_damage(self.path, aside)
-        elif identity(self.path) == self._file:
+            try:
+                saved = self._save(aside, damaged, settled)
+            except (sqlite3.Error, OSError, ValueError, SpoolBusy, SpoolLost):
+                saved = 0
+            self.on_damage(self.path, aside, saved)
+        elif identity(self.path) == damaged:
             return SpoolLost(f"{damage}; it does not look like a spool, so it is left alone")
         return SpoolReplaced("it was damaged, and a new one begins")
 

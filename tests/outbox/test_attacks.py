@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -273,6 +274,54 @@ def test_a_damaged_spool_is_set_aside_and_a_new_one_begins(
     assert "cannot be used" not in caplog.text
     assert os.path.getsize(f"{path}.damaged") > 0
     assert Spool(path, 10, 10).count() == 0
+
+
+@pytest.mark.parametrize("damage", [trigger, no_total, last_id], ids=lambda one: one.__name__)
+def test_what_can_still_be_read_of_a_damaged_spool_is_sent(
+    damage, filled, path, server, new_outbox, event, caplog
+):
+    """In order, once, and before what came later."""
+    damage(path)
+    outbox = new_outbox(spool=path, destination=server.url)
+    outbox.resume()
+    assert outbox.put(event(server, "new")).wait(5) == "sent"
+    assert outbox.flush(5)
+    assert server.ids == [*(f"old-{index}" for index in range(30)), "new"]
+    assert "30 items could be saved" in caplog.text
+
+
+def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(
+    path, server, new_outbox, event
+):
+    """The item has another id in another file."""
+    server.answer = lambda request: (503, {}, b"")
+    outbox = new_outbox(spool=path)
+    tickets = [outbox.put(event(server, id)) for id in "abc"]
+    no_total(path)
+    server.answer = lambda request: (403 if request.id == "b" else 200, {}, b"{}")
+    assert [ticket.wait(5) for ticket in tickets] == ["sent", "refused", "sent"]
+    assert tickets[1].reason.startswith("403")
+
+
+def test_no_damage_of_a_page_stops_the_delivery_or_repeats_it(
+    filled, path, server, new_outbox, event, tmp_path
+):
+    """Any page in place of its neighbour: SQLite may find rows that it cannot delete."""
+    data = Path(path).read_bytes()
+    for at in range(0, min(len(data), 40 * 4096) - 4096, 4096):
+        swapped = tmp_path / f"swapped-{at}"
+        with open(swapped, "wb") as file:
+            pages = data[:at], data[at + 4096 : at + 8192], data[at : at + 4096]
+            file.write(b"".join((*pages, data[at + 8192 :])))
+        server.received.clear()
+        outbox = new_outbox(spool=str(swapped), destination=server.url)
+        outbox.resume()
+        assert [outbox.put(event(server, id)).wait(5) for id in "ab"] == ["sent", "sent"]
+        assert outbox.flush(5)
+        assert {"a", "b"} <= set(server.ids)
+        repeats = len(server.ids) - len(set(server.ids))
+        assert repeats <= 1, "one was under way when the damage was found"
+        outbox.close(1)
 
 
 def test_a_rubbish_wal_beside_a_good_spool_is_no_damage(filled, path, server, new_outbox, caplog):

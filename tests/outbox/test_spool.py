@@ -277,8 +277,8 @@ def test_a_file_damaged_while_it_is_in_use_costs_one_line(
     assert outbox.flush(5)
     assert server.ids == ["a", "b"]
     assert [record.message for record in caplog.records if "was damaged" in record.message] == [
-        f"The spool {path} was damaged: it is {path}.damaged now, and what waited in it is not"
-        " sent. A new one begins."
+        f"The spool {path} was damaged: it is {path}.damaged now, and a new one begins."
+        " 0 items could be saved from it; what else waited there is not sent."
     ]
     assert os.path.getsize(f"{path}.damaged") >= size
     assert Spool(path, 1, 1).count() == 0
