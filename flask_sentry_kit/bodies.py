@@ -31,15 +31,17 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
     :return: an event that is set when the deadline has passed.
     """
     passed = threading.Event()
-    connection = _connection(environ)
-    if connection is None:
+    try:
+        connection = _connection(environ)
+        encrypted = isinstance(connection, ssl.SSLSocket)
+        receiver = connection if encrypted else _second_socket(connection)
+    except Exception:
         yield passed
         return
-    encrypted = isinstance(connection, ssl.SSLSocket)
     if encrypted:
-        before = connection.gettimeout()
-        connection.settimeout(seconds)
-    timer = threading.Timer(seconds, _end_input, (connection, passed))
+        before = receiver.gettimeout()
+        receiver.settimeout(seconds)
+    timer = threading.Timer(seconds, _end_input, (receiver, passed))
     timer.daemon = True
     with contextlib.suppress(RuntimeError):  # no thread to be had: as patient as before
         timer.start()
@@ -47,36 +49,43 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
         yield passed
     finally:
         timer.cancel()
+        if timer.is_alive():
+            timer.join()
         if encrypted:
-            if timer.is_alive():
-                timer.join()
-            connection.settimeout(before)
-        if "uwsgi.version" in environ:
-            connection.close()  # our own copy of the descriptor
+            receiver.settimeout(before)
+        else:
+            receiver.close()
 
 
 def _connection(environ: Mapping[str, Any]) -> Any:
-    """The client's socket, or None. Under uWSGI it is a copy, to be closed."""
+    """What the server reads this request from: a socket, a file on one, or its number."""
     if "uwsgi.version" in environ:
-        try:
-            # The module that uWSGI itself puts there, and the descriptor of this thread's request.
-            return socket.socket(fileno=os.dup(sys.modules["uwsgi"].connection_fd()))
-        except Exception:
-            return None
-    found = (
+        return sys.modules["uwsgi"].connection_fd()
+    body = environ.get("wsgi.input")
+    return (
         environ.get("werkzeug.socket")
         or environ.get("gunicorn.socket")
-        or getattr(environ.get("wsgi.input"), "socket", None)
+        or getattr(body, "socket", None)
+        or getattr(body, "rfile", None)  # gevent's pywsgi
     )
-    return found if hasattr(found, "shutdown") else None
 
 
-def _end_input(connection: Any, passed: threading.Event) -> None:
+def _second_socket(connection: Any) -> socket.socket:
+    """A socket of our own on the same connection, so that none of the server's is touched."""
+    number = os.dup(connection if isinstance(connection, int) else connection.fileno())
+    try:
+        return socket.socket(fileno=number)
+    except OSError:
+        os.close(number)  # a file, or a pipe
+        raise
+
+
+def _end_input(receiver: socket.socket, passed: threading.Event) -> None:
     passed.set()
     with contextlib.suppress(OSError):  # the client is gone
-        if isinstance(connection, ssl.SSLSocket):
+        if isinstance(receiver, ssl.SSLSocket):
             # OpenSSL sends nothing more after an end without its own farewell, so here reading
             # ends with an error: the next time that nothing has arrived.
-            connection.settimeout(0)
+            receiver.settimeout(0)
         else:
-            connection.shutdown(socket.SHUT_RD)
+            receiver.shutdown(socket.SHUT_RD)

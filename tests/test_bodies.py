@@ -65,11 +65,28 @@ def test_no_timer_is_left() -> None:
                 assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("found", [None, object(), 7])
+@pytest.mark.parametrize("found", [None, object(), -1])
 def test_a_server_that_shows_no_socket_is_read_as_before(found: Any) -> None:
     """waitress has read the whole body before the app runs."""
     with body_deadline({"werkzeug.socket": found}, 0) as passed:
         pass
+    assert not passed.is_set()
+
+
+def test_a_body_in_a_file_is_read_as_before(tmp_path: Path) -> None:
+    """A server may keep it there: no descriptor is left over."""
+    (tmp_path / "body").write_bytes(b"body")
+    with (tmp_path / "body").open("rb") as file:
+        environ = {"wsgi.input": types.SimpleNamespace(rfile=file)}
+        with body_deadline(environ, 0.01) as passed:
+            assert file.read() == b"body"
+        free = os.dup(file.fileno())
+        os.close(free)
+        with body_deadline(environ, 0.01):
+            pass
+        again = os.dup(file.fileno())
+        os.close(again)
+    assert again == free
     assert not passed.is_set()
 
 
