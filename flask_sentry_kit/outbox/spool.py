@@ -86,6 +86,8 @@ class Spool:
         self._full_until = 0.0
         # Where items are that were saved from a damaged file, by where they were.
         self._saved: dict[Place, Place] = {}
+        # What became of those that were answered, and were in a damaged file still.
+        self._answered: dict[Place, str | None] = {}
         self.on_damage: Callable[[str, str, int], None] = lambda path, aside, saved: None
         """Called with the path of a damaged spool, where it is now, and how many were saved."""
 
@@ -164,8 +166,9 @@ class Spool:
     def update(self, entry: Entry) -> None:
         """Note an attempt. Known here at once, and written now or later."""
         with self._lock:
-            if entry.file == self._file:
-                self._progress[entry.id] = entry.tries, entry.use_otherwise
+            place = self._place(entry)
+            if place.file == self._file:
+                self._progress[place.id] = entry.tries, entry.use_otherwise
                 self.catch_up(always=True)
 
     def remove(self, entry: Entry, refused: str | None) -> None:
@@ -175,8 +178,14 @@ class Spool:
         """
         with self._lock:
             # In a file that was begun anew meanwhile, its id is another item's.
-            if entry.file == self._file:
-                self._remove(entry.id, refused)
+            place = self._place(entry)
+            if place.file == self._file:
+                self._remove(place.id, refused)
+
+    def _place(self, entry: Entry) -> Place:
+        """Where an entry is now, which may have been saved from a damaged file meanwhile."""
+        place = Place(entry.id, entry.file)
+        return self._saved.get(place, place)
 
     def _remove(self, id: int, refused: str | None) -> None:
         # Under one lock with the deletion: nobody hears of it before that was tried.
@@ -222,12 +231,13 @@ class Spool:
 
     def outcome(self, place: Place) -> tuple[State, str | None]:
         """What became of an item; one that is in neither table has been sent."""
-        id = place.id
         try:
             with self._transaction() as db:
-                if place in self._saved:
-                    place = self._saved[place]
-                    id = place.id
+                if place in self._answered:
+                    reason = self._answered[place]
+                    return ("sent", None) if reason is None else ("refused", reason)
+                place = self._saved.get(place, place)
+                id = place.id
                 if place.file != self._file:
                     return "refused", "the spool was damaged or removed"
                 if id in self._settled:
@@ -423,11 +433,12 @@ class Spool:
         damaged = self._file
         if damaged is None:
             return SpoolLost(str(damage))
-        settled = set(self._settled)
+        settled = dict(self._settled)
         try:
             aside = set_aside(self.path, damaged)
         except OSError as error:
             return SpoolLost(f"{damage}; and it cannot be moved away: {error}")
+        self._answered = {Place(id, damaged): reason for id, reason in settled.items()}
         if aside is not None:
             try:
                 saved = self._save(aside, damaged, settled)
