@@ -71,6 +71,14 @@ def flood(site: Site, name: str, text: str) -> list[Visit]:
     return [site.get("/crash", {name: run(text)})]
 
 
+@attack("250 kB of If-None-Match to the page's files", "a ", answers=(200,), kit_only=True)
+@attack("250 kB of blanks in If-None-Match", " ", answers=(200,), kit_only=True)
+def conditions(site: Site, text: str) -> list[Visit]:
+    files = ("crash.css", "dialog.js")
+    sent = {"If-None-Match": "a" + run(text) + "a"}
+    return [site.get(f"/_sentry_kit/static/{file}", sent) for file in files]
+
+
 @attack("10,000 headers")
 def many_headers(site: Site) -> list[Visit]:
     return [site.get("/crash", {f"X{number}": "a" for number in range(10_000)})]

@@ -28,23 +28,18 @@ def test_an_attack_keeps_nobody_else_waiting(title: str) -> None:
     assert not verdict.missed, (verdict.missed, verdict.measured, verdict.said)
 
 
-@pytest.mark.parametrize(
-    ("path", "harm"),
-    [
-        ("/hold?count=60000000", "a healthy request waited"),
-        ("/swell?size=200000000", "MB more memory"),
-        ("/missing", "answered 404"),
-    ],
-)
-def test_the_judge_sees_harm(path: str, harm: str) -> None:
-    """A view that keeps the interpreter, takes memory or answers otherwise is seen as such."""
+def test_the_judge_sees_harm() -> None:
+    """Views that keep the interpreter, take memory or answer otherwise are seen as such."""
 
     def visit(site: Site) -> list[Visit]:
-        return [site.get(path)]
+        paths = ("/hold?count=60000000", "/swell?size=200000000", "/missing")
+        return [site.get(path) for path in paths]
 
-    attack = Attack("harm", visit, (), "waitress", "takes", (200,), True, 0.1, 60.0, 64, ())
-    missed = play(attack, "kit").missed
-    assert any(harm in one for one in missed), missed
+    attack = Attack("harm", visit, (), "waitress", "takes", (200,), True, 0.1, 60.0, 100, ())
+    missed = "; ".join(play(attack, "kit").missed)
+    assert "a healthy request waited" in missed
+    assert "MB more memory" in missed
+    assert "answered 404" in missed
 
 
 def test_the_table_shows_the_kit_beside_raven() -> None:
