@@ -25,9 +25,9 @@ _DRAIN: Final = 1024 * 1024
 # A server that closes a connection with unread bytes in it resets it, and the browser shows
 # its own error in place of our answer. Up to here the rest is read and forgotten.
 
-PATIENCE: Final = 2.0
-"""Seconds for all of a body to arrive, however slowly it drips: as long as a report holds its
-thread for Sentry's answer. 16 kB take less on any line that has shown the page."""
+PATIENCE: Final = 0.5
+"""Seconds for all of a body to arrive, however slowly it drips. A report fits the first packets of
+a connection; of one that is late the visitor gets the words back, to send them again."""
 
 NAME_LENGTH: Final = 128
 EMAIL_LENGTH: Final = 75
