@@ -541,8 +541,7 @@ class _Finder:
             if block is not None:
                 return self._block_end(block.end())
             spaced = match["sign"][:1] in " \t" or sign == ":" or name.isupper() or "\n" in text
-            rest = _REST if spaced else _WORD_REST
-            line = rest.match(text, start)
+            line = _REST.match(text, start) if spaced else _WORD_REST.match(text, start)
             end = value_end(text, start)
             return max(end, line.end()) if line else end
         return value_end(text, start)

@@ -23,10 +23,10 @@ from .worst_inputs import patterns, worst_inputs
 
 PATTERNS = patterns()
 LONGEST = 1_000_000
-_SHORT = 8_000
-_NOTABLE = 0.03
+_SHORT = 6_000
+_NOTABLE = 0.02
 """Seconds for a short input from which on the doubling is measured: where each character costs
-a step of every other one, 32 million steps take more."""
+a step of every other one, 18 million steps take more."""
 
 _scrubber = Scrubber()
 
@@ -45,8 +45,7 @@ def _doubles(run: Callable[[int], object]) -> bool:
         while once < _NOTABLE and size < LONGEST / 2:
             size *= 2
             once = _spent(run, size)
-        once = min(once, _spent(run, size))
-        if min(_spent(run, 2 * size) for _ in range(2)) <= 2.5 * once + 0.001:
+        if _spent(run, 2 * size) <= 2.5 * once + 0.001:
             return True
     return False
 
@@ -77,7 +76,7 @@ def _worst_is_linear(pattern: re.Pattern[Any], uses: set[str]) -> bool:
             pattern.fullmatch(subject)
 
     spent = {worst: _spent(partial(run, *worst), _SHORT) for worst in worst_inputs(pattern)}
-    slowest = sorted(spent, key=lambda worst: -spent[worst])[:2]
+    slowest = sorted(spent, key=lambda worst: -spent[worst])[:1]
     return all(_doubles(partial(run, *worst)) for worst in slowest)
 
 
@@ -129,7 +128,7 @@ def test_scrubbing_is_linear(name: str) -> None:
         "short": lambda text: _scrubber.short(text, 400),
     }[name]
     rng = random.Random(name)
-    mixed = ["".join(rng.choices(UNITS, k=3)) for _ in range(60)]
+    mixed = ["".join(rng.choices(UNITS, k=3)) for _ in range(20)]
     for unit in [*UNITS, *mixed]:
         assert _is_linear(lambda size, u=unit: scrub(u * (size // len(u)))), unit
 
@@ -145,7 +144,7 @@ def test_ten_thousand_fields_cost_what_they_measure() -> None:
     assert _is_linear(lambda size: _scrubber.query("&".join(f"f{n}={n}" for n in range(size // 8))))
 
 
-@pytest.mark.parametrize("unit", ["eyJ-", "a=b; ", ";", '"\\', "a%3D", "[", "token/", "x,", "é"])
+@pytest.mark.parametrize("unit", ["eyJ-", "a=b; ", '"\\', "token/"])
 @pytest.mark.parametrize(
     "where", ["QUERY_STRING", "HTTP_REFERER", "HTTP_COOKIE", "HTTP_X_A", "CONTENT_TYPE",
               "PATH_INFO", "HTTP_HOST", "REQUEST_METHOD"]
