@@ -32,7 +32,9 @@ _PAIR: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for ")
+_MAYBE_PAIR: Final = re.compile(
+    r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for |\\t"
+)
 _PLAIN: Final = re.compile(
     r"""(?:(?i:bearer|basic|digest|token|apikey)\s{1,20})?[^\s,;&<>\[\](){}"'\\]+"""
 )
@@ -42,7 +44,9 @@ _PLAIN_ENDS: Final = {
     mark: re.compile(rf"\\.|{mark}", re.DOTALL) for mark in ("'", '"')
 }  # fmt: skip
 _LINE: Final = re.compile(r"[^\r\n]*")
-_LINE_START: Final = re.compile(r"(?:\A|[\r\n]|\\[nr])[ \t]*(?:- |export |#|;|\$)?[ \t]*\Z")
+_LINE_START: Final = re.compile(
+    r"(?:\A|[\r\n]|\\[nr])[ \t]{0,40}(?:- |export |#|;|\$)?[ \t]{0,8}\Z"
+)
 # What is left of a line, to where the next name and value begin.
 _REST: Final = re.compile(r"(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=|\\[nr])[^\r\n])*")
 _WORD_REST: Final = re.compile(r"(?:(?![,;&]\s?[\w.-]{1,40}[=:])[^\s\"'<>(){}\[\]\\])*")
