@@ -83,6 +83,7 @@ SENSITIVE_PARTS: Final = (
 SENSITIVE_WORDS: Final = frozenset(
     # A whole word of a name: "card" is in card_holder, not in discard or cardinal.
     """
+    autologin blz castgc luks nir pats privkey rememberme sshpriv utr
     aadhaar aadhar acct aspxauth auth authcode authentication authkey bban bearer bsb card cbu
     ccv clabe cpf crds cred creds credz cryptogram csc curp cvc cvn cvv dpop hotp htpasswd iban
     itin jks jwe jws jwt keystore mfa mpin mtan nino otc otp otpauth pan pass passport passwords
@@ -122,6 +123,11 @@ FOREIGN_PARTS: Final = (
     *"كلمةالمرور كلمةمرور كلمةالسر كلمةسر رمزالمرور الرقمالسري رقمسري باسورد".split(),
     *"סיסמה סיסמא סיסמת ססמה ססמא סודי קודסודי אסימון".split(),
     *"κωδικος πασσγουορντ รหัสผ่าน पासवर्ड".split(),
+    *"hasla парол كلماتالمرور كلماتالسر".split(),
+    *"認証コード 確認コード パスコード 인증코드 패스코드 비번".split(),
+    *"인증번호 验证密码 验证代码 驗證碼 私钥 私鑰 通行码 الرقمالسري رمزسري رمزالتحقق".split(),
+    *"codigodeseguranca codigodeseguridad credenciales credenziali credenciais".split(),
+    *"bankleitzahl kontonr steuernr rekeningnr numerodesecuritesociale numsecu".split(),
 )
 
 FOREIGN_WORDS: Final = (
@@ -133,6 +139,7 @@ FOREIGN_WORDS: Final = (
 
 _KEYS: Final = frozenset(
     """
+    priv pairing network bitlocker luks filevault wifi
     ably access account activation admin aes agent aiza algolia anthropic api app application
     auth authorization aws azure backup blinding braintree cd cert chiave cipher client
     cloudinary consumer cookie cookies crypt crypto csrf curve curve25519 customer data datadog
@@ -152,6 +159,7 @@ _KEYS: Final = frozenset(
 
 _CODES: Final = frozenset(
     """
+    sharing share linking link step steps checked
     access account activation alarm auth authentication authorisation authorization backup
     bypass card challenge claim collection confirm confirmation delivery device door email
     emergency entrance entry fa factor gate gift giftcard handover invitation invite join locker
@@ -198,6 +206,7 @@ _QUALIFIED: Final = {
         ("seed", "seeds"),
         frozenset(
             """
+            backup qr bip
             crypto encryption hd hotp key master mfa mnemonic otp private recovery secret totp
             wallet bip39 ed25519 signing
             """.split()
@@ -242,6 +251,9 @@ _QUALIFIED: Final = {
     "webhook": frozenset("slack discord teams incoming mattermost chat zapier".split()),
     "pem": frozenset("private key client rsa".split()),
     "login": frozenset(("magic",)),
+    "challenge": frozenset("webauthn fido fido2 passkey login auth".split()),
+    "hash": frozenset("login user auth pin".split()),
+    "priv": frozenset("ssh rsa wg key".split()),
     "pass": frozenset(
         """
         admin auth broker db email ftp http imap key ldap login mail my mysql new old pg proxy

@@ -24,14 +24,17 @@ _PAIR: Final = re.compile(
           (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
       | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
       | (?P<space>\s{1,3})(?=["']\S)
-      | (?P<gap>\t[ \t]{0,8}|[ ]{2,12}|[ ](?:is|was|for[ ][^\s:]{1,40}(?::|[ ]is))[ ])(?=["'`]?\w)
+      | (?P<gap>\t[ \t]{0,8} | \\t | [ ]{2,12} | [ ](?:is|was|for[ ][^\s:]{1,40}(?::|[ ]is))[ ])
+        (?=["'`]?\w)
     )
     | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>\s{0,20}(?P<cdata><!\[CDATA\[)?(?=[^<\s])
     | (?<![\w-])-{1,2}(?P<flag>[A-Za-z][\w-]+)\s{1,20}(?=[^-\s])
     """,
     re.VERBOSE,
 )
-_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for ")
+_MAYBE_PAIR: Final = re.compile(
+    r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for |\\t"
+)
 _PLAIN: Final = re.compile(
     r"""(?:(?i:bearer|basic|digest|token|apikey)\s{1,20})?[^\s,;&<>\[\](){}"'\\]+"""
 )
@@ -41,7 +44,9 @@ _PLAIN_ENDS: Final = {
     mark: re.compile(rf"\\.|{mark}", re.DOTALL) for mark in ("'", '"')
 }  # fmt: skip
 _LINE: Final = re.compile(r"[^\r\n]*")
-_LINE_START: Final = re.compile(r"(?:\A|[\r\n]|\\[nr])[ \t]*(?:- |export |#|;|\$)?[ \t]*\Z")
+_LINE_START: Final = re.compile(
+    r"(?:\A|[\r\n]|\\[nr])[ \t]{0,40}(?:- |export |#|;|\$)?[ \t]{0,8}\Z"
+)
 # What is left of a line, to where the next name and value begin.
 _REST: Final = re.compile(r"(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=|\\[nr])[^\r\n])*")
 _WORD_REST: Final = re.compile(r"(?:(?![,;&]\s?[\w.-]{1,40}[=:])[^\s\"'<>(){}\[\]\\])*")
@@ -540,8 +545,7 @@ class _Finder:
             if block is not None:
                 return self._block_end(block.end())
             spaced = match["sign"][:1] in " \t" or sign == ":" or name.isupper() or "\n" in text
-            rest = _REST if spaced else _WORD_REST
-            line = rest.match(text, start)
+            line = _REST.match(text, start) if spaced else _WORD_REST.match(text, start)
             end = value_end(text, start)
             return max(end, line.end()) if line else end
         return value_end(text, start)
