@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from .error_texts import named_parameters
 from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
 
@@ -67,6 +68,11 @@ _NEUTRAL: Final = frozenset(
 # "password=%s" and "token={}", whose value comes with % or format().
 _TEMPLATE: Final = re.compile(r"([\w.-]{1,80})[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)")
 
+_SPACES: Final = re.compile(r"(\s+)")
+_MIXED: Final = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])[^/(]+\Z")
+# RFC7617, SHA-256, v2.1.0, 3600s, issue#12: none is a secret.
+_REFERENCE: Final = re.compile(r"[A-Z]{2,6}-?\d+\Z|v?[\d.]+[a-z]{0,4}\Z|\w+\#\d+\Z|[a-z]+\d\Z")
+
 _DIGITS_MIN: Final = 4  # of a bare number; PINs have four
 
 
@@ -74,7 +80,7 @@ class _Level:
     """What is known inside one pair of brackets, or of one statement."""
 
     __slots__ = (
-        "annotated", "base", "block", "chain", "compared", "first_is_key", "hot", "index",
+        "annotated", "base", "block", "chain", "compared", "first_is_key", "hot_items", "hot", "index",
         "kind", "keyword", "named", "names_inside", "names_next", "names_value", "pair",
         "subscript_key", "words_stay",
     )  # fmt: skip
@@ -95,6 +101,7 @@ class _Level:
         self.pair: int | None = None  # the span masked as second of a pair
         self.first_is_key = False
         self.subscript_key = False
+        self.hot_items: tuple[int, ...] = ()  # arguments that the first one names: "password=%s"
         self.names_inside = False  # a group of targets holds a secret's name
         self.words_stay = False  # a plain word among the arguments says whose secret is meant
 
@@ -124,6 +131,7 @@ class Literals:
         self._chain_after = ""  # the operator before that chain of names
         self._name = ""  # the last name of that chain
         self._last_string: tuple[int, int] | None = None
+        self._compared_literal: tuple[int, int] | None = None
         self._string_hot = False
         self._flag = False  # the last name is an option of a command line
         self._template = False  # the last literal ends in a secret's name or waits for its value
@@ -183,7 +191,7 @@ class Literals:
         self._before = self._before_kind = self._name = ""
         self._chain = self._template = self._given = False
         self._alternative = self._targets = False
-        self._last_string = None
+        self._last_string = self._compared_literal = None
 
     # what is masked
 
@@ -233,8 +241,12 @@ class Literals:
             or level.compared
             or self._given
             or self._alternative
+            or level.index in level.hot_items
             or self._returns_secret(level)
         )
+        if level.kind == "call" and level.index == 0 and "%" in content:
+            places = named_parameters(content, 20, self._scrubber)
+            level.hot_items = tuple(place + 1 for place in places)
         if hot and level.words_stay and level.index == 0 and not level.keyword:
             if is_plain(content):
                 return False
@@ -309,9 +321,23 @@ class Literals:
             inner = Literals(body[1:], self._scrubber, (), depth=1)
             inner.run()
             shown = "#" + "".join(pieces(body[1:], inner.spans))
-        shown = USERINFO.sub(MASK, self._scrubber.text(shown))
+        shown = USERINFO.sub(MASK, self._scrubber.text(self._prose(shown)))
         if shown != body:
             self._mask(start, end, shown.replace("\n", " "))
+
+    def _prose(self, comment: str) -> str:
+        """A comment without the value in ``# the password is hunter2``: what has letters and
+        digits, after a sensitive word."""
+        if not any(map(str.isdigit, comment)):
+            return comment
+        words = _SPACES.split(comment)
+        named = False
+        for at, word in enumerate(words):
+            text = word.strip("`'\",.:;()")
+            if named and len(text) >= 6 and _MIXED.match(text) and not _REFERENCE.match(text):
+                words[at] = word.replace(text, MASK)
+            named = named or (len(text) < 60 and self._scrubber.hides(text))
+        return "".join(words)
 
     def _number(self, word: str, start: int, end: int) -> None:
         self._chain = False
@@ -331,6 +357,7 @@ class Literals:
                 level.compared = level.compared or self._chain
             elif word in ("and", "or", "if", "else", "elif", "while", "assert"):
                 level.compared = False
+                self._compared_literal = None
                 self._alternative = word == "or" and self._chain
             if word in _BLOCKS and self._before == "":
                 level.block = True
@@ -349,12 +376,15 @@ class Literals:
         else:
             self._chain, self._chain_after = sensitive, self._before
         self._name = word
-        if self._chain and self._chain_after in ("==", "!=") and self._last_string:
-            # "hunter2" == password
-            self._mask_lines(*self._last_string)
-            self._last_string = None
+        self._mask_compared()
         if level.kind in ("group", "list") and level.index >= 2:
             self._unpair(level)
+
+    def _mask_compared(self) -> None:
+        # "hunter2" == password
+        if self._chain and self._compared_literal:
+            self._mask_lines(*self._compared_literal)
+            self._compared_literal = None
 
     def _operator(self, sign: str) -> None:
         level = self._level
@@ -367,6 +397,7 @@ class Literals:
         if sign in ("==", "!="):
             level.compared = level.compared or self._chain
             self._chain = False
+            self._compared_literal = self._last_string if self._before_kind == "string" else None
             return
         if sign == ".":
             return
@@ -392,7 +423,7 @@ class Literals:
         elif sign.endswith("=") or sign == ":=":
             self._assign(level)
         self._chain = self._targets = self._given = self._alternative = False
-        self._last_string = None
+        self._last_string = self._compared_literal = None
 
     def _colon(self, level: _Level) -> None:
         level.compared = False
@@ -477,6 +508,7 @@ class Literals:
                 closed.chain or (closed.first_is_key and closed.named)
             )
             self._targets = closed.kind in ("group", "list") and closed.names_inside
+        self._mask_compared()
         self._last_string = None
 
 

@@ -45,6 +45,7 @@ _COMMON: Final = frozenset(
     " undefined update user username values verified visitor website writer ********".split()
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
+_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # no common sentence
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
 _HEADER_PARTS: Final = re.compile(r"[\s;,]+")
@@ -169,7 +170,9 @@ class MaskedValues:
         if len(value) < LENGTH_MIN or len(self._values) >= VALUES_MAX or MASK in value:
             return
         if value.lower() not in _COMMON:
-            self._values[value] = anywhere or not is_plain(value)
+            self._values[value] = (
+                anywhere or not is_plain(value) or _PHRASE.fullmatch(value) is not None
+            )
 
     def mask(self, event: dict[str, Any]) -> None:
         """Mask the noted values wherever they stand as values in a built event."""
@@ -180,8 +183,8 @@ class MaskedValues:
             value: strong for value, strong in self._values.items() if value.lower() not in known
         }
         for value, strong in list(values.items()):
-            if strong and not value.isalnum():
-                values.update(dict.fromkeys(_encoded(value), True))
+            if not (value.isascii() and value.isalnum()):
+                values.update(dict.fromkeys(_encoded(value), strong))
         if values:
             _Walk(values).event(event)
 
