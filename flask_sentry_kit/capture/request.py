@@ -109,13 +109,8 @@ def _deadline(environ: Environ) -> Iterator[None]:
     A time-out of the socket counts from each byte anew, so the receiving half is shut when the
     time is over: whoever reads sees the end of the body, and the answer can still be sent.
     """
-    connection: Any = (
-        environ.get("werkzeug.socket")
-        or environ.get("gunicorn.socket")
-        or getattr(environ.get("wsgi.input"), "socket", None)
-    )
+    connection = _connection(environ)
     try:
-        before = connection.gettimeout()
         # A socket of its own on the same connection: one that TLS wraps would forget TLS.
         receiver = _socket.socket(fileno=os.dup(connection.fileno()))
     except Exception:
@@ -123,16 +118,25 @@ def _deadline(environ: Environ) -> Iterator[None]:
         return
     timer = Timer(_PATIENCE, _shut, [receiver])
     timer.daemon = True
+    timer.start()
     try:
-        connection.settimeout(_PATIENCE)
-        timer.start()
         yield
     finally:
         timer.cancel()
         # Waits for a timer that has just begun, so that no number of a closed file is shut.
         timer.join(1)
         receiver.close()
-        connection.settimeout(before)
+
+
+def _connection(environ: Environ) -> Any:
+    """What the server reads the body from, anything with a ``fileno``, or None."""
+    body = environ.get("wsgi.input")
+    return (
+        environ.get("werkzeug.socket")
+        or environ.get("gunicorn.socket")
+        or getattr(body, "socket", None)
+        or getattr(body, "rfile", None)  # gevent's pywsgi
+    )
 
 
 def _shut(receiver: _socket.socket) -> None:

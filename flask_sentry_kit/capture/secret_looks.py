@@ -98,12 +98,12 @@ _PREFIXED: Final = re.compile(
     | sk-(?:proj-|ant-|svcacct-|admin-|or-|live-|lf-)?[A-Za-z0-9][\w-]{15,} | sess-[A-Za-z0-9]{30,}
     | pplx-[A-Za-z0-9]{20,} | gsk_[A-Za-z0-9]{20,} | xai-[A-Za-z0-9]{20,} | r8_[A-Za-z0-9]{20,}
     | hf_[A-Za-z0-9]{16,} | api_org_[A-Za-z0-9]{20,} | co-[A-Za-z0-9]{38,}
-    | (?:AC|SK)[0-9a-f]{32}                                                # Twilio
+    | (?:AC|SK)[0-9a-fA-F]{32}                                                # Twilio
     | shp(?:at|ca|pa|ss|ua|tka)_[A-Za-z0-9]{16,}                           # Shopify
     | do[opr]_v1_[0-9a-f]{16,} | HRKU-[\w-]{16,} | rnd_[A-Za-z0-9]{20,} | fo1_[\w-]{30,}
     | fm[12][ar]?_[A-Za-z0-9+/=_-]{30,} | vercel_[\w]{16,} | nf[pcoub]_[A-Za-z0-9]{24,}
     | [0-9]{8,11}:AA[\w-]{25,} | [MNO][A-Za-z0-9_-]{22,27}\.[\w-]{6}\.[\w-]{26,}
-    | sq0[a-z]{3}-[\w-]{16,} | EAAA[A-Za-z0-9_+/=-]{40,} | EAA[A-Za-z0-9]{60,}
+    | sq0[a-z]{3}-[\w-]{16,} | EAAA[A-Za-z0-9_+/=-]{20,} | EAA[A-Za-z0-9]{60,}
     | access_token\$(?:production|sandbox)\$[0-9a-z]{8,}\$[0-9a-f]{16,}     # Braintree, PayPal
     | dapi[0-9a-f]{28,}(?:-[0-9])? | dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{16,}
     | lin_(?:api|oauth)_[A-Za-z0-9]{16,} | (?:secret|ntn)_[A-Za-z0-9]{30,} | fig[dou]_[\w-]{20,}
@@ -113,7 +113,8 @@ _PREFIXED: Final = re.compile(
     | PMAK-[0-9a-f-]{20,} | rdme_[a-z0-9]{20,} | tfp_[\w-]{20,} | dop_[\w-]{20,}
     | atlasv1\.[\w-]{20,} | [A-Za-z0-9]{14}\.atlasv1\.[\w-]{20,} | ATATT3[\w=-]{20,}
     | ATCTT3[\w=-]{20,} | ATBB[A-Za-z0-9]{20,} | BBDC-[\w-]{20,} | PRIVATE-[\w-]{30,}
-    | sbp_[0-9a-f]{20,} | sb_(?:secret|publishable)_[\w-]{16,} | pscale_(?:tkn|pw|oauth)_[\w.=-]{16,}
+    | sbp_[0-9a-f]{20,} | sb_(?:secret|publishable)_[\w-]{16,}
+    | pscale_(?:tkn|pw|oauth)_[\w.=-]{16,}
     | tskey-[a-z]+-[\w-]{10,} | ops_eyJ[\w-]{20,} | A3-[A-Z0-9]{6}-[A-Z0-9-]{16,}   # 1Password
     | pul-[0-9a-f]{20,} | duffel_(?:test|live)_[\w=-]{16,} | FLW(?:SECK|PUBK)(?:_TEST)?-[\w-]{12,}
     | EZ[AT]K[A-Za-z0-9]{20,} | shippo_(?:live|test)_[0-9a-f]{16,} | rzp_(?:live|test)_\w{10,}
@@ -121,19 +122,30 @@ _PREFIXED: Final = re.compile(
     | (?:access|public|link|processor)-(?:sandbox|development|production)-[0-9a-f-]{20,}  # Plaid
     | CFPAT-[\w-]{20,} | p8e-[A-Za-z0-9-]{16,} | lsv2_(?:pt|sk)_\w{16,} | jina_\w{20,}
     | phc_[A-Za-z0-9]{20,} | phx_[A-Za-z0-9]{20,} | bkua_[0-9a-f]{20,} | CCIPAT_\w{16,}
-    | re_[A-Za-z0-9]{6,12}_[A-Za-z0-9]{16,} | pat[A-Za-z0-9]{14}\.[0-9a-f]{20,} | pat-(?:na|eu)1-[0-9a-f-]{20,}
-    | xoxe\.xox[bp]-[\w-]{16,} | ST-[0-9]+-[\w.-]{10,} | TGT-[0-9]+-[\w.-]{10,} | PT-[0-9]+-[\w.-]{20,}
+    | re_[A-Za-z0-9]{6,12}_[A-Za-z0-9]{16,} | pat[A-Za-z0-9]{14}\.[0-9a-f]{20,}
+    | pat-(?:na|eu)1-[0-9a-f-]{20,}
+    | xoxe\.xox[bp]-[\w-]{16,} | ST-[0-9]{1,12}-[\w.-]{10,}
+    | TGT-[0-9]{1,12}-[\w.-]{10,} | PT-[0-9]{1,12}-[\w.-]{20,}
     | v2\.(?:local|public)\.[\w-]{16,} | v[34]\.(?:local|public)\.[\w-]{16,}        # PASETO
     | [xyzt]prv[A-Za-z0-9]{50,} | [5KL][1-9A-HJ-NP-Za-km-z]{50,51}(?![A-Za-z0-9])  # wallets
     | vk1\.a\.[\w-]{20,} | y[0-3]_[\w-]{30,} | AQVN[\w-]{30,} | t1\.[\w-]{40,}      # VK, Yandex
     | SWMTKN-1-[\w-]{20,} | K10[0-9a-f]{40,}::[\w:.-]{6,} | amzn\.mws\.[0-9a-f-]{20,}
+    | A3T[A-Z0-9]{17,} | ABSK[A-Za-z0-9+/]{40,} | LTAI[A-Za-z0-9]{16,} | bedrock-api-key-\w{10,}
+    | AKCp[A-Za-z0-9]{40,} | cmVmd[A-Za-z0-9]{40,} | [A-Za-z0-9_~.]{3}[0-9]Q~[\w~.-]{31,34}
+    | (?i:CLOJARS_)[a-z0-9]{40,} | v1\.0-[a-f0-9]{24}-[a-f0-9]{40,} | dnkey-[\w=-]{20,}
+    | sl\.[\w=-]{40,} | ico-[A-Za-z0-9]{32} | API-[A-Z0-9]{26}(?![A-Z0-9]) | \w{36}_mmk
+    | (?:pat|sat)\.[\w-]{22}\.[\w.-]{20,} | dt0[a-z][0-9]{2}\.[\w.-]{24,} | pubkey-[0-9a-f]{32}
+    | fio-u-[\w=-]{20,} | s-s4t2(?:ud|af)-[0-9a-f]{40,} | ZXlK[\w+/=-]{20,} | 4b1d[A-Za-z0-9]{38}
+    | 1//[\w-]{30,} | prct?l?_[\w-]{20,} | pnu_\w{30,} | sk_[A-Za-z0-9]{24,} | zpka_\w{16,}
+    | [0-9]{15,16}[|%][0-9a-z_-]{27,40} | tk-us-[\w-]{30,} | sm_[aps]at_\w{16,} | sgp_\w{20,}
+    | (?:sc|ext|scauth|authress)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][\w./+-]{10,}
     )[=]{0,2}
     """,
     re.VERBOSE,
 )
 _WEBHOOKS: Final = re.compile(
     r"""
-    (?<=//) (?P<hook>
+    (?<![\w.-]) (?P<hook>
       hooks\.slack\.com/(?:services|workflows|triggers)/
     | (?:\w{1,20}\.)?discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/
     | [\w.-]{1,60}\.webhook\.office\.com/
@@ -187,7 +199,8 @@ _SAID: Final = re.compile(
       (?P<name>pass(?:word|wd|phrase|code|wort)|pwd|kennwort|wachtwoord|contraseña|senha|пароль)
       (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t]{1,8})
       (?P<quote>["'`]?)(?P<value>[^\s"'`,;<>()]{4,})
-    | (?P<long>tokens?|secret|(?:api|access|secret|private|signing|encryption)[ _-]?key|credentials?|session|key)
+    | (?P<long>tokens?|secret|credentials?|session|key
+        |(?:api|access|secret|private|signing|encryption)[ _-]?key)
       (?P<gap2>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|id)[ ]|[ \t]{1,8})
       (?P<quote2>["'`]?)(?P<value2>[A-Za-z0-9_+/=.~-]{10,})
     | (?P<short>pin|otp|passcode|cvv2?|cvc2?|tan|puk
@@ -200,12 +213,12 @@ _SAID: Final = re.compile(
 )
 # Most texts hold none of it; these tell them apart sooner than the full patterns.
 _DIGIT: Final = re.compile(r"[0-9]")
-_RUN: Final = re.compile(r"[\w.:$+=*{}-]{15,}")
+_RUN: Final = re.compile(r"[\w.:$+=*{}-]{12,}")
 _MAYBE_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
 # Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
 _KNOWN: Final = tuple(
     "glpat- sk_live_ sk_test_ rk_live_ SG. sk-proj- sk-ant- hf_ whsec_ hvs. ghp_ gho_ npm_ pypi- "
-    "github_pat_ xoxb- xoxp- shpat_ AIza GOCSPX- dckr_pat_ AKIA".split()
+    "github_pat_ xoxb- xoxp- api_org_ shpat_ AIza GOCSPX- dckr_pat_ AKIA".split()
 )
 _SCHEMES: Final = "bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
 _SAYINGS: Final = (
@@ -356,6 +369,7 @@ def mask_looks(text: str) -> str:
         text = text[: putty.end()] + MASK
     if "//" in text or "/\\/" in text:
         text = _ADDRESS.sub(_mask_address, text)
+    if "hook" in text or "telegram" in text or "/spaces/" in text or "/trigger/" in text:
         text = _WEBHOOKS.sub(_mask_hook, text)
     if "@" in text:
         text = _NETLOC.sub(rf"\g<user>\g<sign>{MASK}", text)

@@ -83,10 +83,12 @@ SENSITIVE_PARTS: Final = (
 SENSITIVE_WORDS: Final = frozenset(
     # A whole word of a name: "card" is in card_holder, not in discard or cardinal.
     """
-    aadhaar aadhar acct auth authentication bban bearer card ccv clabe cpf cred creds cryptogram
-    csc curp cvc cvn cvv dpop iban itin jwe jws jwt mfa mpin mtan nino otp hotp pan pass passport
-    pat pin pincode psk psw puk pw pwd pword sid sig signature ssn tan totp twofa tfa wif xprv xpriv
-    tkn tok scrt sekrit pswrd pwrd paswd psswd crds preshared sas authkey authcode skey upin tpin passwords otc otpauth pgpass htpasswd
+    aadhaar aadhar acct aspxauth auth authcode authentication authkey bban bearer bsb card cbu
+    ccv clabe cpf crds cred creds credz cryptogram csc curp cvc cvn cvv dpop hotp htpasswd iban
+    itin jks jwe jws jwt keystore mfa mpin mtan nino otc otp otpauth pan pass passport passwords
+    paswd pat pfx pgpass pin pincode pkcs preshared psk psswd psw pswrd puk pw pwd pword pwrd
+    sas scrt sekrit sid sig signature skey ssn tan tfa tkn tok totp tpin twofa upin wif xpriv
+    xprv
     """.split()
 )
 
@@ -110,6 +112,8 @@ FOREIGN_PARTS: Final = (
     *"wachtwoord toegangscode burgerservicenummer haslo tajne sekret numerkonta".split(),
     *"senha palavrapasse segredo chavesecreta chavedeacesso cartaodecredito".split(),
     *"sifre gizli parola lozinka salasana adgangskode kodeord losenord passord".split(),
+    *"comptebancaire numerocompte clerib cuentabancaria numerodecuenta numerocuenta".split(),
+    *"koddostupa kodoveslovo kontobankowe rachunekbankowy".split(),
     *"heslo jelszo katasandi matkhau sandi".split(),
     *"пароль секрет таємн тайна ключдоступа кодовоеслово кодовеслово токен пинкод".split(),
     *"パスワード パスフレーズ 秘密 暗証番号 合言葉 シークレット トークン あいことば".split(),
@@ -122,40 +126,41 @@ FOREIGN_PARTS: Final = (
 
 FOREIGN_WORDS: Final = (
     # The short ones only as whole words: "mdp" is French, "سر" stands in many an Arabic word.
-    *"mdp clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
+    *"mdp parol klyuch kluch mima himitsu sisma pasuwado bimil bimilbeonho amho".split(),
+    *"rib clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
     *"سر السر سري سرية סוד הסוד пин тан 秘 密 ключ".split(),
 )
 
 _KEYS: Final = frozenset(
     """
-    access account activation ably admin aes agent aiza algolia anthropic api app application auth
-    authorization aws azure backup braintree cert client cloudinary consumer crypto customer dd
-    cipher data datadog db deploy deployment derived des developer device ec ecdsa ed25519
-    encrypt encrypting encryption decrypt decryption crypt enc fernet firebase functions function
-    gateway gcp github gitlab google gpg heroku hmac host hosting ingest ingestion instrumentation
-    integration jose jwk jwt kms ldap license licence live mac mailgun maps master merchant
-    mailchimp newrelic openai page pagerduty partner pass pay payment paypal pem pgp plaid plex
-    private product prod production project proxy read recaptcha recovery rest root rollbar rsa
-    s3 salt seal sealing secret secure security seed segment sendgrid sentry server service
-    session shared shopify sign signature signed signing sms sse ssh ssl sso storage stream stripe
-    subscription subscriber symmetric sync system tenant tls transport twilio unlock unseal vapid
-    vault wallet webhook webhooks wrapped wrapping wrap write x25519 hash hashing blinding
-    obfuscation cookie cookies csrf session password passwd user users totp otp mfa recover
+    ably access account activation admin aes agent aiza algolia anthropic api app application
+    auth authorization aws azure backup blinding braintree cd cert chiave cipher client
+    cloudinary consumer cookie cookies crypt crypto csrf curve curve25519 customer data datadog
+    db dd decrypt decryption deploy deployment derived des developer disc disk dkim dvd ec ecdsa
+    ed ed25519 enc encrypt encrypting encryption fernet firebase function functions gateway gcp
+    github gitlab google gpg hashing heroku hmac host hosting ingest ingestion instrumentation
+    integration jose jwk jwt kms ldap licence license live mac mailchimp mailgun maps master
+    merchant mfa nacl newrelic obfuscation openai otp pagerduty partner pass passwd password pay
+    payment paypal pem pgp plaid plex preshared private prod product production proxy recaptcha
+    recover recovery registration rest rollbar root rsa s3 salt sas seal sealing secp256k1
+    secret secure security seed segment sendgrid sentry serial server service session shared
+    shopify sign signature signed signing sms sodium software sse ssh ssl sso storage stream
+    stripe subscriber subscription symmetric sync tenant tls totp twilio unlock unseal vapid
+    vault wallet webhook webhooks wg wireguard wrap wrapped wrapping write x25519 x448 x509
     """.split()
-) - {"page", "read", "project", "system", "user", "users", "transport", "device"} | {
-    "serial", "cd", "software", "preshared", "wireguard", "wg", "dkim", "x509", "chiave", "sas",
-}  # fmt: skip
+)
 
 _CODES: Final = frozenset(
     """
-    access account activation auth authentication authorization authorisation backup bypass card
-    challenge claim confirm confirmation device email emergency entry factor fa gift giftcard
-    invitation invite join login logon magic mail mfa oauth one onetime otp pair pairing phone pin
-    recovery recover redeem redemption register registration reset restore sca scratch secret
-    security setup signin signup sms ssn temp temporary text time totp twofa twofactor
-    unlock user validation verification verify voice web door alarm gate entrance
+    access account activation alarm auth authentication authorisation authorization backup
+    bypass card challenge claim collection confirm confirmation delivery device door email
+    emergency entrance entry fa factor gate gift giftcard handover invitation invite join locker
+    login logon magic mail mfa oauth onetime otp pair pairing parcel pattern phone pickup pin
+    recover recovery redeem redemption register registration reset restore sca scratch secret
+    security setup signin signup sms ssn temp temporary text time totp twofa twofactor unlock
+    user validation verification verify voice web
     """.split()
-) - {"text", "phone", "one"}
+)
 
 _QUALIFIED: Final = {
     # What a noun needs before it to be a secret: error_code is none, recovery_code is.
@@ -205,6 +210,14 @@ _QUALIFIED: Final = {
         ("state", "nonce"),
         frozenset("oauth oauth2 oidc openid auth authorization payment method saml sso".split()),
     ),
+    "nonce": frozenset(
+        """
+        apple auth authorization braintree card client google id login method oauth oauth2 oidc
+        openid payment paypal request saml server session signin square sso token wallet wp
+        """.split()
+    ),
+    "pattern": frozenset("unlock lock swipe".split()),
+    **dict.fromkeys(("banque", "guichet"), frozenset(("code",))),
     **dict.fromkeys(("string", "str"), frozenset("connection conn connect".split())),
     "assertion": frozenset("client saml jwt".split()),
     **dict.fromkeys(
@@ -212,7 +225,9 @@ _QUALIFIED: Final = {
     ),
     "verifier": frozenset("code oauth pkce password srp challenge".split()),
     "salt": frozenset("app crypto hash secret security session signing encryption".split()),
-    "session": frozenset("admin auth flask login user web sso php asp".split()),
+    "session": frozenset(
+        "admin asp auth ci django flask laravel login php rails sso symfony user web".split()
+    ),
     "account": frozenset("bank checking savings".split()),
     "routing": frozenset("bank aba ach".split()),
     "data": frozenset("magstripe track credential".split()),
@@ -246,38 +261,39 @@ _NOUN_LENGTHS: Final = sorted({len(noun) for noun in _QUALIFIED})
 _TAILS: Final = frozenset(
     # What a secret has, and what is none: its kind, state, size, time, place and rules.
     """
-    accept accepted action actions check checked checks left result results seen active activated age alg algo algorithm alert allowed amount
+    accept accepted action actions activated active age alert alg algo algorithm allowed amount
     attempt attempts attribute audience available badge balance banner bits brand bucket budget
-    category change changed changes charset choice class color colour column complexity component
-    config consent container cost count counter counts country created createdat currency
-    database date dates day days decorator delay delivery depth description design dialog dir
-    directory disabled domain domains duration enabled encoding endpoint endpoints entropy error
-    errors event events exception exists expected expired expires expiration expiry factory failed
-    failure failures family feature fee file filename folder font footer format formats found
-    generator guide handler hasher height help helper host hostname hour hours html httponly icon
-    image index interval invalid issued issuer iterations kind kinds label labels language last4
-    lastfour layout leeway len length level levels library lifetime limit limits link locale
-    location login manager matches max maximum maxlength menu message messages method methods
-    middleware min minimum minlength minute minutes missing mixin mode model modified module msg
-    name names needed network notice notification offset only optional options order overlap
-    owner page pages parser path percent period permission permissions placeholder plugin policies
-    policy port position preference preferences prefix present price provider providers
-    question questions quota rank rate ratio reader reason recipe refreshed regex region
-    remaining renewed required requirement requirements retries revoked role roles rotated
-    rotation rotations rounds route rule rules samesite santa scheme scope scopes score screen
-    second seconds section secure serializer settings since size skin sort sent source stage stat state
-    states statistics stats status step storage store strategy strength style suffix
-    supported tab table template test tests theme time timeout times timestamp timezone title tooltip total
-    totals tries tutorial ttl type types unit units until updated uri url usage used users
-    validation validator validators valid validity verified version versions view views visible visibility
-    warning warnings weight widget width window years
+    category change changed changes charset check checked checks class color colour column
+    complexity component config consent container cost count counter country counts created
+    createdat currency date dates day days decorator delay delivery depth description design
+    dialog dir directory disabled domain domains duration enabled encoding endpoint endpoints
+    entropy error errors event events exception exists expected expiration expired expires
+    expiry factory failed failure failures family feature fee field fieldname fields file
+    filename folder font footer format formats found generator guide handler hasher height help
+    helper host hostname hour hours html httponly icon image index interval invalid issued
+    issuer iterations kind kinds label labels language last4 lastfour layout leeway left len
+    length level levels library lifetime limit limits locale location manager matches max
+    maximum maxlength menu message messages method methods middleware min minimum minlength
+    minute minutes missing mixin mode model modified module msg name names needed network notice
+    notification offset only optional options order overlap owner page pages parser path percent
+    period permission permissions placeholder plugin policies policy port position preference
+    preferences prefix present price provider providers question questions quota rank rate ratio
+    reader reason recipe refreshed regex region remaining renewed required requirement
+    requirements result results retries revoked role roles rotated rotation rotations rounds
+    route rule rules samesite santa scheme scope scopes score screen second seconds section
+    secure seen sent serializer settings since size skin source stage stat state states
+    statistics stats status step strategy strength style suffix supported tab table template
+    tests theme time timeout times timestamp timezone title tooltip total totals tries ttl
+    tutorial type types unit units until updated uri url usage used valid validation validator
+    validators validity verified version versions view views visibility visible warning warnings
+    weight widget width window years
     """.split()
-) - {"link", "login", "sort", "test", "database", "storage", "store", "users", "choice"}
+)
 
 _VALUES: Final = frozenset(
     # After a secret's name these mean the secret, whatever stands between.
     """
-    again b64 base64 bytes confirm confirmation digest enc encoded encrypted field hash hashed hex
+    again b64 base64 bytes confirm confirmation digest enc encoded encrypted hash hashed hex
     hmac input key new old pem plain plaintext raw repeat salt signature str string text value
     values val
     """.split()
@@ -286,12 +302,12 @@ _VALUES: Final = frozenset(
 _HEADS: Final = frozenset(
     # A question about a secret, or a number of them: has_password, max_tokens.
     """
-    allow allows are average avg can count disable disables enable enables force forgot forgotten
-    had has have hide hides include includes is isset keep max maximum may min minimum must need
-    needs no num ask offers prompt prompts require required requires save should show shows skip
-    support supports total uses use using was wants will with without n nb accept accepts
+    accept accepts allow allows are ask average avg can count disable disables enable enables
+    force forgot forgotten had has have hide hides include includes is isset keep max maximum
+    may min minimum must nb need needs num offers prompts require required requires save should
+    show shows skip support supports total use uses using wants was will with without
     """.split()
-) - {"no", "n", "use", "prompt"} | {"use"}
+)
 
 _COUNTED_HEADS: Final = frozenset(
     # What language models count: prompt_tokens, cached_tokens.
@@ -325,12 +341,12 @@ _COMMON: Final = {
 }
 _CARDS: Final = frozenset(
     """
-    birthday business christmas dash draw face flash game graphics greeting id index info kanban
-    layout library loyalty magic membership memory menu network news playing post product profile
-    punch race rate red report score sd sim sound stat summary team time trading trello video
-    weather wild yellow blog feature pricing testimonial
+    birthday blog business christmas dash draw face feature flash game graphics greeting index
+    info kanban layout library loyalty magic membership memory menu network news playing post
+    pricing product profile punch race rate red report score sd sim sound stat summary team
+    testimonial time trading trello video weather wild yellow
     """.split()
-) - {"id"}
+)
 _CARD_WORDS: Final = frozenset("id ids holder_id grid list body header footer uuid".split())
 _NUMBERS: Final = frozenset("number no num nr nbr id code reference".split())
 _TAXES: Final = frozenset("tax taxpayer passport steuer fiscal ssn".split())
@@ -401,8 +417,8 @@ def hides(name: str) -> bool:
     words = words_of(name)
     if words[:2] == ["answer", "to"]:
         return True  # the answer to a security question
-    while words and (words[-1].isdigit() or words[-1] == "x"):
-        words.pop()
+    while words and (words[-1].isdigit() or words[-1] in ("x", "v")):
+        words.pop()  # password2, signing_key_v2
     if not words:
         return False
     at = -1  # the last word that is a secret's

@@ -19,19 +19,19 @@ from .secret_names import SENSITIVE_NAMES
 # Each run of a name's characters is tried once, from its start.
 _PAIR: Final = re.compile(
     r"""
-    (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ [\w(]|,)
+    (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ (?!is\ |was\ |for\ )[\w(]|,)
     (?: (?P<sep>(?P<quote>\\*["'`]?)\]?
           (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
       | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
       | (?P<space>\s{1,3})(?=["']\S)
-      | (?P<gap>\t[ \t]{0,8}|[ ]{2,12})(?=\w)
+      | (?P<gap>\t[ \t]{0,8}|[ ]{2,12}|[ ](?:is|was|for[ ][^\s:]{1,40}(?::|[ ]is))[ ])(?=["'`]?\w)
     )
     | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>\s{0,20}(?P<cdata><!\[CDATA\[)?(?=[^<\s])
     | (?<![\w-])-{1,2}(?P<flag>[A-Za-z][\w-]+)\s{1,20}(?=[^-\s])
     """,
     re.VERBOSE,
 )
-_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  ")
+_MAYBE_PAIR: Final = re.compile(r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for ")
 _PLAIN: Final = re.compile(
     r"""(?:(?i:bearer|basic|digest|token|apikey)\s{1,20})?[^\s,;&<>\[\](){}"'\\]+"""
 )
@@ -58,6 +58,9 @@ _EMPTY: Final = frozenset(
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
 
 _STATUS: Final = re.compile(r"-?[0-9]{1,3}(?![\w.])|-[0-9]+")
+_MEASURE: Final = re.compile(
+    r"[0-9.]{1,12} ?(?:ms|s|sec|seconds|min|minutes|h|%|kB|MB|bytes|of|/)\b"
+)
 _HEADERS: Final = ("cookie", "authorization", "authentication")
 # Of a word like these the ones before it belong to the name: "API key: …", "Mot de passe : …".
 _NOUNS: Final = frozenset(
@@ -111,6 +114,9 @@ _INSERT: Final = re.compile(
     r"(?i)\binsert[ ]{1,4}(?:into[ ]{1,4})?[\w.`\"\[\]]{1,100}\s{0,4}\(([^()]{1,2000})\)\s{0,4}"
     r"values\s{0,4}\("
 )
+_INPUT: Final = re.compile(
+    r"(?:\A|\n|\\n)([\w.]{1,100})(?:\n|\\n) {1,4}[^\n]{0,300}?\binput_value=(?!\{)"
+)
 _SQL_VALUE: Final = re.compile(r"[^,()'\"\s]*")
 _SQL_NEXT: Final = re.compile(r"\s{0,8}(?:,|\)\s{0,8},\s{0,8}\()")
 _WITHIN: Final = 300
@@ -137,6 +143,8 @@ def mask_pairs(text: str, hides: Hides, *, literals: bool = False) -> str:
         if "%" in text and _ENCODED_SIGN.search(text) is not None:
             text = _ENCODED_RUN.sub(lambda run: _mask_encoded(run.group(), hides), text)
     spans = _Finder(text, hides, literals).spans()
+    if not literals and "input_value=" in text:
+        spans += _inputs(text, hides)
     if not literals and "nsert" in text.lower():
         spans += _inserted(text, hides)
     if spans:
@@ -271,6 +279,15 @@ def value_end(text: str, at: int) -> int:
     return at
 
 
+def _inputs(text: str, hides: Hides) -> list[tuple[int, int, str]]:
+    """Pydantic's messages: a field's name on a line, what came for it in the next one."""
+    return [
+        (match.end(), value_end(text, match.end()), MASK)
+        for match in _INPUT.finditer(text)
+        if hides(match[1])
+    ]
+
+
 def _inserted(text: str, hides: Hides) -> list[tuple[int, int, str]]:
     """SQL that names columns and values apart: ``INSERT INTO t (a, password) VALUES (1, 'x')``."""
     found = []
@@ -362,6 +379,7 @@ class _Finder:
         if match["space"]:
             return self._spaced(start, name, longer)
         if match["gap"]:
+            start += self._text[start] in "\"'`"
             word = _PLAIN.match(self._text, start, start + 400)
             if word is None or not is_random(word.group(), 6):
                 return start
@@ -488,6 +506,8 @@ class _Finder:
             and _PROSE.match(text, start)
         ):
             return True
+        if _MEASURE.match(text, start):
+            return True  # "auth: 12 ms"
         before = text[max(0, match.start() - 20) : match.start()].split()
         if before and before[-1].lower() in _ADJECTIVES and text[match.start() - 1] == " ":
             return not is_random(word, 8)
