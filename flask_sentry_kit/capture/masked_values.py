@@ -75,6 +75,7 @@ _FACTS: Final = frozenset(
     "event_id timestamp project platform sdk level logger server_name contexts modules transaction"
     " release environment repos fingerprint time_spent culprit".split()
 )
+_USER_NAMES: Final = ("id", "username", "email", "name")
 _USER_FACTS: Final = ("id", "is_authenticated", "is_anonymous")
 _SOURCE: Final = ("pre_context", "context_line", "post_context")
 
@@ -125,7 +126,7 @@ class MaskedValues:
                 if scrubber.hides(name) and name != "Cookie":
                     self._note_header(value[:_VALUE_MAX])
             for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
-                if scrubber.hides(name) or not is_plain(value):
+                if scrubber.hides(name) or not (is_plain(value) or value.isdigit()):
                     self.note(value)
             for name, value in (getattr(request, "view_args", None) or {}).items():
                 if scrubber.hides(name):
@@ -230,7 +231,7 @@ def _facts_of(event: Mapping[str, Any]) -> set[str]:
         add(event.get(name))
     user, request = event.get("user"), event.get("request")
     if isinstance(user, dict):
-        found.update(str(user[name]).lower() for name in ("id", "username") if name in user)
+        found.update(str(user[name]).lower() for name in _USER_NAMES if name in user)
     if isinstance(request, dict):
         host = str(request.get("url", "")).partition("://")[2].partition("/")[0].lower()
         found.update((host, host.rpartition(":")[0]))

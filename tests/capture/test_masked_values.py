@@ -112,6 +112,24 @@ def test_a_visitor_blanks_nothing(make_app: Make, crash_event: Crash, chosen: st
     assert event["release"] == "ZeroDivisionError"
 
 
+def test_ten_thousand_fields_blank_nothing(make_app: Make, crash_event: Crash) -> None:
+    """Nor do 10,000 fields that hold every word of the event."""
+
+    def view() -> float:
+        text = "cart of ada"
+        return 1 / len(text[11:])
+
+    app = _app_that(make_app, view)
+    words = "division zero cart ada view text return float localhost ZeroDivisionError".split()
+    fields = [(f"token{n}", words[n % len(words)]) for n in range(10_000)]
+    event = crash_event(app, "/view?" + urlencode(fields), "POST", data=dict(fields[:900]))
+    assert event["message"] == "ZeroDivisionError: division by zero"
+    frame = event["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+    assert frame["vars"]["text"] == "cart of ada"
+    assert frame["context_line"] == "        return 1 / len(text[11:])"
+    assert MASK not in json.dumps(event["exception"])
+
+
 def test_common_words_are_no_secrets() -> None:
     """A field named token that holds a word blanks no sentence; only the word alone is masked."""
     words = ("failed", "Payment", "sunshine", "true", "12345", "None")
