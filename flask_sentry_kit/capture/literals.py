@@ -252,18 +252,18 @@ class Literals:
             level.names_next = 1 if naming or level.chain or level.base else -1
             level.named = naming
             return False
-        hot = (
-            level.hot
-            or level.compared
+        sure = (
+            level.compared
             or self._given
             or self._alternative
             or level.index in level.hot_items
             or self._returns_secret(level)
         )
+        hot = level.hot or sure
         if level.kind == "call" and level.index == 0 and "%" in content:
             places = named_parameters(content, 20, self._scrubber)
             level.hot_items = tuple(place + 1 for place in places)
-        if hot and level.words_stay and level.index == 0 and not level.keyword:
+        if hot and not sure and level.words_stay and level.index == 0 and not level.keyword:
             if is_plain(content):
                 return False
         own = level.keyword and level.kind != "statement"  # an argument with a name of its own
