@@ -15,7 +15,8 @@ import raven.breadcrumbs
 import raven.context
 from flask import current_app, has_app_context
 
-from .error_texts import named_parameters
+from .error_texts import named_parameters, without_named_values
+from .masked_values import MaskedValues
 from .scrub import MASK, Scrubber
 from .serialize import HOSTILE, safe_str
 
@@ -47,6 +48,7 @@ class BreadcrumbHandler(logging.Handler):
             message = record.getMessage()
         except HOSTILE:
             message = safe_str(record.msg)
+        message = without_named_values(message[:4_000], client.scrubber, MaskedValues())
         for value in _secrets(record, client.scrubber):
             # Masked now: the event that holds this breadcrumb does not have the record's names.
             message = message.replace(value, MASK)

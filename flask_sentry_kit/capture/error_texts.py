@@ -7,10 +7,13 @@ names into the statement and the values into a list. The scrubber alone cannot j
 from __future__ import annotations
 
 import re
-from typing import Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
-from .masked_values import MaskedValues
 from .scrub import MASK, Scrubber
+
+if TYPE_CHECKING:
+    from .masked_values import MaskedValues
 
 _WORD: Final = re.compile(r"\w+")
 _INPUT: Final = "input_value="
@@ -18,8 +21,8 @@ _INPUT_END: Final = ", input_type="
 _SQL: Final = "[SQL: "
 _PARAMETERS: Final = "\n[parameters: "
 # PostgreSQL: "Key (email, token)=(a, b) already exists."
-_KEY: Final = re.compile(r"Key \((?P<names>[^()\n]{1,200})\)=\((?P<values>[^\n]{0,1000}?)\) ")
-_ROW: Final = re.compile(r"(?<=Failing row contains \()[^\n]{1,4000}(?=\))")
+_KEY: Final = re.compile(r"Key \((?P<names>[^()\n]{1,200})\)=\((?P<values>[^\n]{0,200}?)\) ")
+_ROW: Final = "Failing row contains ("
 # MySQL: "Duplicate entry 'a' for key 'users.token'"
 _ENTRY: Final = re.compile(r"Duplicate entry '(?P<values>[^'\n]{0,1000})' for key '(?P<names>[^'\n]{1,200})'")  # fmt: skip  # noqa: E501
 
@@ -39,12 +42,16 @@ def without_named_values(text: str, scrubber: Scrubber, noted: MaskedValues) -> 
         text = _sqlalchemy(text, scrubber)
     if "Key (" in text or "Duplicate entry" in text:
         for pattern in (_KEY, _ENTRY):
-            for found in list(pattern.finditer(text))[:5]:
+            for found in islice(pattern.finditer(text), 5):
                 if _names_secret(found["names"], scrubber):
                     noted.note(found["values"])
                     text = text.replace(found["values"], MASK) if found["values"] else text
-    if "Failing row" in text:
-        text = _ROW.sub(MASK, text)
+    begin = text.find(_ROW)
+    if begin >= 0:
+        begin += len(_ROW)
+        line_end = text.find("\n", begin)
+        end = text.rfind(")", begin, line_end if line_end >= 0 else len(text))
+        text = text[:begin] + MASK + (text[end:] if end >= 0 else "")
     return text
 
 

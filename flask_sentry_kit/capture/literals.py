@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from .error_texts import named_parameters
 from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
 
@@ -67,6 +68,14 @@ _NEUTRAL: Final = frozenset(
 # "password=%s" and "token={}", whose value comes with % or format().
 _TEMPLATE: Final = re.compile(r"([\w.-]{1,80})[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)")
 
+_SQL: Final = re.compile(r"\s{0,20}(?:insert|update|replace|select|delete|merge|with)\s", re.I)
+_WORD: Final = re.compile(r"\w{1,60}")
+_COMPARES: Final = re.compile(r"(?i)equal|compare|verify|check|assert|\beq\b|match")
+_SPACES: Final = re.compile(r"(\s+)")
+_MIXED: Final = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])[^/(]+\Z")
+# RFC7617, SHA-256, v2.1.0, 3600s, issue#12: none is a secret.
+_REFERENCE: Final = re.compile(r"[A-Z]{2,6}-?\d+\Z|v?[\d.]+[a-z]{0,4}\Z|\w+\#\d+\Z|[a-z]+\d\Z")
+
 _DIGITS_MIN: Final = 4  # of a bare number; PINs have four
 
 
@@ -74,9 +83,9 @@ class _Level:
     """What is known inside one pair of brackets, or of one statement."""
 
     __slots__ = (
-        "annotated", "base", "block", "chain", "compared", "first_is_key", "hot", "index",
-        "kind", "keyword", "named", "names_inside", "names_next", "names_value", "pair",
-        "subscript_key", "words_stay",
+        "annotated", "base", "block", "bracket_next", "chain", "compared", "compares",
+        "first_is_key", "hot", "hot_items", "index", "item_before", "keyword", "kind", "named",
+        "names_inside", "names_next", "names_value", "pair", "subscript_key", "words_stay",
     )  # fmt: skip
 
     def __init__(self, kind: str, base: bool = False, chain: bool = False) -> None:
@@ -95,6 +104,10 @@ class _Level:
         self.pair: int | None = None  # the span masked as second of a pair
         self.first_is_key = False
         self.subscript_key = False
+        self.bracket_next = -1  # the item whose literals go by names in the item before it
+        self.compares = False  # assertEqual("hunter2", password)
+        self.item_before: tuple[int, int] | None = None  # the literal that is an item, whole
+        self.hot_items: tuple[int, ...] = ()  # arguments that the first one names: "password=%s"
         self.names_inside = False  # a group of targets holds a secret's name
         self.words_stay = False  # a plain word among the arguments says whose secret is meant
 
@@ -124,9 +137,12 @@ class Literals:
         self._chain_after = ""  # the operator before that chain of names
         self._name = ""  # the last name of that chain
         self._last_string: tuple[int, int] | None = None
+        self._compared_literal: tuple[int, int] | None = None
         self._string_hot = False
         self._flag = False  # the last name is an option of a command line
         self._template = False  # the last literal ends in a secret's name or waits for its value
+        self._open_end = False  # "password=" "hunter2"
+        self._matches = False  # cases of a match on a secret
         self._given = False  # that value is what comes next
         self._alternative = False  # after "or", behind a secret's name
         self._targets = False  # after a bracket with a secret's name in it
@@ -183,7 +199,7 @@ class Literals:
         self._before = self._before_kind = self._name = ""
         self._chain = self._template = self._given = False
         self._alternative = self._targets = False
-        self._last_string = None
+        self._last_string = self._compared_literal = None
 
     # what is masked
 
@@ -200,12 +216,20 @@ class Literals:
         content = self._text[begin:finish]
         level, adjacent = self._level, self._before_kind == "string"
         naming = _NAME_LIKE.fullmatch(content) is not None and self._scrubber.hides(content)
-        hot = self._string_hot if adjacent else self._is_value(level, content, naming, end)
+        if adjacent:
+            hot = self._string_hot or self._open_end
+        else:
+            hot = self._is_value(level, content, naming, end)
         self._string_hot = hot
+        if level.kind == "call":
+            level.item_before = (begin, finish)
+            if _SQL.match(content) and any(map(self._scrubber.hides, _WORD.findall(content))):
+                level.bracket_next = level.index + 1
         self._given = self._alternative = False
         self._template = not hot and any(
             self._scrubber.hides(one[1]) for one in _TEMPLATE.finditer(content[:400])
         )
+        self._open_end = self._template and content.rstrip().endswith(("=", ":"))
         self._last_string = (begin, finish)
         self._chain = False
         if hot and content.strip():
@@ -228,17 +252,22 @@ class Literals:
             level.names_next = 1 if naming or level.chain or level.base else -1
             level.named = naming
             return False
-        hot = (
-            level.hot
-            or level.compared
+        sure = (
+            level.compared
             or self._given
             or self._alternative
+            or level.index in level.hot_items
             or self._returns_secret(level)
         )
-        if hot and level.words_stay and level.index == 0 and not level.keyword:
+        hot = level.hot or sure
+        if level.kind == "call" and level.index == 0 and "%" in content:
+            places = named_parameters(content, 20, self._scrubber)
+            level.hot_items = tuple(place + 1 for place in places)
+        if hot and not sure and level.words_stay and level.index == 0 and not level.keyword:
             if is_plain(content):
                 return False
-        if not hot and level.names_next == level.index and not level.keyword:
+        own = level.keyword and level.kind != "statement"  # an argument with a name of its own
+        if not hot and level.names_next == level.index and not own:
             if level.kind in ("group", "list") and not self._flag:
                 if level.index > 1 and is_plain(content):
                     return False
@@ -309,9 +338,23 @@ class Literals:
             inner = Literals(body[1:], self._scrubber, (), depth=1)
             inner.run()
             shown = "#" + "".join(pieces(body[1:], inner.spans))
-        shown = USERINFO.sub(MASK, self._scrubber.text(shown))
+        shown = USERINFO.sub(MASK, self._scrubber.text(self._prose(shown)))
         if shown != body:
             self._mask(start, end, shown.replace("\n", " "))
+
+    def _prose(self, comment: str) -> str:
+        """A comment without the value in ``# the password is hunter2``: what has letters and
+        digits, after a sensitive word."""
+        if not any(map(str.isdigit, comment)):
+            return comment
+        words = _SPACES.split(comment)
+        named = False
+        for at, word in enumerate(words):
+            text = word.strip("`'\",.:;()")
+            if named and len(text) >= 6 and _MIXED.match(text) and not _REFERENCE.match(text):
+                words[at] = word.replace(text, MASK)
+            named = named or (len(text) < 60 and self._scrubber.hides(text))
+        return "".join(words)
 
     def _number(self, word: str, start: int, end: int) -> None:
         self._chain = False
@@ -331,9 +374,12 @@ class Literals:
                 level.compared = level.compared or self._chain
             elif word in ("and", "or", "if", "else", "elif", "while", "assert"):
                 level.compared = False
+                self._compared_literal = None
                 self._alternative = word == "or" and self._chain
             if word in _BLOCKS and self._before == "":
                 level.block = True
+                level.keyword = word if word == "match" else level.keyword
+                level.compared = word == "case" and self._matches
             if word in ("return", "yield") and len(self._stack) == 1:
                 level.keyword = "return"
             if word != "not":
@@ -343,18 +389,24 @@ class Literals:
             return
         sensitive = self._scrubber.hides(word)
         level.names_inside = level.names_inside or sensitive
+        if sensitive and level.compares and level.item_before and level.index == 1:
+            self._mask_lines(*level.item_before)
+            level.item_before = None
         self._alternative = False
         if self._before == ".":
             self._chain = self._chain or sensitive
         else:
             self._chain, self._chain_after = sensitive, self._before
         self._name = word
-        if self._chain and self._chain_after in ("==", "!=") and self._last_string:
-            # "hunter2" == password
-            self._mask_lines(*self._last_string)
-            self._last_string = None
+        self._mask_compared()
         if level.kind in ("group", "list") and level.index >= 2:
             self._unpair(level)
+
+    def _mask_compared(self) -> None:
+        # "hunter2" == password
+        if self._chain and self._compared_literal:
+            self._mask_lines(*self._compared_literal)
+            self._compared_literal = None
 
     def _operator(self, sign: str) -> None:
         level = self._level
@@ -367,6 +419,7 @@ class Literals:
         if sign in ("==", "!="):
             level.compared = level.compared or self._chain
             self._chain = False
+            self._compared_literal = self._last_string if self._before_kind == "string" else None
             return
         if sign == ".":
             return
@@ -392,7 +445,7 @@ class Literals:
         elif sign.endswith("=") or sign == ":=":
             self._assign(level)
         self._chain = self._targets = self._given = self._alternative = False
-        self._last_string = None
+        self._last_string = self._compared_literal = None
 
     def _colon(self, level: _Level) -> None:
         level.compared = False
@@ -400,6 +453,8 @@ class Literals:
             if self._before_kind != "string":
                 level.hot = level.base or self._chain
         elif level.kind == "statement" and level.block:
+            if level.keyword == "match":
+                self._matches = self._chain
             level.hot = False
             level.keyword = ""
             level.block = False
@@ -432,11 +487,13 @@ class Literals:
             or self._returns_secret(level)
             or self._given
             or self._alternative
+            or level.bracket_next == level.index
             or (level.names_next == level.index and level.kind == "call" and not level.keyword)
         )
         hot = hot and level.kind != "subscript"
         if sign == "(" and after_value:
             opened = _Level("call", hot, self._chain)
+            opened.compares = _COMPARES.search(self._name) is not None
             defines = self._stack[0].block and len(self._stack) == 1 and self._defining()
             if defines or self._name in _FORMS:
                 opened.base = False
@@ -476,7 +533,14 @@ class Literals:
             self._chain = closed.kind == "call" and (
                 closed.chain or (closed.first_is_key and closed.named)
             )
-            self._targets = closed.kind in ("group", "list") and closed.names_inside
+            if closed.kind in ("group", "list"):
+                self._targets = closed.names_inside
+                # (password := given) == "hunter2"
+                self._chain = closed.kind == "group" and closed.names_inside
+                if closed.named and self._level.kind == "call":
+                    # zip(["user", "password"], ["bob", "hunter2"])
+                    self._level.bracket_next = self._level.index + 1
+        self._mask_compared()
         self._last_string = None
 
 

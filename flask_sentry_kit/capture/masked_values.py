@@ -45,6 +45,7 @@ _COMMON: Final = frozenset(
     " undefined update user username values verified visitor website writer ********".split()
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
+_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # no common sentence
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
 _HEADER_PARTS: Final = re.compile(r"[\s;,]+")
@@ -74,6 +75,7 @@ _FACTS: Final = frozenset(
     "event_id timestamp project platform sdk level logger server_name contexts modules transaction"
     " release environment repos fingerprint time_spent culprit".split()
 )
+_USER_NAMES: Final = ("id", "username", "email", "name")
 _USER_FACTS: Final = ("id", "is_authenticated", "is_anonymous")
 _SOURCE: Final = ("pre_context", "context_line", "post_context")
 
@@ -124,7 +126,7 @@ class MaskedValues:
                 if scrubber.hides(name) and name != "Cookie":
                     self._note_header(value[:_VALUE_MAX])
             for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
-                if scrubber.hides(name) or not is_plain(value):
+                if scrubber.hides(name) or not (is_plain(value) or value.isdigit()):
                     self.note(value)
             for name, value in (getattr(request, "view_args", None) or {}).items():
                 if scrubber.hides(name):
@@ -169,7 +171,9 @@ class MaskedValues:
         if len(value) < LENGTH_MIN or len(self._values) >= VALUES_MAX or MASK in value:
             return
         if value.lower() not in _COMMON:
-            self._values[value] = anywhere or not is_plain(value)
+            self._values[value] = (
+                anywhere or not is_plain(value) or _PHRASE.fullmatch(value) is not None
+            )
 
     def mask(self, event: dict[str, Any]) -> None:
         """Mask the noted values wherever they stand as values in a built event."""
@@ -180,8 +184,8 @@ class MaskedValues:
             value: strong for value, strong in self._values.items() if value.lower() not in known
         }
         for value, strong in list(values.items()):
-            if strong and not value.isalnum():
-                values.update(dict.fromkeys(_encoded(value), True))
+            if not (value.isascii() and value.isalnum()):
+                values.update(dict.fromkeys(_encoded(value), strong))
         if values:
             _Walk(values).event(event)
 
@@ -227,7 +231,7 @@ def _facts_of(event: Mapping[str, Any]) -> set[str]:
         add(event.get(name))
     user, request = event.get("user"), event.get("request")
     if isinstance(user, dict):
-        found.update(str(user[name]).lower() for name in ("id", "username") if name in user)
+        found.update(str(user[name]).lower() for name in _USER_NAMES if name in user)
     if isinstance(request, dict):
         host = str(request.get("url", "")).partition("://")[2].partition("/")[0].lower()
         found.update((host, host.rpartition(":")[0]))

@@ -11,6 +11,7 @@ from collections.abc import Sequence, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from .error_texts import without_named_values
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
 from .secret_looks import is_random
@@ -83,6 +84,9 @@ class Serializer:
 
     def text(self, text: str) -> str:
         """A text, cut and scrubbed."""
+        if self.masked_values is not None:
+            text = text[: self.string_max + 600]  # more than short() looks at
+            text = without_named_values(text, self.scrubber, self.masked_values)
         shown = self.scrubber.short(text, self.string_max)
         if self.masked_values is not None and MASK in shown:
             self.masked_values.note_text(text, shown)

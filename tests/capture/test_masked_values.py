@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
+import pydantic
 import pytest
 import sqlalchemy
 from flask import Flask, request
@@ -111,6 +112,24 @@ def test_a_visitor_blanks_nothing(make_app: Make, crash_event: Crash, chosen: st
     assert event["release"] == "ZeroDivisionError"
 
 
+def test_ten_thousand_fields_blank_nothing(make_app: Make, crash_event: Crash) -> None:
+    """Nor do 10,000 fields that hold every word of the event."""
+
+    def view() -> float:
+        text = "cart of ada"
+        return 1 / len(text[11:])
+
+    app = _app_that(make_app, view)
+    words = "division zero cart ada view text return float localhost ZeroDivisionError".split()
+    fields = [(f"token{n}", words[n % len(words)]) for n in range(10_000)]
+    event = crash_event(app, "/view?" + urlencode(fields), "POST", data=dict(fields[:900]))
+    assert event["message"] == "ZeroDivisionError: division by zero"
+    frame = event["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+    assert frame["vars"]["text"] == "cart of ada"
+    assert frame["context_line"] == "        return 1 / len(text[11:])"
+    assert MASK not in json.dumps(event["exception"])
+
+
 def test_common_words_are_no_secrets() -> None:
     """A field named token that holds a word blanks no sentence; only the word alone is masked."""
     words = ("failed", "Payment", "sunshine", "true", "12345", "None")
@@ -182,6 +201,11 @@ def test_pydantic_and_sqlalchemy_say_names_apart_from_values() -> None:
 
 def test_encoded_forms_are_masked() -> None:
     """A value stands percent-encoded, in JSON, in a repr and in HTML too."""
+    umlaut = {"message": json.dumps("pässword-x1"), "other": "q=two+words&c=d"}
+    assert _mask(umlaut, "pässword-x1", "two words") == {
+        "message": f'"{MASK}"',
+        "other": f"q={MASK}&c=d",
+    }
     value = "Zq9+x'h&u\"n=t/2 é"
     forms = (quote(value, safe=""), quote_plus(value), json.dumps(value), repr(value))
     event = {"message": " ; ".join((*forms, html.escape(value)))}
@@ -208,6 +232,31 @@ def test_a_breadcrumb_is_masked_when_it_is_recorded(make_app: Make, crash_event:
     ]
 
 
+def test_a_logged_validation_error_is_masked(make_app: Make, wire: Any) -> None:
+    """pydantic's error as a parameter of a record, as a local and as a breadcrumb."""
+
+    class Login(pydantic.BaseModel):
+        password: int
+        user: int
+
+    log = logging.getLogger("shop")
+
+    def view() -> None:
+        try:
+            Login.model_validate({"password": "sunshine" + "-x", "user": "bobby"})
+        except pydantic.ValidationError as error:
+            log.error("refused: %s", error)
+            raise LookupError from None
+
+    config = {"enable_breadcrumbs": True}
+    app = _app_that(make_app, view, SENTRY_CONFIG=config, sentry={"logging": True})
+    app.test_client().get("/view")
+    assert app.extensions["sentry"].flush(10)
+    events = wire.wait_for(2)
+    assert "sunshine-x" not in json.dumps(events)
+    assert "bobby" in json.dumps(events)
+
+
 def test_rows_and_rows_of_words_have_names() -> None:
     """The columns of SQLAlchemy's rows are names; so is what stands before a value in a tuple."""
     engine = sqlalchemy.create_engine("sqlite://")
@@ -222,6 +271,37 @@ def test_rows_and_rows_of_words_have_names() -> None:
     assert serializer.value(words) == words
     options = [b"run", b"--password", SECRET.encode(), b"x"]
     assert SECRET not in str(serializer.value(options))
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "input_value=",
+        "password\n  input_value=",
+        "[SQL: password\n[parameters: (",
+        "Key (a)=(",
+        "Key (password)=(b) ",
+        "Duplicate entry 'a",
+        "Duplicate entry 'a' for key 'password'",
+        "Failing row contains (",
+        "%s password ",
+        "password" + " " * 50 + "%",
+    ],
+)
+def test_no_error_text_takes_long(evil: str) -> None:
+    """Twice the text takes at most 2.5 times as long, whatever is in it."""
+
+    def seconds(length: int) -> float:
+        text = (evil * length)[:length]
+        taken = []
+        for _ in range(3):
+            begun = time.process_time()
+            without_named_values(text, _scrubber, MaskedValues())
+            named_parameters(text, 1_000, _scrubber)
+            taken.append(time.process_time() - begun)
+        return min(taken)
+
+    assert seconds(60_000) <= 2.5 * seconds(30_000) + 0.02
 
 
 def _event() -> dict[str, Any]:
