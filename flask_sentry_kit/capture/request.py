@@ -6,26 +6,22 @@ request that goes on keeps its body to itself.
 
 from __future__ import annotations
 
-import _socket
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
-from socket import SHUT_RD
-from threading import Timer
 from typing import Any, Final
 from urllib.parse import quote
 
 from werkzeug.wrappers import Request
 
-from .scope import Environ
+from ..bodies import body_deadline
 from .scrub import MASK, Scrubber
 from .serialize import HOSTILE, Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
 """Bytes of a body that are read for an event; of a longer one only the length is told."""
 
-_PATIENCE: Final = 0.5  # seconds
+_PATIENCE: Final = 0.5
+"""Seconds for all of a body to arrive, however slowly it drips."""
+
 _HEADERS_MAX: Final = 60
 _URL_MAX: Final = 4_000
 _PARSED_MAX: Final = 8_000  # characters of a header that Werkzeug parses for us
@@ -52,8 +48,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     if cookies := _cookies(request):
         found["cookies"] = cookies
     try:
-        with _deadline(environ):
-            data = _data(request, serializer, failed)
+        data = _data(request, serializer, failed)
     except HOSTILE as error:
         # Client gone, over the app's own limit, or no valid form: the crash matters more.
         data = f"<not read: {type(error).__name__}>"
@@ -99,53 +94,6 @@ def _quoted(path: str) -> str:
     return quote(path, safe="/*:@!$&'()+,;=~<>", errors="replace")
 
 
-@contextmanager
-def _deadline(environ: Environ) -> Iterator[None]:
-    """Give the whole body ``_PATIENCE``, however it arrives.
-
-    A client may never send what it announced, or send a byte now and then, or the view may have
-    taken the body past Flask: the answer must not wait for it. Servers that read from the client
-    themselves show their socket (Werkzeug, gunicorn, gevent); the others have the body already.
-    A time-out of the socket counts from each byte anew, so the receiving half is shut when the
-    time is over: whoever reads sees the end of the body, and the answer can still be sent.
-    """
-    connection = _connection(environ)
-    try:
-        # A socket of its own on the same connection: one that TLS wraps would forget TLS.
-        receiver = _socket.socket(fileno=os.dup(connection.fileno()))
-    except Exception:
-        yield
-        return
-    timer = Timer(_PATIENCE, _shut, [receiver])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        # Waits for a timer that has just begun, so that no number of a closed file is shut.
-        timer.join(1)
-        receiver.close()
-
-
-def _connection(environ: Environ) -> Any:
-    """What the server reads the body from, anything with a ``fileno``, or None."""
-    body = environ.get("wsgi.input")
-    return (
-        environ.get("werkzeug.socket")
-        or environ.get("gunicorn.socket")
-        or getattr(body, "socket", None)
-        or getattr(body, "rfile", None)  # gevent's pywsgi
-    )
-
-
-def _shut(receiver: _socket.socket) -> None:
-    try:
-        receiver.shutdown(SHUT_RD)
-    except OSError:
-        pass  # the client has gone
-
-
 def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
     scrubber = serializer.scrubber
     found = {}
@@ -183,9 +131,11 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
             return f"<body of {length} bytes>"
         if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
             return f"<body of {length} bytes, of a type too long to read>"
-        if request.mimetype in _FORM_TYPES:
-            return _form(request, serializer)
-        body = request.get_data(cache=True, parse_form_data=False)
+        # A client may never send what it announced, or the view may have taken it past Flask.
+        with body_deadline(request.environ, _PATIENCE):
+            if request.mimetype in _FORM_TYPES:
+                return _form(request, serializer)
+            body = request.get_data(cache=True, parse_form_data=False)
     if not body:
         return None
     if len(body) > BODY_MAX:
