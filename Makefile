@@ -61,13 +61,13 @@ lint: $(dev)
 	$(bin)/mypy
 
 browser: $(dev)
-	@$(bin)/python -m tools.browser_install
+	@$(bin)/python -m scripts.browser_install
 
 test-all: $(nox) $(if $(SHORT),,lint browser $(npm))
 	$(bin)/nox $(if $(SHORT),--session found) $(if $(ARGS),-- $(ARGS))
 
 test-oldest: $(if $(SHORT),$(dev),browser $(npm) $(oldest))
-	$(if $(SHORT),$(bin)/python -m tools.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
+	$(if $(SHORT),$(bin)/python -m scripts.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
 
 faults: $(dev)
 	$(bin)/python -m tests.faults $(options)
@@ -86,16 +86,16 @@ attacks: $(dev)
 	$(bin)/python -m tests.attacks $(options)
 
 audit: $(if $(SHORT),$(dev),$(audit))
-	$(bin)/python -m tools.audit $(options)
+	$(bin)/python -m scripts.audit $(options)
 
 docs: $(runtime)
-	$(bin)/python -m tools.settings_page $(options)
+	$(bin)/python -m scripts.settings_page $(options)
 
 translations: $(dev)
-	$(bin)/python -m tools.translations $(options)
+	$(bin)/python -m scripts.translations $(options)
 
 screenshots: browser
-	$(bin)/python -m tools.screenshots $(options)
+	$(bin)/python -m scripts.screenshots $(options)
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest .nox .browser node_modules dist
@@ -126,9 +126,9 @@ $(nox) $(audit): $(VENV)/.stamp-%: pyproject.toml $(dev)
 	$(bin)/python -m pip install --quiet --group $*
 	@touch $@
 
-$(oldest): pyproject.toml tools/oldest.py $(dev)
+$(oldest): pyproject.toml scripts/oldest.py $(dev)
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(bin)/python -m tools.oldest > $(VENV)-oldest/oldest.txt
+	$(bin)/python -m scripts.oldest > $(VENV)-oldest/oldest.txt
 	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(VENV)-oldest/bin/python -m pip install --quiet --editable . --group dev --constraint $(VENV)-oldest/oldest.txt
 	@touch $@

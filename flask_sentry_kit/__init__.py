@@ -9,10 +9,11 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from .blueprint import SentryKit, crash_response, sentry_kit
-from .capture import Sentry, fetch_git_sha
 from .dsn import DsnError
 from .feedback import limit_feedback
 from .page.dialog import csp_sources
+from .release import fetch_git_sha
+from .reporters.raven.sentry import Sentry
 from .settings import SettingError
 
 sentry: Any = LocalProxy(lambda: current_app.extensions["sentry"])

@@ -19,9 +19,6 @@ from werkzeug.routing import Map, Rule
 
 from . import settings as kit_settings
 from .addresses import asked_for, encoded, mount_point
-from .capture import Sentry
-from .capture.raven import original
-from .capture.user import Person, person
 from .cli import add_commands
 from .crash import Crash
 from .dsn import Dsn, DsnError
@@ -31,8 +28,10 @@ from .headers import framed
 from .outbox import Outbox
 from .page import Page
 from .page.preview import add_preview
+from .reporters.raven.sentry import Sentry, original
 from .settings import SettingError, Settings
 from .text import one_line
+from .user import Person, person
 
 logger = logging.getLogger("flask_sentry_kit")
 

@@ -21,7 +21,9 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from tools import browser
+from scripts import browser
+
+pytest_plugins = ["tests.support.apps"]
 
 Answer = tuple[int, dict[str, str], bytes]
 

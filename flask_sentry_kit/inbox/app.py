@@ -23,7 +23,7 @@ from ..dsn import Dsn, DsnError
 from . import dialog, pages, wire
 from .body import MAX_WIRE
 from .errors import DamagedEventError, InboxError
-from .event import by_owner
+from .reading import by_owner
 from .store import KEEP_BYTES, KEEP_EVENTS, Store
 from .wire import Project
 

@@ -1,6 +1,6 @@
 """Sentry's crash dialog: the script a crashed page loads, and where its form goes.
 
-Answers as Sentry 9.1.2 was seen to. The dialog itself is ``static/dialog.js``, ours.
+Answers as Sentry 9.1.2 was seen to. The dialog itself is ``static/error_page.js``, ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..dsn import Dsn, DsnError
 from .body import MAX_FORM
-from .event import clean
+from .reading import clean
 from .wire import origin_of, project
 
 bp = Blueprint("dialog", __name__)
@@ -133,7 +133,7 @@ def _script() -> Response:
     ):
         options["lang"] = language.replace("_", "-")
     response = Response(
-        f"{_asset('dialog.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",
+        f"{_asset('error_page.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",
         content_type="text/javascript; charset=utf-8",
     )
     # As newer servers have it; there is nothing in it that the address did not say.

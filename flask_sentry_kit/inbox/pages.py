@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from .event import event_id_of, read
+from .reading import event_id_of, read
 from .rows import Crash, Report
 from .wire import Project, project
 

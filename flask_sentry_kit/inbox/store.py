@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from .database import Database
-from .event import Event
+from .reading import Event
 from .rows import Crash, Kept, Report, crash_of, json_of, moment_of, report_of
 
 KEEP_EVENTS: Final = 1_000

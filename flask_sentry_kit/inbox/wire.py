@@ -29,7 +29,7 @@ from werkzeug.exceptions import (
 
 from ..dsn import Dsn, DsnError
 from . import body
-from .event import clean, event_id_of, new_event_id, read
+from .reading import clean, event_id_of, new_event_id, read
 from .store import Store
 
 bp = Blueprint("wire", __name__)

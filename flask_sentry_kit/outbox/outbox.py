@@ -13,7 +13,8 @@ import weakref
 from functools import partial
 
 from ..threads import patch_state
-from . import notes, rows
+from . import delivery_log as notes
+from . import rows
 from . import worker as workers
 from .item import Counters, Item, Ticket, origin_of
 from .memory import Memory

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 from ..threads import patch_state
 from . import rows
+from .backoff import Pauses
 from .database import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
+from .delivery_log import FAILURES_TOLD, Notes
 from .item import Counters, Entry, Item, Ticket
 from .memory import Memory, packed
-from .notes import FAILURES_TOLD, Notes
-from .pauses import Pauses
 from .send import Answer, Sender
 from .spool import Place, Spool
 

@@ -16,9 +16,9 @@ from werkzeug.exceptions import HTTPException
 
 from .. import headers
 from ..crash import Crash
+from ..phrases import Language
 from ..settings import Brand
 from ..text import well_formed
-from .language import Language
 
 # A second slash or a backslash makes another host of it; browsers drop tabs and line ends.
 _PATH: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")

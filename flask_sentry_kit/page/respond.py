@@ -18,15 +18,15 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
+from .. import phrases as languages
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
 from ..headers import framed
+from ..phrases import ENGLISH, Language, Languages
 from ..settings import Settings, read
 from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain, words
-from . import language as languages
 from .dialog import report_dialog
-from .language import ENGLISH, Language, Languages
 
 logger = logging.getLogger("flask_sentry_kit")
 

@@ -20,7 +20,7 @@ from werkzeug.test import EnvironBuilder
 
 from flask_sentry_kit.inbox import create_inbox
 from flask_sentry_kit.inbox.body import MAX_PARTS, MAX_PLAIN, Bodies
-from flask_sentry_kit.inbox.event import clean, read
+from flask_sentry_kit.inbox.reading import clean, read
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 KEY = "a" * 32

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox import InboxError, create_inbox
-from flask_sentry_kit.inbox.event import read
+from flask_sentry_kit.inbox.reading import read
 from flask_sentry_kit.inbox.store import Store
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"

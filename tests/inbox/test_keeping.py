@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox.errors import InboxError
-from flask_sentry_kit.inbox.event import read
+from flask_sentry_kit.inbox.reading import read
 from flask_sentry_kit.inbox.store import Store
 
 BODY = {"exception": {"values": [{"type": "ValueError", "value": "no sum"}]}}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.browser import arguments, find
+from scripts.browser import arguments, find
 
 from . import plays  # noqa: F401  # fills SETTINGS
 from .book import SETTINGS, Lost, Setting, Verdict

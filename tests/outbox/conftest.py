@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 import flask_sentry_kit
-from flask_sentry_kit.outbox import Item, Outbox, Request, pauses, worker
+from flask_sentry_kit.outbox import Item, Outbox, Request, worker
+from flask_sentry_kit.outbox import backoff as pauses
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, pauses, worker
+from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox import backoff as pauses
 from flask_sentry_kit.outbox.send import BODY_LIMIT, REASON_LIMIT, Sender
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"

@@ -10,7 +10,9 @@ import tracemalloc
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, notes, pauses, worker
+from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox import backoff as pauses
+from flask_sentry_kit.outbox import delivery_log as notes
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, pauses, worker
+from flask_sentry_kit.outbox import Item, Request, worker
+from flask_sentry_kit.outbox import backoff as pauses
 from flask_sentry_kit.outbox.spool import Spool
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"

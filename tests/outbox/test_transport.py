@@ -7,7 +7,7 @@ import zlib
 import pytest
 import raven
 
-from flask_sentry_kit.outbox.transport import OutboxFull, OutboxTransport
+from flask_sentry_kit.reporters.raven.transport import OutboxFull, OutboxTransport
 
 # raven 6.10 asks datetime.utcnow(), at which Python 3.12 and newer warn: not tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")

@@ -19,9 +19,11 @@ pytestmark = pytest.mark.timeout(140)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A clone's tools/, in a path that a shell and an XML file would misread."""
+    """A clone's scripts/, in a path that a shell and an XML file would misread."""
     home = tmp_path / "a & b's <clone>"
-    shutil.copytree(ROOT / "tools", home / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "scripts", home / "scripts", ignore=shutil.ignore_patterns("__pycache__")
+    )
     return home
 
 
@@ -29,7 +31,7 @@ def install(project: Path, **environment: str) -> subprocess.CompletedProcess[st
     """Run the program where PATH has no Chromium and Playwright's host cannot be reached."""
     known = {name: value for name, value in os.environ.items() if name != "CHROMIUM"}
     return subprocess.run(
-        [sys.executable, "-m", "tools.browser_install"],
+        [sys.executable, "-m", "scripts.browser_install"],
         cwd=project,
         env={
             **known,

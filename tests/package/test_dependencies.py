@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tools import audit, oldest
+from scripts import audit, oldest
 
 
 def test_every_dependency_has_a_minimum_and_its_reason() -> None:

@@ -6,7 +6,7 @@ import re
 import struct
 from pathlib import Path
 
-from tools import settings_page
+from scripts import settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 

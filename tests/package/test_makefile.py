@@ -147,7 +147,7 @@ def test_clean_removes_what_was_set_up_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / folder / "file").write_text("x")
     done = make("clean", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "flask_sentry_kit", "tools"}
+    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "flask_sentry_kit", "scripts"}
     assert not list(tmp_path.rglob("__pycache__"))
 
 
@@ -155,7 +155,7 @@ def test_clean_removes_what_was_set_up_and_nothing_else(tmp_path: Path) -> None:
 def test_a_file_that_is_out_of_date_is_named(name: str, copy: Path) -> None:
     """CHECK fails, says which file and what to run, and leaves it as it is."""
     (copy / name).write_bytes(b"stale")
-    command = (sys.executable, "-m", "tools.translations")
+    command = (sys.executable, "-m", "scripts.translations")
     done = subprocess.run(
         [*command, "--check"], cwd=copy, capture_output=True, text=True, timeout=60
     )
@@ -166,8 +166,8 @@ def test_a_file_that_is_out_of_date_is_named(name: str, copy: Path) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
-    """What the tools read, in a folder that a test may spoil."""
-    for folder in ("tools", "flask_sentry_kit", "docs"):
+    """What the scripts read, in a folder that a test may spoil."""
+    for folder in ("scripts", "flask_sentry_kit", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", "*.png")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     for file in ("README.md", "babel.cfg"):

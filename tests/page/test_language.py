@@ -16,10 +16,11 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_sentry_kit import phrases as language
 from flask_sentry_kit.crash import Crash, FeedbackForm
 from flask_sentry_kit.feedback import routes
-from flask_sentry_kit.page import language, words
-from tools import translations
+from flask_sentry_kit.page import words
+from scripts import translations
 
 FOLDER = Path(language.TRANSLATIONS)
 TAGS = "ar de en es fr he it ja ko nl pl pt-BR ru tr uk zh-Hans".split()

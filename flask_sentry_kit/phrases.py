@@ -1,0 +1,179 @@
+"""The page's words in one language: which one, how it runs, and how a sentence is looked up.
+
+Catalogues are gettext's (``translations/<language>/LC_MESSAGES/sentry_kit.mo``), the bundled ones
+and, in front of them, the app's own. Babel makes them; it is not needed to read them.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Flask, Request
+
+from . import headers
+
+TRANSLATIONS: Final = os.path.realpath(os.path.join(os.path.dirname(__file__), "translations"))
+DOMAIN: Final = "sentry_kit"
+
+# What a browser asks for, and the catalogue that answers it.
+_ALIASES: Final = {
+    "iw": "he",
+    "pt": "pt-br",
+    "zh": "zh-hans",
+    "zh-cn": "zh-hans",
+    "zh-sg": "zh-hans",
+    "zh-my": "zh-hans",
+    "zh-tw": "zh-hant",
+    "zh-hk": "zh-hant",
+    "zh-mo": "zh-hant",
+}
+_TAG_MAX: Final = 100
+"""Characters. RFC 5646, section 4.4.1, has software take 35; each hyphen is one more look-up."""
+
+_RIGHT_TO_LEFT: Final = {"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "syr", "ug", "ur", "yi"}
+
+
+def _in_english(message: str, **values: object) -> str:
+    return message % values if values else message
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language of the page."""
+
+    tag: str = "en"
+    """BCP 47, for ``lang`` and Content-Language."""
+
+    direction: str = "ltr"
+    """``"ltr"`` or ``"rtl"``."""
+
+    say: Callable[..., str] = _in_english
+    """``say("Some words with %(name)s", name=…)``: the words in this language, as plain text."""
+
+
+ENGLISH: Final = Language()
+
+
+def _key(tag: str) -> str:
+    return tag.replace("_", "-").lower()
+
+
+class Languages:
+    """The languages there are.
+
+    :param folders: folders of catalogues; an earlier one's words win over a later one's.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._files: dict[str, list[str]] = {}
+        self._tags = {"en": "en"}
+        self._known: dict[str, Language] = {"en": ENGLISH}
+        for folder in folders:
+            for name in _subfolders(folder):
+                file = os.path.join(folder, name, "LC_MESSAGES", f"{DOMAIN}.mo")
+                if os.path.isfile(file):
+                    self._files.setdefault(_key(name), []).append(file)
+                    self._tags.setdefault(_key(name), name.replace("_", "-"))
+                    self._known.pop(_key(name), None)
+
+    @property
+    def tags(self) -> list[str]:
+        """Every language's tag (BCP 47), in order."""
+        return sorted(self._tags.values())
+
+    def best(self, wanted: Iterable[str]) -> Language:
+        """The first wanted language that there is; English if there is none of them.
+
+        :param wanted: language tags or locale names, the best first.
+        """
+        for tag in wanted:
+            key = self._find(_key(tag))
+            if key is not None:
+                return self._load(key)
+        return self._load("en")
+
+    def _find(self, key: str) -> str | None:
+        # RFC 4647, section 3.4: the tag, then shorter and shorter.
+        if len(key) > _TAG_MAX:
+            return None
+        while key:
+            for candidate in (key, _ALIASES.get(key, key)):
+                if candidate in self._tags:
+                    return candidate
+            if "zh-hant" in (key, _ALIASES.get(key)):
+                # Cutting it to "zh" would answer in the other script.
+                return None
+            key = key.rpartition("-")[0]
+        return None
+
+    def _load(self, key: str) -> Language:
+        language = self._known.get(key)
+        if language is None:
+            catalogue = gettext.NullTranslations()
+            for number, path in enumerate(self._files[key]):
+                with open(path, "rb") as file:
+                    read = gettext.GNUTranslations(file)
+                if number:
+                    catalogue.add_fallback(read)
+                else:
+                    catalogue = read
+            tag = self._tags[key]
+            primary = key.partition("-")[0]
+            direction = "rtl" if primary in _RIGHT_TO_LEFT or "-arab" in key else "ltr"
+            language = self._known[key] = Language(tag, direction, _sayer(catalogue))
+        return language
+
+
+def _sayer(catalogue: gettext.NullTranslations) -> Callable[..., str]:
+    def say(message: str, **values: object) -> str:
+        # gettext keeps the catalogue's own header under the empty message.
+        words = catalogue.gettext(message) if message else ""
+        if not values:
+            return words
+        try:
+            return words % values
+        except (KeyError, TypeError, ValueError):
+            # A translation with a placeholder of its own making.
+            return message % values
+
+    return say
+
+
+def _subfolders(folder: str) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []
+
+
+def folders(app: Flask) -> list[str]:
+    """Where an app's own words are looked for, and the bundled ones last.
+
+    The app's are in ``translations/``, or where Flask-Babel's setting says.
+    """
+    names = str(app.config.get("BABEL_TRANSLATION_DIRECTORIES") or "translations")
+    own = [os.path.join(app.root_path, name.strip()) for name in names.split(";") if name.strip()]
+    return [*own, TRANSLATIONS]
+
+
+def of_app(app: Flask) -> list[str]:
+    """The locale that Flask-Babel has chosen for this request, if the app uses it.
+
+    Calls the app's own locale selector, which may raise.
+    """
+    flask_babel = sys.modules.get("flask_babel")
+    if flask_babel is None or "babel" not in app.extensions:
+        return []
+    locale = flask_babel.get_locale()
+    return [str(locale)] if locale else []
+
+
+def of_browser(request: Request) -> list[str]:
+    """What Accept-Language asks for, the best first; what it refuses (``q=0``) is left out."""
+    asked = headers.languages(request.environ)
+    return [tag for tag, quality in asked if quality > 0 and tag != "*"]

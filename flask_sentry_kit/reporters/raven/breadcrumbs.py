@@ -1,0 +1,140 @@
+"""Breadcrumbs for the apps that want them (``enable_breadcrumbs``): log records and raven's own.
+
+One handler on the root logger for each client that asked, gone with its client. Nothing of
+``logging`` is patched unless ``install_logging_hook`` says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import raven.breadcrumbs
+import raven.context
+from flask import current_app, has_app_context
+
+from ...event.error_texts import named_parameters, without_named_values
+from ...event.masked_values import MaskedValues
+from ...event.scrub import MASK, Scrubber
+from ...event.serialize import HOSTILE, safe_str
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+# What every record has; what else is in one came as ``extra``.
+_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+class BreadcrumbHandler(logging.Handler):
+    """Keeps what an app logs as breadcrumbs of the work at hand."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = weakref.ref(client)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        client = self._client()
+        if client is None:
+            return
+        app = client.app
+        if has_app_context() and current_app._get_current_object() is not app:  # type: ignore[attr-defined]  # LocalProxy
+            return
+        if record.name.startswith(("flask_sentry_kit", "raven", "sentry.errors")):
+            return
+        try:
+            message = record.getMessage()
+        except HOSTILE:
+            message = safe_str(record.msg)
+        message = without_named_values(message[:4_000], client.scrubber, MaskedValues())
+        for value in _secrets(record, client.scrubber):
+            # Masked now: the event that holds this breadcrumb does not have the record's names.
+            message = message.replace(value, MASK)
+        client.context.breadcrumbs.record(
+            timestamp=record.created,
+            level=record.levelname.lower(),
+            message=message,
+            category=record.name,
+        )
+
+
+def _secrets(record: logging.LogRecord, scrubber: Scrubber) -> list[str]:
+    """What a record's parameters and extra fields hold under a sensitive name."""
+    found: list[Any] = []
+    if isinstance(record.args, Mapping):
+        found += [value for name, value in record.args.items() if scrubber.hides(safe_str(name))]
+    elif record.args:
+        places = named_parameters(safe_str(record.msg), len(record.args), scrubber)
+        found += [record.args[place] for place in places]
+    fields = record.__dict__
+    found += [fields[name] for name in fields.keys() - _FIELDS if scrubber.hides(safe_str(name))]
+    texts = (safe_str(value) for value in found if not isinstance(value, bool))
+    return [text for text in texts if len(text) > 3]
+
+
+class _ForRaven:
+    """What raven's functions see of a client: a context with a ``record``.
+
+    :param logs: whether log records are raven's to record. Where they are ours, they come a
+        second time as soon as a client of raven's own class has patched ``logging``.
+    """
+
+    def __init__(self, client: Client, logs: bool) -> None:
+        self._client = weakref.ref(client)
+        self._logs = logs
+
+    @property
+    def breadcrumbs(self) -> _ForRaven:
+        return self
+
+    def record(self, *crumb: Any) -> None:
+        client, processor = self._client(), crumb[-1]
+        of_log = getattr(processor, "__qualname__", "").startswith("_record_log_breadcrumb.")
+        if client is not None and (self._logs or not of_log):
+            client.context.breadcrumbs.record(*crumb)
+
+
+def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> None:
+    """Record breadcrumbs for a client.
+
+    :param raven_logging: raven's hook instead of ours: patches ``logging`` for the whole
+        process and sees records below every logger's level too.
+    :param libraries: of ``requests`` and ``httplib``, those whose calls raven shall record.
+    """
+    if raven_logging:
+        raven.breadcrumbs.install_logging_hook()
+    else:
+        handler = BreadcrumbHandler(client)
+        logging.getLogger().addHandler(handler)
+        weakref.finalize(client, logging.getLogger().removeHandler, handler).atexit = False
+    libraries = tuple(libraries)
+    if libraries:
+        raven.breadcrumbs.hook_libraries(libraries)
+    app = client.app
+    if app is None:
+        return
+    context = _ForRaven(client, raven_logging)
+
+    # raven records into what its thread has activated; here that is the request's own scope.
+    # Counted, since raven's thread-local is one for all greenlets where gevent patched after
+    # raven was imported: the first request that ends must not end it for the others.
+    def requests(change: int) -> None:
+        here = raven.context._active_contexts.__dict__
+        running = here.setdefault("flask_sentry_kit", weakref.WeakKeyDictionary())
+        running[context] = max(0, running.get(context, 0) + change)
+        active = here.setdefault("contexts", set())
+        if running[context]:
+            active.add(context)
+        else:
+            active.discard(context)
+
+    def enter() -> None:
+        requests(+1)
+
+    def leave(error: BaseException | None) -> None:
+        requests(-1)
+
+    app.before_request_funcs.setdefault(None, []).insert(0, enter)
+    app.teardown_request_funcs.setdefault(None, []).append(leave)

@@ -1,0 +1,183 @@
+"""Log records as events (``logging=True``), each app's under that app, and only once.
+
+Changes nothing about the loggers it listens to: no handler, level or propagation but its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, current_app, has_app_context
+from raven.conf import EXCLUDE_LOGGER_DEFAULTS
+from raven.handlers.logging import extract_extra
+
+from ...event.serialize import HOSTILE, safe_str
+
+if TYPE_CHECKING:
+    from .client import Client
+
+EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
+"""Loggers that are never reported: those that sending an event could log to, and raven's own
+list. ``logging_exclusions`` adds to them."""
+
+
+# Not a thread-local: one that was made before gevent patched would be set for every greenlet.
+_busy: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.busy", default=False)
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """While an event is being made: what is logged meanwhile in this thread is no event."""
+    before = _busy.get()
+    _busy.set(True)
+    try:
+        yield
+    finally:
+        # Not reset(): that minds which context it is called in, and this may never raise.
+        _busy.set(before)
+
+
+class LogHandler(logging.Handler):
+    """Sends an app's log records to its reporter.
+
+    :param client: whose records these are; held weakly.
+    :param level: records below it are left alone.
+    :param exclude: names of loggers to leave alone, with their children.
+    """
+
+    _all: Final[weakref.WeakSet[LogHandler]] = weakref.WeakSet()
+
+    def __init__(
+        self, client: Client, app: Flask, level: int = logging.NOTSET, exclude: Iterable[str] = ()
+    ) -> None:
+        super().__init__(level)
+        self._client = weakref.ref(client)
+        self._app = weakref.ref(app)
+        self._exclude = (*EXCLUDED, *exclude)
+        self._all.add(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        client, app = self._client(), self._app()
+        if client is None or app is None or not _reports(client, app):
+            return
+        if self._excluded(record.name) or not self._is_ours(record, app):
+            return
+        if _busy.get():
+            # By a transport, or by a repr: it would be an event in its turn, and so on.
+            client.refuse("a log record made while an event was made: it would follow itself")
+            return
+        with busy():
+            try:
+                self._report(record, client)
+            except HOSTILE:
+                self.handleError(record)
+
+    def close(self) -> None:
+        self._all.discard(self)
+        super().close()
+
+    def _excluded(self, name: str) -> bool:
+        return any(name == known or name.startswith(f"{known}.") for known in self._exclude)
+
+    def _is_ours(self, record: logging.LogRecord, app: Flask) -> bool:
+        if has_app_context():
+            return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
+        # Outside every app: the app whose logger it is, else one of them, always the same.
+        takers = [one for one in logging.getLogger().handlers if isinstance(one, LogHandler)]
+        if self not in takers:
+            return True
+        takers = [one for one in takers if one._takes(record)]
+        for one in takers:
+            other = one._app()
+            if other is not None and record.name in (other.name, other.import_name):
+                return one is self
+        return bool(takers) and takers[0] is self
+
+    def _takes(self, record: logging.LogRecord) -> bool:
+        client, app = self._client(), self._app()
+        return (
+            client is not None
+            and app is not None
+            and record.levelno >= self.level
+            and _reports(client, app)
+            and not self._excluded(record.name)
+        )
+
+    def _report(self, record: logging.LogRecord, client: Client) -> None:
+        data, extra = extract_extra(record)
+        try:
+            formatted = record.getMessage()
+        except HOSTILE:
+            # "%d" % "x" is a fault of the call, not a reason to lose what it had to say.
+            formatted = safe_str(record.msg)
+        message: dict[str, Any] = {"message": safe_str(record.msg), "formatted": formatted}
+        if record.args:
+            message["params"] = record.args
+        tags = getattr(record, "tags", None)
+        sample_rate = extra.pop("sample_rate", None)
+        kwargs: dict[str, Any] = {
+            "data": {**data, "level": record.levelno, "logger": record.name},
+            "extra": extra,
+            "date": datetime.fromtimestamp(record.created, timezone.utc),
+            "tags": tags if isinstance(tags, Mapping) else None,
+            "stack": getattr(record, "stack", None),
+            "sample_rate": sample_rate if isinstance(sample_rate, int | float) else None,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            kwargs["data"]["logentry"] = message
+            client.capture(
+                "raven.events.Exception", exc_info=record.exc_info, message=formatted, **kwargs
+            )
+        else:
+            client.capture("raven.events.Message", **message, **kwargs)
+
+
+def _reports(client: Client, app: Flask) -> bool:
+    """Whether an app has not been given to another reporter, raven's own class say."""
+    client_of = getattr(app.extensions.get("sentry"), "client_of", None)
+    return client_of is not None and client_of(app) is client
+
+
+def hush(transport: Any) -> None:
+    """Keep what a transport of the app's own logs while it sends, in whatever thread, from
+    becoming events: each would be sent, and logged about, in its turn."""
+    for name in ("send", "async_send", "send_sync"):
+        method = getattr(transport, name, None)
+        if method is None or hasattr(method, "__wrapped__"):
+            continue
+
+        @wraps(method)
+        def quiet(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
+            with busy():
+                return _method(*args, **kwargs)
+
+        setattr(transport, name, quiet)
+
+
+def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
+    """Listen to the root logger for an app, and to the app's own where that does not propagate."""
+    handler = LogHandler(client, app, level, exclude)
+    for known in list(LogHandler._all):
+        if known is not handler and known._app() is app:
+            uninstall(known, app)
+    logging.getLogger().addHandler(handler)
+    # Gone with its app, and not while a record is handed round: the handler next to it would
+    # miss that one.
+    weakref.finalize(app, logging.getLogger().removeHandler, handler).atexit = False
+    if not app.logger.propagate:
+        app.logger.addHandler(handler)
+    return handler
+
+
+def uninstall(handler: LogHandler, app: Flask) -> None:
+    """Stop listening."""
+    logging.getLogger().removeHandler(handler)
+    app.logger.removeHandler(handler)
+    handler.close()

@@ -1,0 +1,106 @@
+"""raven's settings, checked before raven takes them: a wrong type is told at registration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from ...dsn import Dsn
+from ...settings import SettingError
+from .transport import make_outbox
+
+
+def _names(value: Any) -> bool:
+    # A bare string is iterable too, and would be taken letter by letter.
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+
+
+def _mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _rate(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _length(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _seconds(value: Any) -> bool:
+    try:
+        return float(value) > 0
+    except (TypeError, ValueError):
+        return False
+
+
+_OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "include_paths": (_names, "a list of module names"),
+    "exclude_paths": (_names, "a list of module names"),
+    "ignore_exceptions": (_names, "a list of exception classes and names"),
+    "processors": (_names, "a list of processors' paths"),
+    "sanitize_keys": (_names, "a list of names"),
+    "user_attrs": (_names, "a list of attribute names"),
+    "tags": (_mapping, "a dict"),
+    "context": (_mapping, "a dict"),
+    "repos": (_mapping, "a dict"),
+    "sample_rate": (_rate, "a number from 0 to 1"),
+    "timeout": (_seconds, "a number of seconds above 0"),
+    "string_max_length": (_length, "a whole number above 0"),
+    "list_max_length": (_length, "a whole number above 0"),
+    "release": (_text, "a string"),
+    "environment": (_text, "a string"),
+    "name": (_text, "a string"),
+    "site": (_text, "a string"),
+    "dsn": (_text, "a string"),
+}
+
+
+def check_options(config: Mapping[str, Any], own: Any) -> None:
+    """Check raven's options where Flask apps give them.
+
+    :param config: ``app.config``, with ``SENTRY_<NAME>`` keys.
+    :param own: ``SENTRY_CONFIG``.
+    :raises SettingError: names the setting, what it got and what it takes.
+    """
+    if not isinstance(own, Mapping):
+        raise SettingError(f"SENTRY_CONFIG takes a dict; got {type(own).__name__}")
+    for name, (fits, takes) in _OPTIONS.items():
+        for label, value in (
+            (f"SENTRY_CONFIG[{name!r}]", own.get(name)),
+            (f"SENTRY_{name.upper()}", config.get(f"SENTRY_{name.upper()}")),
+        ):
+            if value is not None and not fits(value):
+                got = repr(value) if isinstance(value, int | float) else type(value).__name__
+                raise SettingError(f"{label} takes {takes}; got {got}")
+
+
+def transport_options(dsn: Dsn | None) -> dict[str, str]:
+    """What of a DSN's query is for delivery: ``timeout``, ``verify_ssl``, ``ca_certs``."""
+    return {
+        name: value
+        for name, value in (dsn.options if dsn else ())
+        if name in ("timeout", "verify_ssl", "ca_certs")
+    }
+
+
+def check_dsn(text: object, setting: str) -> None:
+    """Check a DSN and the transport options in its query, while there is somebody to tell.
+
+    :raises SettingError, DsnError: names the setting; shows no secret.
+    """
+    given = transport_options(Dsn.parse(text, setting))
+    if given:
+        try:
+            make_outbox(**given).close(0)
+        except ValueError:
+            # No value in the message: what comes after the "?" may be a secret gone astray.
+            raise SettingError(
+                f"{setting} has a query that takes timeout=<seconds above 0>, verify_ssl=<0 or 1>"
+                f" and ca_certs=<a readable file of CAs>; got something else for"
+                f" {' or '.join(given)}"
+            ) from None

@@ -1,0 +1,43 @@
+"""``python -m scripts.oldest``: the oldest releases that pyproject.toml allows, for pip.
+
+The tests run on them once (``make test-oldest``), and ``make audit`` asks about them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+
+def requirements() -> list[Requirement]:
+    """What pyproject.toml depends on, on this platform and Python."""
+    # As text: Python 3.10 has no tomllib, and one list of strings needs none.
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", PYPROJECT.read_text("utf-8"), re.M | re.S)
+    assert listed is not None, "pyproject.toml has no list of dependencies"
+    found = [Requirement(text) for text in re.findall(r'^\s*"([^"]+)"', listed[1], re.MULTILINE)]
+    return [one for one in found if one.marker is None or one.marker.evaluate()]
+
+
+def oldest(requirement: Requirement) -> str:
+    """The oldest release that a requirement allows.
+
+    :raises ValueError: for a requirement without a lower bound.
+    """
+    bounds = [one.version for one in requirement.specifier if one.operator in (">=", "==")]
+    if len(bounds) != 1:
+        raise ValueError(f"{requirement} needs exactly one lower bound")
+    return bounds[0]
+
+
+def constraints() -> list[str]:
+    """``name==version`` for each dependency."""
+    return [f"{one.name}=={oldest(one)}" for one in requirements()]
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(constraints()) + "\n")

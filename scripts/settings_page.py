@@ -1,0 +1,178 @@
+"""Writes the docs that stand in the code too: the settings, and what an event never holds.
+
+``python -m scripts.settings_page`` writes what is out of date and names it. ``--check`` names it,
+writes nothing, and then ends with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask_sentry_kit.event import frames, masked_values, request, scrub, source
+from flask_sentry_kit.event import interfaces as event
+from flask_sentry_kit.settings import SETTINGS, Setting
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- settings: made by `make docs` -->", "<!-- end of settings -->"
+
+_INTRODUCTION = """\
+# Settings
+
+<!-- Made by `make docs` from flask_sentry_kit/settings.py: edit that. -->
+
+Each is a key of `app.config`, or a keyword of `SentryKit(…)`, which wins. A key that begins with
+`SENTRY_KIT_` and is not in this list, or a value that cannot work, is an error when the kit is
+registered. raven's own settings (`SENTRY_DSN`, `SENTRY_CONFIG`, `SENTRY_USER_ATTRS`,
+`SENTRY_RELEASE` and the rest) are read by raven's rules.
+"""
+
+
+_MASKING = """\
+# What stays home
+
+<!-- Made by `make docs` from flask_sentry_kit/capture: edit that. -->
+
+One scrubber goes over all of an event: headers, cookies, query, form, JSON, local variables, extra
+data, breadcrumbs, messages and log records. What it masks is shown as `{mask}`.
+
+By name, wherever the name stands (a header, a form field, a key, a variable, `name=value` inside a
+text):
+
+- anywhere in the name, without its punctuation and whatever its case: {parts}
+- a whole word of the name (`card_holder`, `cardHolder`, but not `discard`): {words}
+- the whole name: {names}
+- what `sanitize_keys` of `SENTRY_CONFIG` adds, anywhere in the name
+
+By looks, under any name: numbers that pass as payment cards (13 to 19 digits with a right check
+digit), JSON web tokens, `Bearer …` and `Basic …`, and the password in an address.
+
+Of cookies only the names are sent. Local variables are sent for your own code's frames, never for
+those of Python, Flask or another installed package (`include_paths` says what is yours). `sys.argv`
+is not sent.
+
+## Lines of source
+
+Every frame that is sent has its lines of source, and all of them are masked, those of installed
+packages too: your own app may be one. What is masked are literals that belong to a sensitive name:
+assigned, compared, returned by `get_password()`, a default, a keyword, an item of a dict or of a
+pair. So is what gives itself away by its looks, in strings and comments. Of a line {line_max}
+characters are sent.
+
+## Said once, masked everywhere
+
+What was masked for its name is masked wherever else it stands in the same event: in messages, log
+records, tuples, other frames and chained errors. That holds for values of at least {length_min}
+characters, {values_max} of them at most. A value that is a plain word, a path or a date is masked
+only where it is the whole value or stands in quotes. Types, files, modules, functions, names, the
+rule, the release, the host and the user's id are never masked, so nobody can blank them by sending
+`?token=views.py`. Errors of pydantic, SQLAlchemy, PostgreSQL and MySQL say a field's name apart
+from its value; the two are put together.
+
+## What is sent of a visitor
+
+- the address: `REMOTE_ADDR` as `user.ip_address` and in `request.env`, and headers that a proxy
+  adds, such as `X-Forwarded-For`
+- the page they came from: the `Referer` header, its path included, its query scrubbed
+- the failed request: its address, query, headers, form and JSON, scrubbed, and the names of cookies
+- who was signed in: the id, whether they are authenticated, and what `SENTRY_USER_ATTRS` or
+  `SENTRY_KIT_USER` name
+- the name and email address of who is signed in, in the hosted dialog's address, before they wrote
+  anything (`SENTRY_KIT_PREFILL`); the browser asks the Sentry server for the dialog, so that server
+  sees the browser's address
+- the words, name and email address that they type into form or dialog and send
+
+With `SENTRY_KIT_PII = False` no address and no `Referer` are sent, not in messages and variables
+either, and nothing is filled in, whatever `SENTRY_KIT_PREFILL` says. The user's id and what
+`SENTRY_USER_ATTRS` or `SENTRY_KIT_USER` name stay your choice. An event that another reporter
+builds (raven's own class, sentry-sdk) follows that reporter's rules. `SENTRY_KIT_DIALOG = False`
+keeps browsers from asking the Sentry server.
+
+## How large it gets
+
+An event has at most {event_max:,} bytes. Of a stack {frames_max} frames are kept, the outermost and
+the innermost ones; of chained and grouped exceptions {exceptions_max}; of a message
+{message_max:,} characters. A request's body is read after the crash, if the view did not read it
+and it has at most {body_max:,} bytes. `string_max_length` and `list_max_length` bound single
+values, as with raven.
+"""
+
+
+def masking() -> str:
+    """What the scrubber's lists and the bounds of an event are, in words."""
+
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in sorted(names))
+
+    return _MASKING.format(
+        mask=scrub.MASK,
+        parts=listed(scrub.SENSITIVE_PARTS),
+        words=listed(scrub.SENSITIVE_WORDS),
+        names=listed(scrub.SENSITIVE_NAMES),
+        line_max=source.LINE_MAX,
+        length_min=masked_values.LENGTH_MIN,
+        values_max=masked_values.VALUES_MAX,
+        event_max=event.EVENT_MAX,
+        frames_max=frames.FRAMES_MAX,
+        exceptions_max=event.EXCEPTIONS_MAX,
+        message_max=event.MESSAGE_MAX,
+        body_max=request.BODY_MAX,
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for setting in SETTINGS:
+        default = f"`{_cell(repr(setting.default))}`".replace("'", '"')
+        rows.append(f"| `{setting.name}` | {default} | {_cell(setting.meaning)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _section(setting: Setting) -> str:
+    default = repr(setting.default).replace("'", '"')
+    return (
+        f"\n## `{setting.name}`\n\n{setting.meaning}\n\n"
+        f"- takes: {setting.takes}\n"
+        f"- default: `{default}`\n"
+        f"- keyword: `SentryKit({setting.keyword}=…)`\n"
+    )
+
+
+def pages() -> dict[Path, str]:
+    """Every such file, as it shall be."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return {
+        readme: f"{before}{BEGIN}\n\n{table()}\n{END}{after}",
+        ROOT / "docs" / "settings.md": _INTRODUCTION + "".join(map(_section, SETTINGS)),
+        ROOT / "docs" / "masking.md": masking(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.settings_page")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if it would")
+    check = parser.parse_args().check
+    stale = {
+        path: text
+        for path, text in pages().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    }
+    for path, text in stale.items():
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        print(path.relative_to(ROOT), "is out of date: run `make docs`" if check else "written")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""No text holds the interpreter: everything that reads one takes time in proportion to it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import random
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from flask_sentry_kit.event.request import http_interface
+from flask_sentry_kit.event.scrub import Scrubber, source_text
+from flask_sentry_kit.event.serialize import Serializer
+
+from ..event.worst_inputs import patterns, worst_inputs
+
+PATTERNS = patterns()
+LONGEST = 1_000_000
+_SHORT = 6_000
+_NOTABLE = 0.02
+"""Seconds for a short input from which on the doubling is measured: where each character costs
+a step of every other one, 18 million steps take more."""
+
+_scrubber = Scrubber()
+
+
+def _spent(run: Callable[[int], object], size: int) -> float:
+    begun = time.process_time()
+    run(size)
+    return time.process_time() - begun
+
+
+def _doubles(run: Callable[[int], object]) -> bool:
+    """Whether twice the length takes at most 2.5 times as long, up to a megabyte."""
+    for _ in range(4):  # a busy machine may spoil a measurement
+        size = _SHORT
+        once = _spent(run, size)
+        while once < _NOTABLE and size < LONGEST / 2:
+            size *= 2
+            once = _spent(run, size)
+        if _spent(run, 2 * size) <= 2.5 * once + 0.001:
+            return True
+    return False
+
+
+def _is_linear(run: Callable[[int], object]) -> bool:
+    return _spent(run, _SHORT) < _NOTABLE or _doubles(run)
+
+
+def _uses(name: str) -> set[str]:
+    """How the module of a pattern uses it: from a text's beginning on, or anywhere in it."""
+    module, _, variable = name.partition("[")[0].rpartition(".")
+    source = inspect.getsource(importlib.import_module(module))
+    found = set(re.findall(rf"\b{variable}(?:\[\w+\])?\.(\w+)\(", source))
+    found &= {"match", "fullmatch", "search", "sub", "subn", "finditer", "findall", "split"}
+    return found or {"match", "fullmatch", "search"}
+
+
+def _worst_is_linear(pattern: re.Pattern[Any], uses: set[str]) -> bool:
+    def run(begin: str, unit: str, size: int) -> None:
+        # What ends it keeps a pattern that asks for an end from finding one.
+        text = (begin + unit * (size // len(unit) + 1))[:size] + "\0"
+        subject = text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
+        if uses - {"match", "fullmatch"}:
+            for _ in pattern.finditer(subject):
+                pass
+        if "match" in uses:
+            pattern.match(subject)
+        if "fullmatch" in uses:
+            pattern.fullmatch(subject)
+
+    spent = {worst: _spent(partial(run, *worst), _SHORT) for worst in worst_inputs(pattern)}
+    slowest = sorted(spent, key=lambda worst: -spent[worst])[:1]
+    return all(_doubles(partial(run, *worst)) for worst in slowest)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_pattern_is_linear(name: str) -> None:
+    """Its worst inputs, made of its own repeats, at most 2.5-fold its time when doubled."""
+    assert _worst_is_linear(PATTERNS[name], _uses(name))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", r"\s+$", r"<[^>]*x>"],
+)
+def test_a_quadratic_pattern_is_found(pattern: str) -> None:
+    """The pattern that once held an app for nine seconds, and its like, fail the test above."""
+    assert not _worst_is_linear(re.compile(pattern), {"search"})
+
+
+UNITS = r"""
+a = a= a=a= password= token=[ token=' token=\\ token=\\' \\ \\x " ' [ { ( < <a <a> <token> eyJ eyJ-
+eyJ. a:// a://b: a://b:c@ @ :// - --token -token % %3D %253D token%3D & &quot; \\u5bc6 1 4111
+4111111111111111 é 密码= password: -----BEGIN_PRIVATE_KEY----- u:p@ u:p@h:1 / a/ token/ Token(
+Token('x' Cookie: $2b$ sk- ghp_ $ * netloc= state= ?state=&code= value= value=[name=password
+'token',[ 'token',{ code: tokens= # ? a.b a_ aA ; , => -> name="password"\r\n\r\nx\r\n--
+name=password> input_value= <password><![CDATA[
+""".split()
+UNITS += [
+    " ",
+    "\t",
+    "\n",
+    "a ",
+    "token ",
+    "token  ",
+    "Bearer ",
+    "password: |\n ",
+    "a is ",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("name", ["text", "query", "url", "source", "short"])
+def test_scrubbing_is_linear(name: str) -> None:
+    """Nested quotes, brackets, backslashes, percent signs, tags, signs without end."""
+    scrub: Callable[[str], str] = {
+        "text": _scrubber.text,
+        "query": _scrubber.query,
+        "url": _scrubber.url,
+        "source": source_text,
+        "short": lambda text: _scrubber.short(text, 400),
+    }[name]
+    rng = random.Random(name)
+    mixed = ["".join(rng.choices(UNITS, k=3)) for _ in range(20)]
+    for unit in [*UNITS, *mixed]:
+        assert _is_linear(lambda size, u=unit: scrub(u * (size // len(u)))), unit
+
+
+@pytest.mark.parametrize("unit", ["a", "aB", "token", "_", "é", "密", "key", "1", "2fa", "%"])
+def test_a_long_name_costs_what_a_short_one_does(unit: str) -> None:
+    """Of a name only the end is looked at."""
+    assert _is_linear(lambda size: [_scrubber.hides(unit * size + str(n)) for n in range(20)])
+
+
+def test_ten_thousand_fields_cost_what_they_measure() -> None:
+    """A visitor may send any number of fields, all of them new."""
+    assert _is_linear(lambda size: _scrubber.query("&".join(f"f{n}={n}" for n in range(size // 8))))
+
+
+@pytest.mark.parametrize("unit", ["eyJ-", "a=b; ", '"\\', "token/"])
+@pytest.mark.parametrize(
+    "where", ["QUERY_STRING", "HTTP_REFERER", "HTTP_COOKIE", "HTTP_X_A", "CONTENT_TYPE",
+              "PATH_INFO", "HTTP_HOST", "REQUEST_METHOD"]
+)  # fmt: skip
+def test_reading_a_request_is_cheap(where: str, unit: str) -> None:
+    """Whatever header, address or cookie is a megabyte long, a crash reads a bounded part of it."""
+
+    def read(size: int) -> None:
+        environ = EnvironBuilder(method="POST", data=b"a=1").get_environ()
+        environ[where] = "/" * (where == "PATH_INFO") + unit * (size // len(unit))
+        environ["CONTENT_LENGTH"] = "3"
+        try:
+            request = Request(environ)
+        except Exception:
+            return  # Werkzeug's own refusal
+        request.__dict__["view_args"] = {"token": unit, "page": "1"}
+        http_interface(request, Serializer(_scrubber), failed=True)
+
+    assert _is_linear(read)
