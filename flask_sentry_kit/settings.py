@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 from .files import UnsafeFileError, check_private_file
 
@@ -367,6 +370,10 @@ def _checked(setting: Setting, value: Any, name: str) -> Any:
     except UnsafeFileError as error:
         raise SettingError(f"{name}: {error}") from None
     except Exception as error:
+        if value is None:
+            # As of os.environ.get(…) in a config class: where None has no meaning of its own, the
+            # setting is not set.
+            return setting.check(setting.default)
         # The value itself may be a secret pasted into the wrong line: its kind says enough.
         got = repr(value) if isinstance(value, bool | int | float) else type(value).__name__
         if isinstance(value, Mapping):
@@ -374,15 +381,6 @@ def _checked(setting: Setting, value: Any, name: str) -> Any:
         raise SettingError(f"{name} takes {setting.takes}; got {got}") from (
             None if isinstance(error, _Unfit) else error
         )
-
-
-def check_spool(config: Mapping[str, Any]) -> None:
-    """Check ``SENTRY_KIT_SPOOL`` alone, for a reporter that is made without the kit.
-
-    :raises SettingError: as ``read`` does.
-    """
-    setting = _BY_NAME[f"{PREFIX}SPOOL"]
-    _checked(setting, config.get(setting.name), setting.name)
 
 
 def read(config: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -407,3 +405,27 @@ def read(config: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) 
         values[setting.keyword] = _checked(setting, value, name)
     values["prefill"] = values["prefill"] and values["pii"]
     return Settings(**values)
+
+
+_EXTENSION: Final = "sentry_kit_settings"
+
+
+def settings_of(app: Flask) -> Settings:
+    """An app's settings: those it was set up with, else what its config says, read once.
+
+    :raises SettingError: as :func:`read` does.
+    """
+    found = app.extensions.get(_EXTENSION)
+    if not isinstance(found, Settings):
+        found = app.extensions[_EXTENSION] = read(app.config)
+    return found
+
+
+def set_up(app: Flask, overrides: Mapping[str, Any]) -> Settings:
+    """Read an app's settings when the kit is registered, and keep them for it.
+
+    :param overrides: keywords of ``SentryKit``, which win over ``app.config``.
+    :raises SettingError: as :func:`read` does.
+    """
+    found = app.extensions[_EXTENSION] = read(app.config, overrides)
+    return found

@@ -13,13 +13,14 @@ from typing import Any, Final
 from flask import Flask, current_app
 from flask import g as app_globals
 
-from .event.serialize import HOSTILE, Serializer, cut, safe_str
+from .containment import FOREIGN_ERRORS
 
 _NAMES: Final = ("name", "full_name", "display_name", "username")
 """Where a person's name is looked for when the page is prefilled, first found first taken."""
 
-# What Sentry's user interface knows by name; all else goes into its data.
-_INTERFACE: Final = ("id", "email", "username", "name", "is_authenticated", "is_anonymous")
+
+_LENGTH_MAX: Final = 128
+"""Characters of a name or an address: what Sentry's own form takes."""
 
 UserCallable = Callable[[], Mapping[str, Any] | None]
 
@@ -36,14 +37,14 @@ def _read(user: Any, attribute: str) -> Any:
     try:
         value = getattr(user, attribute, None)
         return value() if callable(value) else value
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
 
 
 def _is(user: Any, attribute: str) -> bool:
     try:
         return bool(_read(user, attribute))
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return False
 
 
@@ -59,18 +60,15 @@ def _login_user(app: Flask) -> Any:
             from flask_login import current_user
 
             user = current_user._get_current_object()
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
     return user
 
 
-def user_interface(
-    attributes: Iterable[str], custom: UserCallable | None, serializer: Serializer
-) -> dict[str, Any]:
-    """Sentry's ``user`` for the current request.
+def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[str, Any]:
+    """What is known of the current request's user, as the app has it: neither bounded nor masked.
 
-    :param attributes: ``SENTRY_USER_ATTRS``: ``email`` and ``username`` are the interface's own,
-        all others become its ``data``.
+    :param attributes: ``SENTRY_USER_ATTRS``: further attributes of Flask-Login's user.
     :param custom: ``SENTRY_KIT_USER``; asked instead of Flask-Login.
     :returns: ``id``, ``is_authenticated`` and ``is_anonymous`` for Flask-Login's users, and what
         else was asked for; empty where nobody can be told.
@@ -79,7 +77,7 @@ def user_interface(
     if custom is not None:
         try:
             facts = dict(custom() or {})
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             return {}
     else:
         user = _login_user(app)
@@ -92,21 +90,7 @@ def user_interface(
         }
         if facts["is_authenticated"]:
             facts.update((name, _read(user, name)) for name in attributes)
-    interface: dict[str, Any] = {}
-    data: dict[str, Any] = {}
-    for name, value in facts.items():
-        if value is None:
-            continue
-        if name in _INTERFACE:
-            interface[name] = (
-                value if isinstance(value, bool) else cut(serializer.text(safe_str(value)), 200)
-            )
-        if name not in _INTERFACE or (custom is None and name in ("username", "name")):
-            # raven's documentation has every attribute but the email address under data.
-            data[safe_str(name)] = serializer.named(name, value)
-    if data:
-        interface["data"] = data
-    return interface
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def person(custom: UserCallable | None) -> Person:
@@ -121,7 +105,7 @@ def person(custom: UserCallable | None) -> Person:
             if user is None or not _is(user, "is_authenticated"):
                 return Person()
             found = [_read(user, name) for name in (*_NAMES, "email")]
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return Person()
-    texts = [cut(value, 128) if isinstance(value, str) else "" for value in found]
+    texts = [value[:_LENGTH_MAX] if isinstance(value, str) else "" for value in found]
     return Person(name=next(filter(None, texts[:-1]), ""), email=texts[-1])

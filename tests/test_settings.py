@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,6 @@ def test_what_is_taken(key: str, given: Any, read_as: Any) -> None:
     ("key", "given"),
     [
         ("RAVEN_JS", ""),
-        ("RAVEN_JS", None),
         ("RAVEN_JS", "javascript:alert(1)"),
         ("RAVEN_JS", "data:text/javascript,alert(1)"),
         ("RAVEN_JS", 'https://x/"><script>'),
@@ -100,11 +100,9 @@ def test_what_is_taken(key: str, given: Any, read_as: Any) -> None:
         ("RAVEN_JS", {"url": "https://x/r.js", "integrity": 'sha384-abc" onload="x'}),
         ("RAVEN_JS", {"url": "https://x/r.js", "extra": 1}),
         ("DIALOG", True),
-        ("DIALOG", None),
         ("DIALOG", {"dsn": "x"}),
         ("DIALOG", {1: "x"}),
         ("DIALOG", {"title": object()}),
-        ("FEEDBACK", None),
         ("FEEDBACK", 1),
         ("PREFILL", "no"),
         ("TEMPLATE", ""),
@@ -128,7 +126,6 @@ def test_what_is_taken(key: str, given: Any, read_as: Any) -> None:
         ("USER", "alice"),
         ("USER", {"id": 5}),
         ("REPORTER", "bugsnag"),
-        ("REPORTER", None),
     ],
 )
 def test_what_is_refused(key: str, given: Any) -> None:
@@ -139,6 +136,17 @@ def test_what_is_refused(key: str, given: Any) -> None:
     assert str(caught.value).startswith(f"SENTRY_KIT_{key} takes {row.takes}; got ")
     with pytest.raises(SettingError, match=rf"SentryKit\({key.lower()}="):
         SentryKit(**{key.lower(): given})
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
+def test_none_is_not_set(row: Any) -> None:
+    """None, as of ``os.environ.get(…)`` in a config class, leaves a setting at its default, unless
+    it means something of its own: no limit on feedback."""
+    expected = (
+        read({}) if row.keyword != "feedback_limit" else replace(read({}), feedback_limit=None)
+    )
+    assert read({row.name: None}) == expected
+    assert read({}, {row.keyword: None}) == expected
 
 
 def test_a_value_is_not_repeated_in_the_error() -> None:

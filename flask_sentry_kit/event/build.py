@@ -16,7 +16,7 @@ import raven
 from flask import has_request_context, request
 from werkzeug.wrappers import Request
 
-from ..user import user_interface
+from ..user import user_facts
 from . import interfaces as events
 from .error_texts import named_parameters
 from .frames import calling_frame
@@ -84,7 +84,7 @@ class EventBuilder:
         else:
             self._add_other(event, event_type, kwargs, facts)
         self._add_stack(event, stack, stacks)
-        self._add_request(event, context, _request(environ), facts, handled)
+        self._add_request(event, context, running_request(environ), facts, handled)
         self._add_context(event, data, context, facts, extra, tags)
         if time_spent is not None:
             event["time_spent"] = time_spent
@@ -225,7 +225,8 @@ class EventBuilder:
         if has_request_context():
             custom = settings.user if settings else None
             try:
-                user.update(user_interface(self._user_attributes(), custom, serializer))
+                facts = user_facts(self._user_attributes(), custom)
+                user.update(events.user(facts, serializer, login=custom is None))
             except HOSTILE:
                 logger.exception("The user could not be described; the event goes without")
         if context.get("user"):
@@ -333,7 +334,8 @@ def _leave_out_visitor(event: dict[str, Any]) -> None:
                 del headers[name]
 
 
-def _request(environ: Environ | None) -> Request | None:
+def running_request(environ: Environ | None) -> Request | None:
+    """The request at hand, or the one of an environ where Flask's context is gone; else None."""
     if has_request_context():
         current: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         return current

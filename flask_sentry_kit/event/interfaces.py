@@ -157,6 +157,32 @@ def title(exception: Mapping[str, Any]) -> str:
     return f"{last['type']}: {last['value']}" if last["value"] else str(last["type"])
 
 
+# What Sentry's user interface knows by name; all else goes into its data.
+_USER: Final = ("id", "email", "username", "name", "is_authenticated", "is_anonymous")
+
+
+def user(facts: Mapping[Any, Any], serializer: Serializer, *, login: bool) -> dict[str, Any]:
+    """Sentry's ``user`` of what is known of somebody.
+
+    :param facts: ``email`` and ``username`` are the interface's own, all others become its
+        ``data``.
+    :param login: they are of Flask-Login's user: raven's documentation has every attribute but
+        the email address under ``data``.
+    """
+    interface: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    for name, value in facts.items():
+        if name in _USER:
+            interface[name] = (
+                value if isinstance(value, bool) else cut(serializer.text(safe_str(value)), 200)
+            )
+        if name not in _USER or (login and name in ("username", "name")):
+            data[safe_str(name)] = serializer.named(name, value)
+    if data:
+        interface["data"] = data
+    return interface
+
+
 def tags(*sources: Mapping[Any, Any] | None, serializer: Serializer) -> dict[str, str]:
     """Tags of several sources, later ones winning: texts of at most 200 characters."""
     found: dict[str, str] = {}

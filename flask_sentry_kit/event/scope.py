@@ -8,7 +8,7 @@ only when somebody writes into it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from time import time
 from typing import Any, Final
@@ -120,8 +120,8 @@ class Scope:
         return False, None
 
 
-class Context(Mapping[str, Any]):
-    """``client.context`` with raven's interface, each time the scope of the work at hand.
+class Scopes:
+    """Finds the scope of the work at hand, for one reporter.
 
     :param breadcrumbs: whether scopes record breadcrumbs.
     """
@@ -169,56 +169,3 @@ class Context(Mapping[str, Any]):
         if has_app_context():
             return g, self._key
         return None, self._key
-
-    # raven's interface
-
-    @property
-    def data(self) -> dict[str, Any]:
-        scope = self.find()
-        return {} if scope is None else scope.data
-
-    @property
-    def breadcrumbs(self) -> Breadcrumbs:
-        return self.scope().breadcrumbs
-
-    def merge(self, data: Mapping[str, Any], activate: bool = True) -> None:
-        self.scope().merge(data)
-
-    def set(self, data: dict[str, Any]) -> None:
-        self.scope().data = data
-
-    # raven's name; Mapping.get would be the other meaning
-    def get(self, *args: Any) -> Any:
-        return super().get(*args) if args else self.data
-
-    def clear(self, deactivate: bool | None = None) -> None:
-        scope = self.find()
-        if scope is not None:
-            scope.clear()
-
-    def activate(self, sticky: bool = False) -> None:
-        """Nothing to do: it follows the work at hand by itself."""
-
-    def deactivate(self) -> None:
-        """Nothing to do: it follows the work at hand by itself."""
-
-    def __enter__(self) -> Context:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        return None
-
-    def __getitem__(self, key: str) -> Any:
-        return self.data[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    # A context is itself, not what is in it: raven keeps them in sets.
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other

@@ -1,1 +1,43 @@
-"""Flask, watched: what breaks, and where. The only room that alters an app."""
+"""Flask, watched: what escapes from an app, what its handlers answer, which bodies still run
+code, and the kit's own routes. The only room that alters an app; each alteration is made once."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from .escapes import Capture, Middleware
+from .event_id import add_header, declare_event_id, show_event_id
+from .handlers import capture_what_handlers_answer
+from .own_routes import OwnRoutes
+
+__all__ = [
+    "Capture",
+    "OwnRoutes",
+    "add_header",
+    "declare_event_id",
+    "show_event_id",
+    "watch_escapes",
+    "watch_handlers",
+]
+
+
+def watch_escapes(app: Flask, capture: Capture) -> None:
+    """Capture what escapes from middleware, teardown functions and streams of an app, from now on
+    and whatever is put around the app later. A second call changes nothing."""
+    if _first(app, "escapes"):
+        Middleware.install(app, capture)
+
+
+def watch_handlers(app: Flask, capture: Capture) -> None:
+    """Capture what an app's error handlers answer with status 500. A second call changes
+    nothing."""
+    if _first(app, "handlers"):
+        capture_what_handlers_answer(app, capture)
+
+
+def _first(app: Flask, what: str) -> bool:
+    watched: set[str] = app.extensions.setdefault("sentry_kit_watch", set())
+    if what in watched:
+        return False
+    watched.add(what)
+    return True

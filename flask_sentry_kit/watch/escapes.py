@@ -1,4 +1,5 @@
-"""The thin WSGI layer: sees what Flask's own signals cannot (middleware, teardown, streams).
+"""What escapes from an app: the thin WSGI layer that sees what Flask's own signals cannot
+(middleware, teardown, streams).
 
 On a healthy request it sets one context variable and looks whether the body can still fail.
 """
@@ -7,50 +8,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
 from ..event.scope import Environ, current_environ
+from .bodies import note_bodies_that_run_code
+from .notes import notes_key
 
 WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
-_RUNS_ON: Final = "flask_sentry_kit.body_runs_on"
 
+class Capture(Protocol):
+    """Takes an exception that ended a request; never raises.
 
-class _Reports(Protocol):
-    def escaped(self, app: Flask, environ: Environ, error: BaseException) -> None:
-        """Report what escaped from the app; never raises."""
+    :param environ: the request's WSGI environ, where Flask's context is gone already.
+    :param handled: the app has answered it with a handler of its own.
+    :returns: the event's id, or None where there is none.
+    """
+
+    def __call__(
+        self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
+    ) -> str | None: ...
 
 
 class Middleware:
-    """Wraps an app's ``wsgi_app`` and reports what escapes from it, once.
+    """Wraps an app's ``wsgi_app`` and captures what escapes from it, once.
 
     :param inner: the WSGI callable to wrap.
     :param app: the Flask app it belongs to.
-    :param reports: takes what escapes; the exception goes on to the server all the same.
+    :param capture: takes what escapes; the exception goes on to the server all the same.
     """
 
-    def __init__(self, inner: WSGIApp, app: Flask, reports: _Reports) -> None:
+    def __init__(self, inner: WSGIApp, app: Flask, capture: Capture) -> None:
         self.inner = inner
         self.app = app
-        self.reports = reports
+        self.capture = capture
         self.wrapped = False
+        self._notes_key = notes_key(app)
 
     @classmethod
-    def install(cls, app: Flask, reports: _Reports) -> None:
+    def install(cls, app: Flask, capture: Capture) -> None:
         """Put one around the app as it is now, and around all that is put around it later.
 
-        What breaks in ProxyFix and its kin, usually added after us, is seen only from outside.
+        What breaks in ProxyFix and other middleware, usually added after us, is seen only from
+        outside.
         """
-        _note_bodies(app)
-        wrapped = cls(app.wsgi_app, app, reports)
-        app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = wrapped
+        note_bodies_that_run_code(app)
+        layer = cls(app.wsgi_app, app, capture)
+        app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = layer
         try:
-            app.__class__ = _watched(type(app))
+            app.__class__ = _watched_class(type(app))
         except TypeError:
-            # A class that will not be derived from (by its metaclass, say): what is put around
+            # A class that cannot be derived from (by its metaclass, say): what is put around
             # this app later is not watched; all else is.
             pass
 
@@ -61,61 +72,43 @@ class Middleware:
         try:
             body = self.inner(environ, start_response)
         except BaseException as error:
-            self._report(environ, error)
+            self.escaped(environ, error)
             raise
         finally:
             current_environ.reset(token)
         kind = type(body)
         if kind is ClosingIterator:
             # Flask's own: whether any code runs while it is sent was noted with the response.
-            return _Body(body, environ, self) if _RUNS_ON in environ else body
+            notes = environ.get(self._notes_key)
+            return body if notes is None or not notes.body_runs_code else Body(body, environ, self)
         # A server sends its own file wrapper by sendfile(2), if nobody hides it.
         if kind in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
             return body
-        return _Body(body, environ, self)
+        return Body(body, environ, self)
 
-    def _report(self, environ: Environ, error: BaseException) -> None:
+    def escaped(self, environ: Environ, error: BaseException) -> None:
+        """Capture an exception on its way to the server, unless it is no crash."""
         if isinstance(error, SystemExit) and not error.code:
             return
         # A client that goes away closes the generator; that is no crash.
         if isinstance(error, GeneratorExit | StopIteration):
             return
-        self.reports.escaped(self.app, environ, error)
+        self.capture(error, environ=environ)
 
 
-def _note_bodies(app: Flask) -> None:
-    """Note in the environ which responses run code after they are made: those that stream, and
-    those with something to call when they are closed. Most do neither, and are left alone."""
-    process = app.process_response
+def _watched_class(kind: type[Flask]) -> type[Flask]:
+    """The app's class, but for assigning to ``wsgi_app``: the new value stays inside our layer."""
 
-    def process_response(*args: Any, **kwargs: Any) -> Any:
-        response = process(*args, **kwargs)
-        try:
-            runs_on = not response.is_sequence or response._on_close
-        except AttributeError:
-            runs_on = True
-        if runs_on:
-            environ = current_environ.get()
-            if environ is not None:
-                environ[_RUNS_ON] = True
-        return response
-
-    app.process_response = process_response  # type: ignore[method-assign]  # of this app alone
-
-
-def _watched(kind: type[Flask]) -> type[Flask]:
-    """A class of apps, the same but for assigning to ``wsgi_app``: that stays inside of ours."""
-
-    def put(app: Flask, value: Any) -> None:
+    def wrap(app: Flask, value: Any) -> None:
         before = app.__dict__["_sentry_kit_wsgi_app"]
         before.wrapped = True
         if not isinstance(value, Middleware):
-            value = Middleware(value, app, before.reports)
+            value = Middleware(value, app, before.capture)
         value.wrapped = False
         app.__dict__["_sentry_kit_wsgi_app"] = value
 
     members = {
-        "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), put),
+        "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), wrap),
         "__module__": kind.__module__,
         "__doc__": kind.__doc__,
     }
@@ -124,7 +117,7 @@ def _watched(kind: type[Flask]) -> type[Flask]:
     return made
 
 
-class _Body:
+class Body:
     """A response's body, watched while it is sent and closed."""
 
     __slots__ = ("_body", "_environ", "_middleware")
@@ -147,7 +140,7 @@ class _Body:
                 token = current_environ.set(environ)
                 running = True
         except BaseException as error:
-            self._middleware._report(environ, error)
+            self._middleware.escaped(environ, error)
             raise
         finally:
             if running:
@@ -161,7 +154,7 @@ class _Body:
         try:
             close()
         except BaseException as error:
-            self._middleware._report(self._environ, error)
+            self._middleware.escaped(self._environ, error)
             raise
         finally:
             current_environ.reset(token)

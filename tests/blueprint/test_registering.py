@@ -407,7 +407,7 @@ def test_a_malformed_dsn_is_told_at_registration(
         ("SENTRY_KIT_LOGGING", "LOUD"),
         ("SENTRY_KIT_LOGGING", {"level": "ERROR", "exclusions": "noisy"}),
         ("SENTRY_KIT_USER", "current_user"),
-        ("SENTRY_KIT_TEMPLATE", None),
+        ("SENTRY_KIT_TEMPLATE", ""),
         ("SENTRY_KIT_PREFILL", 1),
         ("SENTRY_KIT_SPOOL", 5),
         ("SENTRY_KIT_REPORTER", "bugsnag"),

@@ -250,7 +250,7 @@ def test_a_made_up_host_is_no_origin(kit_app: Any, wire: Any) -> None:
 def test_an_odd_event_id_is_no_header(kit_app: Any, event_id: str) -> None:
     """What a client of the app's own calls its event may show on the page; the page still shows."""
     app = kit_app()
-    app.extensions["sentry"].report = lambda *_, **__: event_id
+    app.extensions["sentry"].client_of(app).captureException = lambda *_, **__: event_id
     status, headers, _ = ask(app)
     assert status == 500
     assert "Set-Cookie" not in headers and "X-Sentry-ID" not in headers

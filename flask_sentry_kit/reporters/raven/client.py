@@ -23,19 +23,20 @@ from raven.conf.remote import RemoteConfig
 from raven.utils import get_auth_header
 from raven.utils.conf import convert_options
 
+from ...containment import log_exception
 from ...dsn import Dsn
 from ...event import interfaces as events
 from ...event.build import EventBuilder
 from ...event.frames import Stacks, warm_sources
-from ...event.scope import Context, Environ, Scope
+from ...event.scope import Environ, Scope
 from ...event.scrub import Scrubber
 from ...event.serialize import HOSTILE, safe_repr
 from ...outbox import Item, Outbox
 from ...outbox import Request as Post
-from ...settings import Settings, check_spool
-from ...settings import read as read_settings
+from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, logs
+from .context import Context
 from .options import check_dsn, check_options, transport_options
 from .transport import OutboxTransport, make_outbox
 
@@ -55,8 +56,6 @@ def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None
     config = app.config
     own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
     check_options(config, own)
-    # Read at the first crash only, which is too late to say so.
-    check_spool(config)
     includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
     options = convert_options(
         config,
@@ -109,7 +108,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.dsn: Dsn | None = None
         self._made = False
         self._app = None if app is None else weakref.ref(app)
-        self._settings: Settings | None = None
+        self.settings: Settings | None = None
+        """The kit's settings, handed in when an app is set up."""
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
@@ -208,20 +208,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """The app it reports for."""
         return None if self._app is None else self._app()
 
-    @property
-    def settings(self) -> Settings | None:
-        """The kit's settings for this client's app; without the kit, what its config says."""
-        app = self.app
-        if app is None:
-            return None
-        kit = app.extensions.get("sentry_kit")
-        if kit is not None:
-            found: Settings = kit.settings
-            return found
-        if self._settings is None:
-            self._settings = read_settings(app.config)
-        return self._settings
-
     def rehearse(self) -> None:
         """Build an event and forget it, so that the first crash does not pay for first times."""
         try:
@@ -290,7 +276,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                     kwargs=kwargs,
                 )
         except HOSTILE:
-            tell("An event could not be captured; the app goes on")
+            log_exception("An event could not be captured; the app goes on")
             self.refuse("an event could not be captured")
             self._give_up(kwargs.get("exc_info"), environ)
             return None
@@ -302,14 +288,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             if error is not None:
                 self._context.scope(environ).remember(error, None)
         except HOSTILE:
-            tell("An exception that could not be captured could not be marked")
+            log_exception("An exception that could not be captured could not be marked")
 
     def refuse(self, reason: str) -> None:
         """Count an event that is not accepted, and have it said in the log once a minute."""
         try:
             self.outbox.refuse(reason)
         except HOSTILE:
-            tell("An event that was not accepted could not be counted")
+            log_exception("An event that was not accepted could not be counted")
 
     def _capture(
         self,
@@ -342,7 +328,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                     event_type, data, error, scope, environ, kwargs, **facts
                 )
             except HOSTILE:
-                tell("An event could not be built whole; its outline is sent")
+                log_exception("An event could not be built whole; its outline is sent")
                 event = self._builder.outline(error, kwargs)
             self._builder.process(event)
             if self._hand_over(event):
@@ -471,17 +457,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             previous(*exc_info)
 
         sys.excepthook = report
-
-
-def tell(message: str) -> None:
-    """Log what went wrong here, with its traceback where Python can format it.
-
-    logging itself raises at an exception whose attributes raise.
-    """
-    try:
-        logger.exception(message)
-    except HOSTILE:
-        logger.error("%s (its traceback cannot be shown)", message)
 
 
 def _exception(exc_info: Any) -> BaseException | None:

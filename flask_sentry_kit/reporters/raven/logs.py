@@ -71,7 +71,9 @@ class LogHandler(logging.Handler):
             return
         if _busy.get():
             # By a transport, or by a repr: it would be an event in its turn, and so on.
-            client.refuse("a log record made while an event was made: it would follow itself")
+            refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
+            if refuse is not None:
+                refuse("a log record made while an event was made: it would follow itself")
             return
         with busy():
             try:

@@ -9,61 +9,48 @@ from __future__ import annotations
 import logging as stdlib_logging
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import raven.base
 import raven.contrib.flask
 from flask import (
     Flask,
-    after_this_request,
     current_app,
     g,
     got_request_exception,
     has_app_context,
-    has_request_context,
+    request_tearing_down,
 )
 from flask.wrappers import Response
-from werkzeug.exceptions import InternalServerError
 
-from ...dsn import Dsn
 from ...event.scope import Environ
-from ...event.serialize import HOSTILE
-from ...settings import SettingError
-from ...watch.escapes import Middleware
+from ...settings import LoggingOptions, SettingError, settings_of
+from ...user import user_facts
+from ...watch import declare_event_id, show_event_id, watch_escapes, watch_handlers
+from ..base import Reporter
 from . import logs
-from .client import Client, logger, make_client, tell
-
-
-@dataclass(slots=True)
-class _Hooks:
-    """What one ``Sentry`` did to one app."""
-
-    client: Any
-    handler: logs.LogHandler | None = None
-
-
-def original(error: BaseException) -> BaseException:
-    """The exception behind the InternalServerError that Flask wraps it in."""
-    if not isinstance(error, InternalServerError):
-        return error
-    inner = error.original_exception
-    return inner if isinstance(inner, BaseException) else error
+from .client import Client, logger, make_client
+from .foreign import RavenClientReporter
+from .reporter import ClientReporter
 
 
 class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries no types
     """Reports an app's crashes to Sentry: a drop-in for ``raven.contrib.flask.Sentry``.
 
     :param app: the app, or None to call ``init_app`` later, for any number of apps.
-    :param client: a client made elsewhere, used as it is for every app.
-    :param client_cls: the class of the clients made here. A subclass of raven's own
-        ``Client`` works as raven's does, faults included.
+    :param client: a client made elsewhere, ours or one of raven's own class, used as it is for
+        every app.
+    :param client_cls: the class of the clients made here. A client of raven's own class gets all
+        that raven's Flask integration gives it, and keeps raven's own faults.
     :param dsn: where to report; without it ``SENTRY_DSN`` in the environment. ``app.config``
         wins over both, as with raven.
     :param logging: report log records too.
     :param logging_exclusions: further names of loggers to leave alone.
     :param level: the lowest level of log records to report.
-    :param wrap_wsgi: see what breaks outside of views: middleware, teardown, streams.
+    :param wrap_wsgi: False: do not see what breaks outside of views (middleware, teardown,
+        streams).
     :param register_signal: report what views raise.
     :raises SettingError, DsnError: for a setting that cannot work; shows no secret.
     """
@@ -81,8 +68,11 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         register_signal: bool = True,
     ) -> None:
         self._given: Any = None
-        self._hooks: weakref.WeakKeyDictionary[Flask, _Hooks] = weakref.WeakKeyDictionary()
+        self._reporters: weakref.WeakKeyDictionary[Flask, ClientReporter | RavenClientReporter] = (
+            weakref.WeakKeyDictionary()
+        )
         self._last: weakref.ref[Flask] | None = None
+        self.wrap_wsgi: bool | None
         super().__init__(
             None,
             client=client,
@@ -104,13 +94,13 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         """The current app's client; outside of every app the one made last."""
         if self._given is not None:
             return self._given
-        hooks = None
+        reporter = None
         if has_app_context():
-            hooks = self._hooks.get(current_app._get_current_object())  # type: ignore[attr-defined]  # LocalProxy
-        if hooks is None and self._last is not None:
+            reporter = self._reporters.get(current_app._get_current_object())  # type: ignore[attr-defined]  # LocalProxy
+        if reporter is None and self._last is not None:
             last = self._last()
-            hooks = None if last is None else self._hooks.get(last)
-        return None if hooks is None else hooks.client
+            reporter = None if last is None else self._reporters.get(last)
+        return None if reporter is None else reporter.client
 
     @client.setter
     def client(self, client: Any) -> None:
@@ -118,10 +108,15 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
 
     def client_of(self, app: Flask) -> Any:
         """An app's client, or None where ``init_app`` was not called for it."""
-        if self._given is not None:
-            return self._given
-        hooks = self._hooks.get(app)
-        return None if hooks is None else hooks.client
+        reporter = self._reporters.get(app)
+        return None if reporter is None else reporter.client
+
+    def reporter_for(self, app: Flask) -> Reporter:
+        """What reports an app's crashes.
+
+        :raises KeyError: where ``init_app`` was not called for it.
+        """
+        return self._reporters[app]
 
     def init_app(
         self,
@@ -146,86 +141,68 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         exclusions = chosen(logging_exclusions, self.logging_exclusions) or ()
         if isinstance(exclusions, str):
             raise SettingError("logging_exclusions takes a list of logger names; got str")
+        settings = settings_of(app)
         client = self._given or make_client(self.client_cls, app, chosen(dsn, self.dsn))
         known = app.extensions.get("sentry")
         if isinstance(known, Sentry):
             known._release(app)
-        hooks = _Hooks(client)
-        self._hooks[app] = hooks
+        is_active = partial(_is_active, weakref.ref(self), weakref.ref(app))
+        reporter: ClientReporter | RavenClientReporter
+        if isinstance(client, Client):
+            reporter = ClientReporter(app, client, is_active)
+        else:
+            reporter = RavenClientReporter(client, is_active)
+            request_tearing_down.connect(reporter.forget, sender=app)
+        reporter.use_settings(settings)
+        self._reporters[app] = reporter
         self._last = weakref.ref(app)
         app.extensions["sentry"] = self
-        _give_g_an_event_id(app)
-        if chosen(wrap_wsgi, chosen(self.wrap_wsgi, True)):
-            _wrap_once(app)
+        wrap = chosen(wrap_wsgi, self.wrap_wsgi)
+        # raven leaves out its middleware in debug mode, where it would report a crash twice. Ours
+        # does not, so it stays; the attribute says what raven's users expect of it.
+        self.wrap_wsgi = chosen(wrap, not app.debug)
+        declare_event_id(app)
+        capture = partial(_capture_by_current, weakref.ref(app))
+        if chosen(wrap, True):
+            watch_escapes(app, capture)
         if chosen(register_signal, self.register_signal):
             got_request_exception.connect(self.handle_exception, sender=app)
-            _watch_handlers_once(app)
+            watch_handlers(app, capture)
         if isinstance(client, Client) and client.is_enabled():
             client.rehearse()
-        if chosen(logging, self.logging) and isinstance(client, Client):
+        if chosen(logging, self.logging):
             handler = logs.install(client, app, chosen(level, self.level), tuple(exclusions))
-            hooks.handler = handler
+            reporter.handler = handler
             raven.contrib.flask.logging_configured.send(
                 self, sentry_handler=logs.LogHandler, exclude=tuple(exclusions)
             )
 
     def _release(self, app: Flask) -> None:
         """Leave an app to another ``Sentry``."""
-        hooks = self._hooks.pop(app, None)
-        if hooks is None:
+        reporter = self._reporters.pop(app, None)
+        if reporter is None:
             return
         got_request_exception.disconnect(self.handle_exception, sender=app)
-        if hooks.handler is not None:
-            logs.uninstall(hooks.handler, app)
-
-    def _active(self, app: Flask) -> bool:
-        return app.extensions.get("sentry") is self
+        if isinstance(reporter, RavenClientReporter):
+            request_tearing_down.disconnect(reporter.forget, sender=app)
+        if reporter.handler is not None:
+            logs.uninstall(reporter.handler, app)
 
     # capturing
 
     def handle_exception(self, *args: Any, **kwargs: Any) -> str | None:
         """Capture what Flask's ``got_request_exception`` tells of, or ``exc_info=…``."""
         app = args[0] if args and isinstance(args[0], Flask) else None
-        if app is not None and not self._active(app):
-            return None
         error = kwargs.get("exception")
         if error is None:
             return self.captureException(exc_info=kwargs.get("exc_info"))
-        return self.report(error, app=app)
+        reporter = self._reporter_of(app)
+        return None if reporter is None else reporter.capture(error)
 
-    def report(
-        self,
-        error: BaseException,
-        *,
-        app: Flask | None = None,
-        environ: Environ | None = None,
-        handled: bool = False,
-    ) -> str | None:
-        """Capture an exception that ended a request; never raises.
-
-        :param app: the app that crashed; the current one if left out.
-        :param environ: its request, where Flask's context is gone.
-        :returns: the id of its one event, or None where there is none.
-        """
-        try:
-            client = self.client if app is None else self.client_of(app)
-            if client is None:
-                return None
-            error = original(error)
-            exc_info = (type(error), error, error.__traceback__)
-            if not isinstance(client, Client):
-                return self._show(client.captureException(exc_info=exc_info))
-            return self._show(
-                client.captureException(exc_info=exc_info, handled=handled, environ=environ)
-            )
-        except HOSTILE:
-            tell("A crash could not be reported; the page still shows")
-            return None
-
-    def escaped(self, app: Flask, environ: Environ, error: BaseException) -> None:
-        """Capture what got past Flask: from middleware, teardown or a stream."""
-        if self._active(app):
-            self.report(error, app=app, environ=environ)
+    def _reporter_of(self, app: Flask | None) -> Reporter | None:
+        if app is None and has_app_context():
+            app = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+        return None if app is None else self._reporters.get(app)
 
     def captureException(self, *args: Any, **kwargs: Any) -> str | None:
         """Capture an exception: ``exc_info`` or the one being handled.
@@ -233,7 +210,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         :returns: the event's id, or None where there is none.
         """
         client = self._ready("captureException")
-        return None if client is None else self._show(client.captureException(*args, **kwargs))
+        return None if client is None else _show(client.captureException(*args, **kwargs))
 
     def captureMessage(self, *args: Any, **kwargs: Any) -> str | None:
         """Send a message: ``captureMessage("hello", level=…, tags=…, extra=…, stack=True)``.
@@ -241,7 +218,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         :returns: the event's id, or None where there is none.
         """
         client = self._ready("captureMessage")
-        return None if client is None else self._show(client.captureMessage(*args, **kwargs))
+        return None if client is None else _show(client.captureMessage(*args, **kwargs))
 
     def _ready(self, method: str) -> Any:
         client = self.client
@@ -249,23 +226,20 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
             logger.warning("%s() was called before init_app(): nothing is reported", method)
         return client
 
-    def _show(self, event_id: str | None) -> str | None:
-        """Put the id where raven's users look for it: on ``g`` and in ``X-Sentry-ID``."""
-        if event_id is None:
-            return None
-        if has_app_context():
-            g.sentry_event_id = event_id
-        if has_request_context() and not g.get("_sentry_kit_header"):
-            g._sentry_kit_header = True
-            after_this_request(_add_header)
-        return event_id
-
     def before_request(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: what raven prepares for each request is found out when one fails."""
 
     def after_request(self, sender: Any, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Nothing: only a request with an event gets a header, and asks for it by itself."""
+        """Nothing: a request with an event plans its header when the event is captured."""
         return response
+
+    def get_user_info(self, request: Any) -> dict[str, Any]:
+        """Sentry's ``user`` of a request, for clients of raven's own class."""
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+        facts = user_facts(app.config.get("SENTRY_USER_ATTRS") or (), settings_of(app).user)
+        if request.remote_addr:
+            facts["ip_address"] = request.remote_addr
+        return facts
 
     # the work at hand
 
@@ -276,7 +250,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
             found: str | None = g.get("sentry_event_id")
             return found
         client = self.client
-        return client.last_event_id if isinstance(client, Client) else None
+        return None if client is None else client.last_event_id
 
     @last_event_id.setter
     def last_event_id(self, value: str | None) -> None:
@@ -301,12 +275,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if client is not None:
             client.extra_context(data)
 
-    # for the front door
-
-    def dsn_of(self, app: Flask) -> Dsn | None:
-        """Where an app's events go."""
-        client = self.client_of(app)
-        return client.dsn if isinstance(client, Client) else None
+    # delivery
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.
@@ -314,13 +283,16 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         :param timeout: seconds at most, for all apps together.
         :returns: whether the queues are empty.
         """
-        clients = (
-            [self._given]
-            if self._given is not None
-            else [hooks.client for hooks in list(self._hooks.values())]
-        )
-        done = [client.flush(timeout) for client in clients if isinstance(client, Client)]
-        return all(done)
+        deadline = monotonic() + timeout
+        waiting = list(self._reporters.values())
+        # Twice round: what one app did not need of its share is left for the others.
+        for _ in range(2):
+            left = len(waiting)
+            for reporter in list(waiting):
+                if reporter.flush(max(0.0, deadline - monotonic()) / left):
+                    waiting.remove(reporter)
+                left -= 1
+        return not waiting
 
     @property
     def counters(self) -> Any:
@@ -329,68 +301,39 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         return client.outbox.counters if isinstance(client, Client) else None
 
 
-def _add_header(response: Response) -> Response:
-    event_id = g.get("sentry_event_id")
-    if event_id:
-        response.headers["X-Sentry-ID"] = event_id
-    return response
+def _show(event_id: str | None) -> str | None:
+    if event_id is not None:
+        show_event_id(event_id)
+    return event_id
 
 
-def _give_g_an_event_id(app: Flask) -> None:
-    """Let ``g.sentry_event_id`` be None until there is an event, at no cost to a request."""
-    if getattr(app.app_ctx_globals_class, "sentry_event_id", False) is not None:
-        known: Any = app.app_ctx_globals_class
-        made: Any = type(known.__name__, (known,), {"sentry_event_id": None})
-        app.app_ctx_globals_class = made
+def _is_active(sentry: weakref.ref[Sentry], app: weakref.ref[Flask]) -> bool:
+    """Whether an app's reporter is still this ``Sentry``."""
+    watched = app()
+    return watched is not None and watched.extensions.get("sentry") is sentry()
 
 
-class _Current:
-    """Reports to whichever ``Sentry`` is an app's by then."""
-
-    def escaped(self, app: Flask, environ: Environ, error: BaseException) -> None:
-        sentry = app.extensions.get("sentry")
-        if isinstance(sentry, Sentry):
-            sentry.escaped(app, environ, error)
-
-
-def _wrap_once(app: Flask) -> None:
-    if not app.extensions.setdefault("sentry_kit_wrapped", False):
-        app.extensions["sentry_kit_wrapped"] = True
-        Middleware.install(app, _Current())
-
-
-def _watch_handlers_once(app: Flask) -> None:
-    """See the crashes that an error handler answers: Flask sends no signal for them.
-
-    ``abort(500)`` is captured before its handler runs, so that the handler can show the id; any
-    other exception once its handler has made a 5xx of it, since only that tells it is a crash.
-    """
-    if app.extensions.setdefault("sentry_kit_watched", False):
-        return
-    app.extensions["sentry_kit_watched"] = True
-    handle = app.handle_user_exception
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        # The exception is the last argument: newer Flask puts its context before it.
-        error = args[-1] if args else kwargs.get("e")
-        sentry = app.extensions.get("sentry")
-        if not isinstance(sentry, Sentry) or not isinstance(error, BaseException):
-            return handle(*args, **kwargs)
-        if isinstance(error, InternalServerError):
-            sentry.report(error, app=app)
-            return handle(*args, **kwargs)
-        answer = handle(*args, **kwargs)
-        if _is_crash(answer):
-            sentry.report(error, app=app, handled=True)
-        return answer
-
-    app.handle_user_exception = watched  # type: ignore[method-assign]  # on errors only
+def _capture_by_current(
+    app: weakref.ref[Flask],
+    error: BaseException,
+    *,
+    environ: Environ | None = None,
+    handled: bool = False,
+) -> str | None:
+    """Report through whichever ``Sentry`` of ours is the app's by then."""
+    watched = app()
+    sentry = None if watched is None else watched.extensions.get("sentry")
+    if watched is None or not isinstance(sentry, Sentry):
+        return None
+    return sentry.reporter_for(watched).capture(error, environ=environ, handled=handled)
 
 
-def _is_crash(answer: Any) -> bool:
-    # Only 500: 503 and its kin are answers that a server gives on purpose.
-    if isinstance(answer, tuple):
-        status = next((part for part in answer[1:] if isinstance(part, int | str)), 200)
-        # An HTTPStatus is an int whose str() is its name up to Python 3.10.
-        return (status if isinstance(status, int) else status.split(" ")[0]) in (500, "500")
-    return getattr(answer, "status_code", getattr(answer, "code", 200)) == 500
+def make_sentry(app: Flask) -> None:
+    """Give an app a ``Sentry`` from its settings."""
+    options = settings_of(app).logging
+    Sentry(
+        app,
+        logging=options is not None,
+        level=(options or LoggingOptions()).level,
+        logging_exclusions=options.exclusions if options else None,
+    )

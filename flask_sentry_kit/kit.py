@@ -1,0 +1,186 @@
+"""The kit of one app: its settings, reporter, page and feedback, held together."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import Any
+
+from flask import Flask, current_app, g, has_request_context, request
+from flask.wrappers import Response
+from markupsafe import Markup
+
+from .addresses import asked_for, encoded, mount_point
+from .containment import contained
+from .crash import Crash
+from .dsn import Dsn
+from .feedback import feedback_form
+from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
+from .headers import framed
+from .outbox import Outbox
+from .page import Page
+from .reporters import NoReporter, Reporter, reporter_for
+from .settings import Settings
+from .text import one_line
+from .user import Person, person
+from .watch import OwnRoutes, add_header
+
+logger = logging.getLogger("flask_sentry_kit")
+
+_EXTENSION = "sentry_kit"
+
+
+class Kit:
+    """The kit of one app: ``app.extensions["sentry_kit"]``.
+
+    :param app: the app; held weakly.
+    :param settings: its settings, checked.
+    :param name: the name the blueprint was registered under.
+    :param prefix: where its routes are, without the app's mount point.
+    """
+
+    def __init__(self, app: Flask, settings: Settings, name: str, prefix: str) -> None:
+        self._app = weakref.ref(app)
+        self.settings = settings
+        self.prefix = prefix
+        self.own_routes = OwnRoutes(app, name, prefix)
+        self._sentry: Any = None
+        self._reporter: Reporter = NoReporter()
+        self._own_outbox: Outbox | None = None
+        self.page = Page(app, settings, asset_url=self.asset_url, report=self._report_second)
+
+    @property
+    def app(self) -> Flask:
+        """The app.
+
+        :raises RuntimeError: it is gone.
+        """
+        app = self._app()
+        if app is None:
+            raise RuntimeError("The app of this kit is gone")
+        return app
+
+    @property
+    def reporter(self) -> Reporter:
+        """What reports the app's crashes now: an app may make its ``Sentry`` after registering
+        the blueprint, or another one later."""
+        app = self.app
+        sentry = app.extensions.get("sentry")
+        if sentry is not self._sentry:
+            self._reporter = reporter_for(app, sentry)
+            self._reporter.use_settings(self.settings)
+            self._sentry = sentry
+        return self._reporter
+
+    @property
+    def dsn(self) -> Dsn | None:
+        """Where events and feedback go, or None."""
+        return self.reporter.dsn
+
+    @property
+    def outbox(self) -> Outbox:
+        """The reporter's queue, so that feedback follows its event; one of the kit's own beside
+        a reporter that has none."""
+        found = self.reporter.outbox
+        if found is not None:
+            return found
+        if self._own_outbox is None:
+            dsn = self.dsn
+            self._own_outbox = Outbox(
+                spool=self.settings.spool, destination=dsn.origin if dsn else None
+            )
+        return self._own_outbox
+
+    def url(self, tail: str, **values: Any) -> str:
+        """The path of one of the kit's own routes, with the app's mount point.
+
+        Made without ``url_for``, whose hooks are the app's and may be what is broken.
+        """
+        root = mount_point(request.environ) if has_request_context() else ""
+        return f"{root}{encoded(self.prefix)}/{tail.format(**values)}"
+
+    def asset_url(self, name: str) -> str:
+        """The path of a bundled static file."""
+        return self.url(f"static/{name}")
+
+    def crash(self, error: BaseException) -> Crash:
+        """The facts of the current request's crash, captured if it was not yet."""
+        event_id = self.reporter.capture(error)
+        dsn = self.dsn if event_id else None
+        who = self._prefilled() if event_id else Person()
+        return Crash(
+            event_id=event_id,
+            dsn=dsn,
+            method=request.method,
+            url=asked_for(request.environ),
+            root_url=f"{mount_point(request.environ)}/",
+            user_name=who.name,
+            user_email=who.email,
+        )
+
+    def _prefilled(self) -> Person:
+        """Who is signed in, as dialog and form may show it: not in a frame, where somebody else's
+        page may be around it."""
+        if not self.settings.prefill or framed(request.environ):
+            return Person()
+        who = person(self.settings.user)
+        email = one_line(who.email, EMAIL_LENGTH + 1)
+        if len(email) > EMAIL_LENGTH:
+            email = ""  # cut, it would be somebody else's
+        return Person(one_line(who.name, NAME_LENGTH), email)
+
+    def respond(self, error: BaseException) -> Response:
+        """The page for a crash. Never raises."""
+        crash, form = Crash(None), None
+        with contained("The facts of a crash could not be gathered; the page still shows"):
+            crash = self.crash(error)
+        with contained("The feedback form could not be made; the page shows without it"):
+            form = feedback_form(self.app, crash)
+        response = self.page.respond(crash, form)
+        if crash.event_id:
+            # Set here too: a hook of the app's that breaks keeps later hooks from running.
+            add_header(response, crash.event_id)
+        return response
+
+    def _report_second(self, error: BaseException) -> None:
+        """Report what broke while the page was made; the page keeps the first one's reference."""
+        shown = g.get("sentry_event_id")
+        self.reporter.capture(error)
+        g.sentry_event_id = shown
+
+    def dialog(self) -> Markup:
+        """The snippet that opens Sentry's dialog, for a page of the app's own.
+
+        Templates know it as ``sentry_crash_dialog()``; empty where this request has no event.
+        """
+        event_id = g.get("sentry_event_id")
+        dsn = self.dsn if event_id else None
+        if dsn is None:
+            return Markup("")
+        who = self._prefilled()
+        return self.page.dialog(Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email))
+
+
+def set_up_kit(app: Flask, kit: Kit) -> None:
+    """Make this the kit of an app."""
+    app.extensions[_EXTENSION] = kit
+
+
+def kit_of(app: Flask) -> Kit | None:
+    """The kit of an app, or None where the blueprint is not registered on it."""
+    kit = app.extensions.get(_EXTENSION)
+    return kit if isinstance(kit, Kit) else None
+
+
+def current_kit() -> Kit:
+    """The kit of the current app: what views and commands ask for.
+
+    :raises RuntimeError: where the blueprint is not registered on it.
+    """
+    kit = kit_of(current_app._get_current_object())  # type: ignore[attr-defined]  # LocalProxy
+    if kit is None:
+        raise RuntimeError(
+            f"The app {current_app.name!r} does not have the kit:"
+            " call app.register_blueprint(sentry_kit) first"
+        )
+    return kit

@@ -1,0 +1,223 @@
+"""Clients of raven's own class, which apps bring: shared with Celery, with a transport of their
+own, or in memory for their tests. They get what raven's Flask integration gives them.
+
+raven prepares request and user before every request. Here they are found when an event is
+captured, and taken away again, so that a healthy request costs nothing and no visitor's user
+stays for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, Final
+
+from flask import Flask, current_app, g, has_app_context
+from werkzeug.wrappers import Request
+
+from ...containment import contained
+from ...dsn import Dsn, DsnError
+from ...event.build import running_request
+from ...event.scope import Environ, Scopes
+from ...settings import Settings
+from ...watch import show_event_id
+from .errors import original_error
+
+_WRAPPED: Final = "_sentry_kit_capture"
+
+_request_failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=False)
+"""Nobody reads from the request any more, so its body may be read for the event."""
+
+
+class _RavenReporter:
+    """What reporters on raven's own classes share: no outbox, and ids that are told apart here,
+    since raven forgets an exception's id when it is asked a second time."""
+
+    outbox: Final = None
+    counters: Final = None
+
+    def __init__(self) -> None:
+        self._scopes = Scopes()
+
+    @property
+    def _client(self) -> Any:
+        raise NotImplementedError  # each kind finds its client in its own way
+
+    @property
+    def dsn(self) -> Dsn | None:
+        return dsn_of_client(self._client)
+
+    def use_settings(self, settings: Settings) -> None:
+        """raven's own clients take none of the kit's settings."""
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """raven's own transports offer no way to wait for them."""
+        return True
+
+    def _capture_once(
+        self,
+        error: BaseException,
+        environ: Environ | None,
+        send: Callable[[Any], str | None],
+    ) -> str | None:
+        event_id: str | None = None
+        with contained("raven could not capture a crash; the page still shows"):
+            error = original_error(error)
+            known, event_id = self._scopes.scope(environ).recall(error)
+            if known:
+                return event_id
+            exc_info = (type(error), error, error.__traceback__)
+            seen = self._client.skip_error_for_logging(exc_info)
+            if seen:
+                # Captured by raven in this request: by the view, or by its logging handler.
+                event_id = g.get("sentry_event_id") if has_app_context() else None
+            else:
+                event_id = send(exc_info)
+            self._scopes.scope(environ).remember(error, event_id)
+            if event_id is not None:
+                show_event_id(event_id)
+        return event_id
+
+
+class RavenSentryReporter(_RavenReporter):
+    """Behind a ``Sentry`` of raven's own class, which watches the app in its own way."""
+
+    def __init__(self, sentry: Any) -> None:
+        super().__init__()
+        self._sentry = sentry
+
+    @property
+    def _client(self) -> Any:
+        return getattr(self._sentry, "client", None)
+
+    def capture(
+        self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
+    ) -> str | None:
+        if self._client is None:
+            return None
+        return self._capture_once(
+            error, environ, lambda exc_info: self._sentry.captureException(exc_info=exc_info)
+        )
+
+
+class RavenClientReporter(_RavenReporter):
+    """Behind our ``Sentry`` with a client of raven's own class.
+
+    :param client: raven's client; its ``capture`` is wrapped once, so that whoever calls it gets
+        the request into the event.
+    :param is_active: whether the app's reporter is still this one.
+    """
+
+    def __init__(self, client: Any, is_active: Callable[[], bool]) -> None:
+        super().__init__()
+        self.client = client
+        self.handler: Any = None
+        self._is_active = is_active
+        _wrap_capture(client)
+
+    @property
+    def _client(self) -> Any:
+        return self.client
+
+    def capture(
+        self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
+    ) -> str | None:
+        if not self._is_active():
+            return None
+
+        def send(exc_info: Any) -> str | None:
+            token = _request_failed.set(not handled)
+            try:
+                event_id: str | None = self.client.captureException(exc_info=exc_info)
+                return event_id
+            finally:
+                _request_failed.reset(token)
+
+        return self._capture_once(error, environ, send)
+
+    def forget(self, *args: Any, **kwargs: Any) -> None:
+        """At a request's end: what was said of it is not the next one's."""
+        with contained("raven's context could not be cleared"):
+            self.client.context.clear()
+
+
+def _wrap_capture(client: Any) -> None:
+    if getattr(client, _WRAPPED, False):
+        return
+    capture = client.capture
+
+    @wraps(capture)
+    def capture_with_request(*args: Any, **kwargs: Any) -> Any:
+        with _request_context(client):
+            return capture(*args, **kwargs)
+
+    client.capture = capture_with_request
+    setattr(client, _WRAPPED, True)
+
+
+@contextmanager
+def _request_context(client: Any) -> Iterator[None]:
+    """Give the client's context the request at hand, its user and route, and take them back."""
+    request = running_request(None)
+    sentry = _sentry_with(client)
+    if request is None or sentry is None:
+        yield
+        return
+    context = client.context
+    before = dict(context.get())
+    route = getattr(getattr(request, "url_rule", None), "rule", None)
+    with contained("The request could not be described; the event goes without it"):
+        context.merge({"request": _http_info(sentry, request)}, activate=False)
+    if "user" not in before:
+        with contained("The user could not be described; the event goes without"):
+            context.merge({"user": sentry.get_user_info(request)}, activate=False)
+    if route:
+        client.transaction.push(route)
+    try:
+        yield
+    finally:
+        if route:
+            client.transaction.pop(route)
+        context.set(before)
+
+
+def _http_info(sentry: Any, request: Request) -> Any:
+    if _request_failed.get() or _body_was_read(request) or _overrides_http_info(sentry):
+        return sentry.get_http_info(request)
+    # A view that goes on reads its body itself; raven would take it away here.
+    return sentry.get_http_info_with_retriever(request, lambda request: {})
+
+
+def _body_was_read(request: Request) -> bool:
+    return "form" in request.__dict__ or "_cached_data" in request.__dict__
+
+
+def _overrides_http_info(sentry: Any) -> bool:
+    import raven.contrib.flask
+
+    return type(sentry).get_http_info is not raven.contrib.flask.Sentry.get_http_info
+
+
+def _sentry_with(client: Any) -> Any:
+    """The current app's ``Sentry``, if this client is its client."""
+    if not has_app_context():
+        return None
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+    sentry = app.extensions.get("sentry")
+    client_of = getattr(sentry, "client_of", None)
+    return sentry if client_of is not None and client_of(app) is client else None
+
+
+def dsn_of_client(client: Any) -> Dsn | None:
+    """Where a client of raven's own class sends its events."""
+    remote = getattr(client, "remote", None)
+    if remote is None or not remote.is_active():
+        return None
+    scheme, _, rest = str(remote.base_url).partition("://")
+    secret = f":{remote.secret_key}" if remote.secret_key else ""
+    try:
+        return Dsn.parse(f"{scheme}://{remote.public_key}{secret}@{rest}/{remote.project}")
+    except DsnError:
+        return None

@@ -1,0 +1,110 @@
+"""The kit's own routes, answered before the app's hooks: a login wall, a dead database or a CSRF
+check must not take down the page's stylesheet or the visitor's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+
+from .notes import RequestNotes, notes_key, notes_of
+
+logger = logging.getLogger("flask_sentry_kit")
+
+
+class OwnRoutes:
+    """The kit's routes on one app.
+
+    :param app: the app.
+    :param blueprint: the name the blueprint was registered under.
+    :param prefix: the path its routes are below, without the app's mount point.
+    """
+
+    def __init__(self, app: Flask, blueprint: str, prefix: str) -> None:
+        self._app = app
+        self._endpoints = f"{blueprint}."
+        self._prefix = prefix
+        self._notes_key = notes_key(app)
+
+    def serve_first(self) -> None:
+        """Have them answered before the hooks of the app."""
+        app = self._app
+        preprocess = app.preprocess_request
+
+        # Around all hooks, and not one of them: that costs a healthy request less.
+        def preprocess_request(*args: Any, **kwargs: Any) -> Any:
+            rule = request._get_current_object().url_rule  # type: ignore[attr-defined]  # LocalProxy
+            if rule is not None and rule.endpoint.startswith(self._endpoints):
+                return self._dispatch(rule.endpoint)
+            return preprocess(*args, **kwargs)
+
+        app.preprocess_request = preprocess_request  # type: ignore[method-assign]  # of this app alone
+        if app.url_map.host_matching or app.subdomain_matching:
+            app.before_request_funcs.setdefault(None, []).insert(0, self._on_any_host())
+
+    def _on_any_host(self) -> Callable[[], Any]:
+        """For apps whose routes have hosts: ours have none, and a page may crash on any of them."""
+        rules = [
+            rule
+            for rule in self._app.url_map.iter_rules()
+            if rule.endpoint.startswith(self._endpoints)
+        ]
+        adapter = Map(
+            [Rule(rule.rule, endpoint=rule.endpoint, methods=rule.methods) for rule in rules]
+        ).bind("any")
+
+        def serve_own_route() -> Any:
+            if not request.path.startswith(f"{self._prefix}/"):
+                return None
+            try:
+                rule, values = adapter.match(request.path, request.method, return_rule=True)
+            except HTTPException:
+                return None  # the app's routes may know it
+            request.url_rule, request.view_args = rule, dict(values)
+            request.routing_exception = None
+            return self._dispatch(rule.endpoint)
+
+        return serve_own_route
+
+    def answer_after_crash(self) -> Any:
+        """The answer of the kit's route that this request is for, where the app broke around it
+        (in its session store, say); None where it is for none. Looks once a request."""
+        notes = self._notes()
+        if notes.own_route_tried:
+            return None
+        notes.own_route_tried = True
+        try:
+            self._match_late()
+            rule = request.url_rule
+            if rule is not None and rule.endpoint.startswith(self._endpoints):
+                return self._dispatch(rule.endpoint)
+        except HTTPException:
+            pass  # no route of anybody's
+        except Exception:
+            logger.exception("One of the kit's own routes failed; the crash page shows instead")
+        return None
+
+    def _dispatch(self, endpoint: str) -> Any:
+        # Once a request: a report that was taken must not be taken again, and refused for that,
+        # because a hook of the app's broke behind it.
+        app, notes = self._app, self._notes()
+        if notes.own_answer is None:
+            answer = app.ensure_sync(app.view_functions[endpoint])(**(request.view_args or {}))
+            notes.own_answer = app.make_response(answer)
+        return notes.own_answer
+
+    def _match_late(self) -> None:
+        # Flask opens the session before it looks for the route, and never looks if that fails.
+        if request.url_rule is not None or request.routing_exception is not None:
+            return
+        adapter = self._app.create_url_adapter(request)
+        if adapter is not None:
+            request.url_rule, values = adapter.match(return_rule=True)
+            request.view_args = dict(values)
+
+    def _notes(self) -> RequestNotes:
+        return notes_of(request.environ, self._notes_key)
