@@ -95,13 +95,13 @@ class SentryKit(Blueprint):
         name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
         kit = Kit(app, settings, name, prefix)
         set_up_kit(app, kit)
-        if kit.dsn is None:
+        if kit.dsn is None and not kit.reporter.switched_off:
             logger.warning(
                 "No SENTRY_DSN in app.config or in the environment: the crash page of %r shows,"
                 " but nothing is reported unless the app makes a Sentry of its own",
                 app.name,
             )
-        elif settings.feedback:
+        elif kit.dsn is not None and settings.feedback:
             tell_missing_secret(app)
         if kit.dsn is not None and settings.spool:
             # What a killed worker left is delivered now, not at the next crash.

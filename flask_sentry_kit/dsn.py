@@ -6,8 +6,11 @@ message, a ``repr`` or an address made here.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 _SHAPE = "scheme://public_key[:secret]@host[:port][/path]/project"
@@ -135,3 +138,38 @@ class Dsn:
     def error_page_url(self) -> str:
         """The crash dialog's script, and where its form and our feedback go."""
         return f"{self.origin}{self.path}/api/embed/error-page/"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDsn:
+    """Where a DSN was looked for, and what was there."""
+
+    text: Any
+    """The DSN as it stands there, not checked yet; None where none is set, empty where reporting
+    is switched off."""
+
+    setting: str
+    """The name of the setting it came from, for errors and log lines."""
+
+
+def find_dsn(config: Mapping[str, Any], given: object = None) -> FoundDsn:
+    """Look for an app's DSN with raven's precedence.
+
+    ``SENTRY_CONFIG["dsn"]``, then ``SENTRY_DSN`` in the app's config, then the DSN given in code,
+    then ``SENTRY_DSN`` in the environment. A setting that is there but None is not set, as it
+    comes of ``os.environ.get(…)`` in a config class; an empty string switches reporting off.
+
+    :param config: ``app.config``.
+    :param given: the DSN given in code.
+    """
+    own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
+    places = (
+        ("SENTRY_CONFIG['dsn']", own.get("dsn") if isinstance(own, Mapping) else None),
+        ("SENTRY_DSN", config.get("SENTRY_DSN")),
+        ("the dsn argument of Sentry()", given),
+        ("SENTRY_DSN in the environment", os.environ.get("SENTRY_DSN")),
+    )
+    for setting, text in places:
+        if text is not None:
+            return FoundDsn(text, setting)
+    return FoundDsn(None, "SENTRY_DSN")

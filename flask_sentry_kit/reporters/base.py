@@ -18,6 +18,10 @@ class Reporter(Protocol):
         """Where events go, or None where nothing is reported."""
 
     @property
+    def switched_off(self) -> bool:
+        """The DSN is empty on purpose, and nobody needs to hear that it is missing."""
+
+    @property
     def outbox(self) -> Outbox | None:
         """The queue that its events wait in, so that a visitor's words follow their event; None
         where events go another way."""
@@ -51,6 +55,7 @@ class NoReporter:
     """Reports nothing: there is no DSN and no ``Sentry``."""
 
     dsn: Final = None
+    switched_off: Final = False
     outbox: Final = None
     counters: Final = None
 

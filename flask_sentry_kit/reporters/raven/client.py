@@ -24,7 +24,7 @@ from raven.utils import get_auth_header
 from raven.utils.conf import convert_options
 
 from ...containment import log_exception
-from ...dsn import Dsn
+from ...dsn import Dsn, find_dsn
 from ...event import interfaces as events
 from ...event.build import EventBuilder
 from ...event.frames import Stacks, warm_sources
@@ -37,6 +37,7 @@ from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, logs
 from .context import Context
+from .errors import exception_of
 from .options import check_dsn, check_options, transport_options
 from .transport import OutboxTransport, make_outbox
 
@@ -48,32 +49,30 @@ AGENT: Final = f"raven-python/{raven.VERSION}"
 def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
     """A client for an app, from ``app.config`` with raven's precedence.
 
-    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``, which wins over the ``dsn`` given in
-    code, which wins over ``SENTRY_DSN`` in the environment.
+    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``; :func:`~flask_sentry_kit.dsn.find_dsn`
+    says where the DSN is looked for.
 
     :raises SettingError, DsnError: names the setting; shows no secret.
     """
     config = app.config
     own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
     check_options(config, own)
+    found = find_dsn(config, dsn)
+    if found.text:
+        check_dsn(found.text, found.setting)
+    elif found.text == "":
+        logger.info(
+            "%s is empty: reporting is switched off for the app %r", found.setting, app.name
+        )
     includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
     options = convert_options(
         config,
         defaults={
-            "dsn": dsn,
             "include_paths": includes | {app.import_name},
             "ignore_exceptions": config.get("RAVEN_IGNORE_EXCEPTIONS", []),
         },
     )
-    text, setting = options.get("dsn"), "the dsn argument of Sentry()"
-    if own.get("dsn"):
-        setting = "SENTRY_CONFIG['dsn']"
-    elif config.get("SENTRY_DSN"):
-        setting = "SENTRY_DSN"
-    elif not text:
-        text, setting = os.environ.get("SENTRY_DSN"), "SENTRY_DSN in the environment"
-    if text:
-        check_dsn(text, setting)
+    options["dsn"] = found.text
     if issubclass(client_cls, Client):
         options["strict_paths"] = bool(includes or own.get("include_paths"))
         options["app"] = app
@@ -162,7 +161,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
         :raises DsnError: shows no secret.
         """
-        text = dsn or os.environ.get("SENTRY_DSN") or None
+        text = os.environ.get("SENTRY_DSN") if dsn is None else dsn
+        self.switched_off = text == ""
         self.dsn = Dsn.parse(text) if text else None
         # Looked up by name: the registry has raven's own transports, which are not ours to use.
         self._transport_class = transport or OutboxTransport
@@ -309,7 +309,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     ) -> str | None:
         error: BaseException | None = None
         if "exc_info" in kwargs:
-            error = _exception(kwargs["exc_info"])
+            error = exception_of(kwargs["exc_info"])
             if error is None:
                 logger.warning("captureException() was called with no exception to capture")
                 return None
@@ -425,13 +425,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def skip_error_for_logging(self, exc_info: Any) -> bool:
         """Whether this exception was dealt with already."""
-        error = _exception(exc_info)
+        error = exception_of(exc_info)
         scope = self._context.find()
         return error is not None and scope is not None and scope.recall(error)[0]
 
     def record_exception_seen(self, exc_info: Any) -> None:
         """Deal with this exception no more; where it was captured that is noted already."""
-        error = _exception(exc_info)
+        error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
             self._context.scope().remember(error, None)
 
@@ -457,15 +457,3 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             previous(*exc_info)
 
         sys.excepthook = report
-
-
-def _exception(exc_info: Any) -> BaseException | None:
-    if isinstance(exc_info, BaseException):
-        return exc_info
-    if exc_info is True or exc_info is None:
-        return sys.exc_info()[1]
-    try:
-        error = exc_info[1]
-    except (TypeError, IndexError, KeyError):
-        return None
-    return error if isinstance(error, BaseException) else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 from werkzeug.exceptions import InternalServerError
 
 
@@ -11,3 +14,20 @@ def original_error(error: BaseException) -> BaseException:
         return error
     inner = error.original_exception
     return inner if isinstance(inner, BaseException) else error
+
+
+def exception_of(exc_info: Any) -> BaseException | None:
+    """The exception of what raven's users give as ``exc_info``; None where there is none.
+
+    :param exc_info: a ``(type, value, traceback)`` triple, an exception, or None or True for the
+        one being handled.
+    """
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if exc_info is True or exc_info is None:
+        return sys.exc_info()[1]
+    try:
+        error = exc_info[1]
+    except (TypeError, IndexError, KeyError):
+        return None
+    return error if isinstance(error, BaseException) else None

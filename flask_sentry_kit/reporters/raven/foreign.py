@@ -23,7 +23,8 @@ from ...event.build import running_request
 from ...event.scope import Environ, Scopes
 from ...settings import Settings
 from ...watch import show_event_id
-from .errors import original_error
+from .errors import exception_of, original_error
+from .logs import LogHandler
 
 _WRAPPED: Final = "_sentry_kit_capture"
 
@@ -31,129 +32,129 @@ _request_failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", defa
 """Nobody reads from the request any more, so its body may be read for the event."""
 
 
-class _RavenReporter:
-    """What reporters on raven's own classes share: no outbox, and ids that are told apart here,
-    since raven forgets an exception's id when it is asked a second time."""
+class RavenSentryReporter:
+    """Behind a ``Sentry`` of raven's own class, which watches the app in its own way."""
 
+    switched_off: Final = False
     outbox: Final = None
     counters: Final = None
 
-    def __init__(self) -> None:
+    def __init__(self, sentry: Any) -> None:
+        self._sentry = sentry
         self._scopes = Scopes()
 
     @property
-    def _client(self) -> Any:
-        raise NotImplementedError  # each kind finds its client in its own way
-
-    @property
     def dsn(self) -> Dsn | None:
-        return dsn_of_client(self._client)
+        return dsn_of_client(getattr(self._sentry, "client", None))
 
     def use_settings(self, settings: Settings) -> None:
-        """raven's own clients take none of the kit's settings."""
+        """raven's own class takes none of the kit's settings."""
+
+    def capture(
+        self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
+    ) -> str | None:
+        client = getattr(self._sentry, "client", None)
+        if client is None:
+            return None
+        event_id: str | None = None
+        with contained("raven could not capture a crash; the page still shows"):
+            error = original_error(error)
+            scope = self._scopes.scope(environ)
+            known, event_id = scope.recall(error)
+            if known:
+                return event_id
+            exc_info = (type(error), error, error.__traceback__)
+            shown = g.get("sentry_event_id") if has_app_context() else None
+            # raven tells what it has seen by the traceback, and forgets the id when asked twice.
+            if shown is not None and client.skip_error_for_logging(exc_info):
+                event_id = shown
+            else:
+                event_id = self._sentry.captureException(exc_info=exc_info) or shown
+            scope.remember(error, event_id)
+            if event_id is not None:
+                show_event_id(event_id)
+        return event_id
 
     def flush(self, timeout: float = 2.0) -> bool:
         """raven's own transports offer no way to wait for them."""
         return True
 
-    def _capture_once(
-        self,
-        error: BaseException,
-        environ: Environ | None,
-        send: Callable[[Any], str | None],
-    ) -> str | None:
-        event_id: str | None = None
-        with contained("raven could not capture a crash; the page still shows"):
-            error = original_error(error)
-            known, event_id = self._scopes.scope(environ).recall(error)
-            if known:
-                return event_id
-            exc_info = (type(error), error, error.__traceback__)
-            seen = self._client.skip_error_for_logging(exc_info)
-            if seen:
-                # Captured by raven in this request: by the view, or by its logging handler.
-                event_id = g.get("sentry_event_id") if has_app_context() else None
-            else:
-                event_id = send(exc_info)
-            self._scopes.scope(environ).remember(error, event_id)
-            if event_id is not None:
-                show_event_id(event_id)
-        return event_id
 
-
-class RavenSentryReporter(_RavenReporter):
-    """Behind a ``Sentry`` of raven's own class, which watches the app in its own way."""
-
-    def __init__(self, sentry: Any) -> None:
-        super().__init__()
-        self._sentry = sentry
-
-    @property
-    def _client(self) -> Any:
-        return getattr(self._sentry, "client", None)
-
-    def capture(
-        self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
-    ) -> str | None:
-        if self._client is None:
-            return None
-        return self._capture_once(
-            error, environ, lambda exc_info: self._sentry.captureException(exc_info=exc_info)
-        )
-
-
-class RavenClientReporter(_RavenReporter):
+class RavenClientReporter:
     """Behind our ``Sentry`` with a client of raven's own class.
 
     :param client: raven's client; its ``capture`` is wrapped once, so that whoever calls it gets
-        the request into the event.
+        the request into the event, and one event for one exception.
     :param is_active: whether the app's reporter is still this one.
     """
 
+    switched_off: Final = False
+    outbox: Final = None
+    counters: Final = None
+
     def __init__(self, client: Any, is_active: Callable[[], bool]) -> None:
-        super().__init__()
         self.client = client
-        self.handler: Any = None
+        self.handler: LogHandler | None = None
         self._is_active = is_active
         _wrap_capture(client)
 
     @property
-    def _client(self) -> Any:
-        return self.client
+    def dsn(self) -> Dsn | None:
+        return dsn_of_client(self.client)
+
+    def use_settings(self, settings: Settings) -> None:
+        """raven's own clients take none of the kit's settings."""
 
     def capture(
         self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
     ) -> str | None:
         if not self._is_active():
             return None
-
-        def send(exc_info: Any) -> str | None:
+        event_id: str | None = None
+        with contained("raven could not capture a crash; the page still shows"):
+            error = original_error(error)
             token = _request_failed.set(not handled)
             try:
-                event_id: str | None = self.client.captureException(exc_info=exc_info)
-                return event_id
+                event_id = self.client.captureException(
+                    exc_info=(type(error), error, error.__traceback__)
+                )
             finally:
                 _request_failed.reset(token)
-
-        return self._capture_once(error, environ, send)
+            if event_id is not None:
+                show_event_id(event_id)
+        return event_id
 
     def forget(self, *args: Any, **kwargs: Any) -> None:
         """At a request's end: what was said of it is not the next one's."""
         with contained("raven's context could not be cleared"):
             self.client.context.clear()
 
+    def flush(self, timeout: float = 2.0) -> bool:
+        """raven's own transports offer no way to wait for them."""
+        return True
+
 
 def _wrap_capture(client: Any) -> None:
     if getattr(client, _WRAPPED, False):
         return
-    capture = client.capture
+    capture, scopes = client.capture, Scopes()
 
     @wraps(capture)
-    def capture_with_request(*args: Any, **kwargs: Any) -> Any:
-        with _request_context(client):
-            return capture(*args, **kwargs)
+    def capture_once_with_request(*args: Any, **kwargs: Any) -> Any:
+        error = exception_of(kwargs["exc_info"]) if "exc_info" in kwargs else None
+        if error is None:
+            with _request_context(client):
+                return capture(*args, **kwargs)
+        # raven tells exceptions apart by their traceback, which another "raise" changes.
+        scope = scopes.scope()
+        known, event_id = scope.recall(error)
+        if not known:
+            with _request_context(client):
+                event_id = capture(*args, **kwargs)
+            scope.remember(error, event_id)
+        return event_id
 
-    client.capture = capture_with_request
+    client.capture = capture_once_with_request
     setattr(client, _WRAPPED, True)
 
 

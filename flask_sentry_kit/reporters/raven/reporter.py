@@ -39,6 +39,10 @@ class ClientReporter:
         return self.client.dsn
 
     @property
+    def switched_off(self) -> bool:
+        return self.client.switched_off
+
+    @property
     def outbox(self) -> Outbox | None:
         return self.client.outbox
 
