@@ -14,6 +14,7 @@ from typing import Any, Final
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import NotFound
 
+from ..compat import preprocess_request
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
 from .respond import Page
@@ -101,7 +102,7 @@ _ERRORS: Final = {"email": "This is not an email address. It may stay empty."}
 def _run_hooks(app: Flask) -> None:
     """What the app's templates may expect on ``g``; a login wall's redirect is not followed."""
     try:
-        app.preprocess_request()
+        preprocess_request(app)
     except Exception:
         app.logger.debug("A hook of the app failed in the preview", exc_info=True)
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
 from .. import phrases as languages
+from ..compat import update_template_context
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
 from ..headers import framed
@@ -246,7 +247,7 @@ class Page:
             self._watched = bounds.watched(app.jinja_env)
         template = self._watched.get_template(name)
         values = dict(context)
-        app.update_template_context(values)
+        update_template_context(app, values)
         before_render_template.send(
             app, _async_wrapper=app.ensure_sync, template=template, context=values
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from ..compat import runs_code_later
 from ..event.scope import current_environ
 from .notes import notes_key, notes_of
 
@@ -18,7 +19,7 @@ def note_bodies_that_run_code(app: Flask) -> None:
     def process_response(*args: Any, **kwargs: Any) -> Any:
         response = process(*args, **kwargs)
         try:
-            runs_code = not response.is_sequence or response._on_close
+            runs_code = not response.is_sequence or runs_code_later(response)
         except AttributeError:
             runs_code = True
         if runs_code:

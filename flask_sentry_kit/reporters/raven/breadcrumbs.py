@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import raven.breadcrumbs
-import raven.context
 from flask import current_app, has_app_context
 
+from ...compat import record_breadcrumbs_into
 from ...event.error_texts import named_parameters, without_named_values
 from ...event.masked_values import MaskedValues
 from ...event.scrub import MASK, Scrubber
@@ -118,23 +118,11 @@ def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> 
     context = _ForRaven(client, raven_logging)
 
     # raven records into what its thread has activated; here that is the request's own scope.
-    # Counted, since raven's thread-local is one for all greenlets where gevent patched after
-    # raven was imported: the first request that ends must not end it for the others.
-    def requests(change: int) -> None:
-        here = raven.context._active_contexts.__dict__
-        running = here.setdefault("flask_sentry_kit", weakref.WeakKeyDictionary())
-        running[context] = max(0, running.get(context, 0) + change)
-        active = here.setdefault("contexts", set())
-        if running[context]:
-            active.add(context)
-        else:
-            active.discard(context)
-
     def enter() -> None:
-        requests(+1)
+        record_breadcrumbs_into(context, +1)
 
     def leave(error: BaseException | None) -> None:
-        requests(-1)
+        record_breadcrumbs_into(context, -1)
 
     app.before_request_funcs.setdefault(None, []).insert(0, enter)
     app.teardown_request_funcs.setdefault(None, []).append(leave)

@@ -7,11 +7,13 @@ from typing import Any
 
 from werkzeug.exceptions import InternalServerError
 
+from ...compat import teardown_error
+
 
 def original_error(error: BaseException) -> BaseException:
-    """The exception behind the InternalServerError that Flask wraps it in."""
+    """The exception behind what Flask wraps it in: an InternalServerError, or a group of one."""
     if not isinstance(error, InternalServerError):
-        return error
+        return teardown_error(error)
     inner = error.original_exception
     return inner if isinstance(inner, BaseException) else error
 

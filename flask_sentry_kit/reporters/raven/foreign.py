@@ -17,6 +17,7 @@ from typing import Any, Final
 from flask import Flask, current_app, g, has_app_context
 from werkzeug.wrappers import Request
 
+from ...compat import read_so_far
 from ...containment import contained
 from ...dsn import Dsn, DsnError
 from ...event.build import running_request
@@ -192,7 +193,7 @@ def _http_info(sentry: Any, request: Request) -> Any:
 
 
 def _body_was_read(request: Request) -> bool:
-    return "form" in request.__dict__ or "_cached_data" in request.__dict__
+    return not read_so_far(request).keys().isdisjoint(("form", "_cached_data"))
 
 
 def _overrides_http_info(sentry: Any) -> bool:
