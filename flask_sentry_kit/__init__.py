@@ -1,25 +1,26 @@
 """The crash page for Flask: reports the exception to Sentry and lets the visitor say what happened.
 
-``app.register_blueprint(sentry_kit)`` is all it takes; the README has the rest.
+``app.register_blueprint(sentry_kit)`` is all it takes; the README has the rest. A public name is
+loaded when it is first asked for.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from flask import current_app
-from werkzeug.local import LocalProxy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from .blueprint import SentryKit, crash_response, sentry_kit
-from .dsn import DsnError
-from .feedback import limit_feedback
-from .page.dialog import csp_sources
-from .release import fetch_git_sha
-from .reporters.raven.sentry import Sentry
-from .settings import SettingError
-
-sentry: Any = LocalProxy(lambda: current_app.extensions["sentry"])
-"""The current app's reporter: ``sentry.captureMessage("hello")``."""
+if TYPE_CHECKING:
+    from .blueprint import SentryKit, crash_response, sentry, sentry_kit
+    from .dsn import DsnError
+    from .feedback import limit_feedback
+    from .page.dialog import csp_sources
+    from .release import fetch_git_sha
+    from .reporters.raven.client import Client
+    from .reporters.raven.sentry import Sentry
+    from .settings import SettingError
 
 __all__ = [
+    "Client",
     "DsnError",
     "Sentry",
     "SentryKit",
@@ -31,3 +32,29 @@ __all__ = [
     "sentry",
     "sentry_kit",
 ]
+
+_HOMES: Final = {
+    "Client": "reporters.raven.client",
+    "DsnError": "dsn",
+    "Sentry": "reporters.raven.sentry",
+    "SentryKit": "blueprint",
+    "SettingError": "settings",
+    "crash_response": "blueprint",
+    "csp_sources": "page.dialog",
+    "fetch_git_sha": "release",
+    "limit_feedback": "feedback",
+    "sentry": "blueprint",
+    "sentry_kit": "blueprint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

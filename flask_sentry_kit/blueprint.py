@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, current_app, request
 from flask.wrappers import Response
 from werkzeug.exceptions import InternalServerError
+from werkzeug.local import LocalProxy
 
 from . import settings as kit_settings
 from .cli import add_commands
@@ -151,6 +152,9 @@ def _answer_500(error: InternalServerError) -> Any:
     answer = kit.own_routes.answer_after_crash()
     return kit.respond(error) if answer is None else answer
 
+
+sentry: Any = LocalProxy(lambda: current_app.extensions["sentry"])
+"""The current app's reporter: ``sentry.captureMessage("hello")``."""
 
 sentry_kit: Final = SentryKit()
 """The ready-made blueprint: ``app.register_blueprint(sentry_kit)``."""

@@ -12,8 +12,6 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from raven.exceptions import InvalidGitRepository
-
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SYMBOLIC_MAX: Final = 10
 
@@ -35,6 +33,14 @@ def fetch_git_sha(path: str | os.PathLike[str], head: str | None = None) -> str:
     return _resolve(f"refs/heads/{head}", git_dir, common)
 
 
+def _not_a_repository(message: str) -> Exception:
+    # raven is loaded for its exception alone, by those who get one.
+    from raven.exceptions import InvalidGitRepository
+
+    error: Exception = InvalidGitRepository(message)
+    return error
+
+
 def _is_git_dir(path: Path) -> bool:
     return (path / "HEAD").is_file() and (
         (path / "objects").is_dir() or (path / "commondir").is_file()
@@ -54,10 +60,10 @@ def _git_dir(path: Path) -> Path:
                 found = (folder / target.removeprefix("gitdir: ")).resolve()
                 if _is_git_dir(found):
                     return found
-            raise InvalidGitRepository(f"{entry} names no git directory that is there")
+            raise _not_a_repository(f"{entry} names no git directory that is there")
         if _is_git_dir(folder):
             return folder
-    raise InvalidGitRepository(f"{path} is in no git repository")
+    raise _not_a_repository(f"{path} is in no git repository")
 
 
 def _common_dir(git_dir: Path) -> Path:
@@ -71,13 +77,13 @@ def _resolve(ref: str, git_dir: Path, common: Path) -> str:
     for _ in range(_SYMBOLIC_MAX):
         text = _loose(ref, git_dir) or _loose(ref, common) or _packed(ref, common)
         if text is None:
-            raise InvalidGitRepository(f"{ref} is no ref of {common}, or has no commit yet")
+            raise _not_a_repository(f"{ref} is no ref of {common}, or has no commit yet")
         if not text.startswith("ref: "):
             if _SHA.fullmatch(text):
                 return text
-            raise InvalidGitRepository(f"{ref} in {common} holds no commit")
+            raise _not_a_repository(f"{ref} in {common} holds no commit")
         ref = text.removeprefix("ref: ").strip()
-    raise InvalidGitRepository(f"HEAD of {git_dir} leads through too many symbolic refs")
+    raise _not_a_repository(f"HEAD of {git_dir} leads through too many symbolic refs")
 
 
 def _loose(ref: str, folder: Path) -> str | None:
@@ -112,7 +118,7 @@ def _ask_git(git_dir: Path, ref: str) -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        raise InvalidGitRepository(
+        raise _not_a_repository(
             f"{git_dir} keeps its refs as a reftable, which takes git 2.45 or newer to read"
         ) from None
     return done.stdout.strip()

@@ -284,7 +284,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def _give_up(self, exc_info: Any, environ: Environ | None) -> None:
         """Deal with this exception no more: the page asks again for what a signal reported."""
         try:
-            error = _exception(exc_info) if exc_info else None
+            error = exception_of(exc_info) if exc_info else None
             if error is not None:
                 self._context.scope(environ).remember(error, None)
         except HOSTILE:
