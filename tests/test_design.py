@@ -1,0 +1,123 @@
+"""The plan of the house, docs/design.md, held against the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "flask_sentry_kit"
+DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+
+
+def floors() -> dict[str, int]:
+    """The floor of each room, from the list in docs/design.md; the ground is 0."""
+    listed = re.findall(r"^\d+\. (.+)$", DESIGN.partition("## Floors")[2], re.M)
+    return {
+        room: floor for floor, line in enumerate(listed) for room in re.findall(r"`(\w+)`", line)
+    }
+
+
+FLOORS = floors()
+
+
+def room_of(module: str) -> str:
+    """The room a module is in: the first name below the package; the package itself is on top."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str) -> Iterator[str]:
+    """The modules of the package that a module names in an import, wherever it stands."""
+    path = MODULES[module]
+    base = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            above = base[: len(base) - node.level + 1] if node.level else []
+            source = ".".join([*above, *(node.module or "").split(".")]).strip(".")
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                if name in MODULES:
+                    yield name
+                elif source in MODULES:
+                    yield source
+
+
+IMPORTS = {module: set(imports(module)) - {module} for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_room_is_on_a_floor(module: str) -> None:
+    """docs/design.md names the floor of every room there is."""
+    assert room_of(module) in FLOORS
+
+
+def test_no_import_runs_up() -> None:
+    """A room imports of its own floor and of those below."""
+    up = [
+        f"{module} -> {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if FLOORS[room_of(target)] > FLOORS[room_of(module)]
+    ]
+    assert not up
+
+
+def test_no_import_goes_round() -> None:
+    """No room leads back to itself over other rooms."""
+    rooms: dict[str, set[str]] = {}
+    for module, targets in IMPORTS.items():
+        room = room_of(module)
+        rooms.setdefault(room, set()).update(room_of(target) for target in targets)
+        rooms[room].discard(room)
+    left = dict(rooms)
+    while free := [room for room, needs in left.items() if not needs & left.keys()]:
+        for room in free:
+            del left[room]
+    assert not left
+
+
+@pytest.mark.parametrize("room", ["event", "outbox", "page", "feedback", "inbox", "watch"])
+def test_a_room_loads_without_any_reporter(room: str) -> None:
+    """raven and sentry-sdk are loaded when one of them reports, and not by the other rooms."""
+    code = (
+        f"import flask_sentry_kit.{room}, pkgutil, importlib, sys\n"
+        f"for found in pkgutil.walk_packages(flask_sentry_kit.{room}.__path__,"
+        f" 'flask_sentry_kit.{room}.'):\n"
+        "    if not found.name.endswith('__main__'): importlib.import_module(found.name)\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules}"
+        " & {'raven', 'sentry_sdk'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_file_is_one_room() -> None:
+    """No file of the package is much over 400 lines."""
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in MODULES.values()
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 420
+    }
+    assert not long
