@@ -1,4 +1,4 @@
-"""``python -m benchmarks [healthy|crash|storm|outage …]``: measures, and says if goals are met.
+"""``python -m benchmarks [imports|healthy|crash|storm|outage …]``: measures, and holds to goals.
 
 ``--short`` makes a few calls of each, which shows that it works and judges nothing.
 """
@@ -11,11 +11,18 @@ import os
 import platform
 import sys
 
+from .imports import imports
 from .outage import outage
 from .race import ENVIRONMENT, crash, healthy
 from .storm import storm
 
-BENCHMARKS = {"healthy": healthy, "crash": crash, "storm": storm, "outage": outage}
+BENCHMARKS = {
+    "imports": imports,
+    "healthy": healthy,
+    "crash": crash,
+    "storm": storm,
+    "outage": outage,
+}
 
 
 def _name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a request and a crash cost, beside bare Flask and raven's recipe, turn about in one run."""
+"""What a request and a crash cost, beside bare Flask and raven's recipe, in turn, in one run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 
 from .contender import NAMES
 from .sink import sink
+from .verdict import verdict
 
-HEALTHY_GOAL = 1.05  # × bare
-CRASH_GOAL = 0.5  # × raven's recipe
+HEALTHY_GOAL = 1.02  # × bare
+CRASH_GOAL = 0.25  # × raven's recipe
 ENVIRONMENT = (
     "one process each, WSGI calls without a socket, perf_counter_ns, collector on (gc.freeze()"
     " before the first call), events delivered to a server on loopback"
@@ -92,7 +93,7 @@ class Result:
 
 
 def race(path: str, calls: int, rounds: int, dsn: str) -> dict[str, Result]:
-    """All contenders, turn about."""
+    """All contenders, in turn."""
     results = {name: Result([], []) for name in NAMES}
     with ExitStack() as stack:
         racers = {name: stack.enter_context(contender(name, dsn)) for name in NAMES}
@@ -122,13 +123,6 @@ def _table(title: str, results: dict[str, Result]) -> None:
 
 def _ratio(results: dict[str, Result], name: str, base: str) -> float:
     return results[name].quiet / results[base].quiet
-
-
-def verdict(what: str, value: float, goal: float) -> bool:
-    """Print how a figure stands to its goal (at most); tell whether it is reached."""
-    reached = value <= goal
-    print(f"  {what}: {value:.2f}, goal {goal:g}: {'reached' if reached else 'MISSED'}")
-    return reached
 
 
 def healthy(short: bool = False) -> bool:
