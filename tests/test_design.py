@@ -18,7 +18,7 @@ DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 
 def floors() -> dict[str, int]:
     """The floor of each room, from the list in docs/design.md; the ground is 0."""
-    listed = re.findall(r"^\d+\. (.+)$", DESIGN.partition("## Floors")[2], re.M)
+    listed = re.findall(r"^\d+\. (.+(?:\n   .+)*)", DESIGN.partition("## Floors")[2], re.M)
     return {
         room: floor for floor, line in enumerate(listed) for room in re.findall(r"`(\w+)`", line)
     }
