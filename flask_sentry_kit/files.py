@@ -7,11 +7,13 @@ else could have prepared is refused. The one place that opens a SQLite file.
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # What SQLite keeps beside a database, and the lock of a spool.
 SIBLINGS: Final = ("-wal", "-shm", "-journal", ".lock")
@@ -90,6 +92,8 @@ def connect(path: StrPath, what: str, **options: Any) -> sqlite3.Connection:
     :raises UnsafeFileError, OSError: as ``make_private_file`` does.
     :raises sqlite3.Error: it cannot be opened. SQLite reads nothing of it yet.
     """
+    import sqlite3  # for those who have a file
+
     make_private_file(path, what)
     uri = f"{Path(path).absolute().as_uri()}?mode=rw"
     db: sqlite3.Connection = sqlite3.connect(uri, uri=True, **options)

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from .. import files
 from .damage import APPLICATION_ID, DamagedError
+from .errors import SpoolBusy, SpoolFull, SpoolLost
 
 VERSION = 1
 
@@ -44,22 +45,6 @@ CREATE TRIGGER item_out AFTER DELETE ON items BEGIN
     UPDATE total SET items = items - 1, bytes = bytes - OLD.size;
 END;
 """
-
-
-class SpoolBusy(Exception):
-    """This once it could not be done: another process holds the file."""
-
-
-class SpoolReplaced(SpoolBusy):
-    """It was damaged; a new one begins with the next call."""
-
-
-class SpoolFull(SpoolBusy):
-    """This once it could not be done: the disk is full, or fails."""
-
-
-class SpoolLost(Exception):
-    """The file cannot be used (any more): read-only, not ours."""
 
 
 def connect(path: str) -> sqlite3.Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import threading
 import time
@@ -48,8 +47,31 @@ class Request:
             name.lower() == "content-encoding" for name in self.headers
         ):
             return self
+        import gzip  # loaded by the thread that delivers
+
         body = gzip.compress(self.body, compresslevel=5, mtime=0)
         return replace(self, headers={**self.headers, "Content-Encoding": "gzip"}, body=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one attempt."""
+
+    status: int = 0
+    """The HTTP status, or 0 when the server did not answer."""
+    reason: str = ""
+    """What the server, or the network, said; bounded, one line, without the secret."""
+    wait: float | None = None
+    """Seconds the server asked to wait: Retry-After, X-Sentry-Rate-Limits. Not bounded yet."""
+    unfit: bool = False
+    """The request itself cannot be sent, now or later."""
+
+
+class Place(NamedTuple):
+    """Where an item is in a spool: its id means nothing in another file at the same path."""
+
+    id: int
+    file: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)

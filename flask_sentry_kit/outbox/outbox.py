@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
 from . import delivery_log as notes
@@ -18,9 +19,11 @@ from . import rows
 from . import worker as workers
 from .item import Counters, Item, Ticket, origin_of
 from .memory import Memory
-from .send import Sender
-from .spool import Spool
+from .send import Sender, loading
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .spool import Spool
 
 # In memory: what a storm of crashes may cost. On disk: a weekend's outage.
 MEMORY_ITEMS = 1000
@@ -199,6 +202,8 @@ class Outbox:
         )
         spool = None
         if self._spool is not None:
+            from .spool import Spool  # and with it sqlite3
+
             spool = Spool(
                 self._spool,
                 SPOOL_ITEMS if self._max_items is None else self._max_items,
@@ -247,7 +252,13 @@ def _at_exit() -> None:
 _frozen: list[Spool] = []
 
 
+_held: list[Any] = []
+
+
 def _before_fork() -> None:
+    lock = loading.get()
+    lock.acquire()
+    _held.append(lock)
     for worker in _own():
         if worker.spool is not None:
             worker.spool.freeze()
@@ -257,10 +268,15 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     while _frozen:
         _frozen.pop().thaw()
+    while _held:
+        _held.pop().release()
 
 
 def _after_fork_in_child() -> None:
     _frozen.clear()
+    while _held:
+        # By the thread that forked, which is the one that goes on here.
+        _held.pop().release()
     for worker in list(workers.running):
         worker.abandon()
     workers.running.clear()

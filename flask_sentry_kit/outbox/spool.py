@@ -24,24 +24,20 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from .. import files
 from . import rows
 from .damage import DamagedError, is_damage, readable, set_aside
 from .database import (
     FAULTS_OF_AN_ITEM,
-    SpoolBusy,
-    SpoolFull,
-    SpoolLost,
-    SpoolReplaced,
     connect,
     identity,
     prepare,
     total,
     trouble_of,
 )
-from .item import Entry, Item, State
+from .errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
+from .item import Entry, Item, Place, State
 
 if sys.platform == "win32":
     import msvcrt
@@ -52,13 +48,6 @@ else:
 FULL_WAIT = 1.0
 # Why items were refused, for tickets that still ask.
 REFUSALS_KEPT = 1000
-
-
-class Place(NamedTuple):
-    """Where an item is: its id means nothing in another file at the same path."""
-
-    id: int
-    file: tuple[int, int] | None
 
 
 # Connections a process inherited through a fork that ran no hooks. Closing one would touch the

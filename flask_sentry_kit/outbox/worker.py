@@ -12,18 +12,20 @@ import time
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from ..threads import patch_state
 from . import rows
 from .backoff import Pauses
-from .database import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 from .delivery_log import FAILURES_TOLD, Notes
-from .item import Counters, Entry, Item, Ticket
+from .errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
+from .item import Answer, Counters, Entry, Item, Place, Ticket
 from .memory import Memory, packed
-from .send import Answer, Sender
-from .spool import Place, Spool
+from .send import Sender
+
+if TYPE_CHECKING:
+    from .spool import Spool
 
 # 5xx answers after which an item is given up, so that one the server chokes on does not hold up
 # those behind it for ever. 502, 503 and 504 say that the server is away rather than that it

@@ -269,7 +269,8 @@ bare.__path__ = {list(flask_sentry_kit.__path__)!r}
 
 _PRELUDE = f"""{BARE}
 import json, os, signal, sys, threading, time
-from flask_sentry_kit.outbox import Item, Outbox, Request, pauses, worker
+from flask_sentry_kit.outbox import Item, Outbox, Request, worker
+from flask_sentry_kit.outbox import backoff as pauses
 def event(url, id, size=0):
     body = json.dumps({{"event_id": id, "padding": "x" * size}}).encode()
     auth = "Sentry sentry_version=7, sentry_key=public, sentry_secret={SECRET}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_kit.outbox import Item, Request, rows, worker
-from flask_sentry_kit.outbox.database import SpoolReplaced
+from flask_sentry_kit.outbox.errors import SpoolReplaced
 from flask_sentry_kit.outbox.spool import Spool
 
 HEADERS = {"X-Sentry-Auth": "Sentry sentry_version=7, sentry_key=public"}

@@ -14,7 +14,8 @@ import pytest
 
 from flask_sentry_kit.outbox import Item, Request, worker
 from flask_sentry_kit.outbox import backoff as pauses
-from flask_sentry_kit.outbox.send import BODY_LIMIT, REASON_LIMIT, Sender
+from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
+from flask_sentry_kit.outbox.send import Sender
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
 

@@ -293,6 +293,7 @@ def test_a_spool_that_may_not_be_written_costs_one_line(tmp_path, server, spawn)
     child = spawn(
         """
 import logging, urllib3.response, encodings.idna
+import flask_sentry_kit.outbox.http_client, flask_sentry_kit.outbox.spool
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 if os.geteuid() == 0:
     os.chmod(os.path.dirname(sys.argv[1]), 0o755)

@@ -1,0 +1,355 @@
+"""One attempt to deliver one request over HTTP. Decides nothing: no retry, no redirect.
+
+The one file that loads urllib3, ssl and http.client, which a process without a crash is spared.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import re
+import socket
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
+from urllib3.util import make_headers, parse_url
+
+from .item import Answer, Request
+from .tls import make_context
+
+# Of an answer's body nothing more is read: the reason for a refusal is a line of JSON.
+BODY_LIMIT = 16 * 1024
+REASON_LIMIT = 200
+# An outbox has one destination; a spool shared by apps a few.
+CONNECTIONS = 4
+
+
+class _Deadline:
+    """When the attempt under way must be over."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def start(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for one request is over")
+        return left
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Connect to the first address that answers.
+
+        Every address has an equal share of the time left, so that one black hole (IPv6, often)
+        does not take it all. The name's look-up has the resolver's own limits.
+        """
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        error: OSError = OSError(f"no address for {host}")
+        for index, (family, kind, proto, _, address) in enumerate(addresses):
+            sock = socket.socket(family, kind, proto)
+            try:
+                sock.settimeout(self.left() / (len(addresses) - index))
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # The TLS handshake, one call, ends in this time too.
+                sock.settimeout(self.left())
+                return sock
+            except OSError as exception:
+                sock.close()
+                error = exception
+        raise error
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, raw: Any, sock: socket.socket, deadline: _Deadline) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._deadline.left())
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedSocket:
+    """A connected socket whose every wait ends at the attempt's deadline.
+
+    A socket's own time-out begins anew with every byte: a server that drips would hold the
+    worker for ever.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._sock.settimeout(self._deadline.left())
+            view = view[self._sock.send(view) :]
+
+    def makefile(self, mode: str = "rb", buffering: int | None = None) -> io.BufferedReader:
+        raw = self._sock.makefile("rb", buffering=0)
+        return io.BufferedReader(_TimedReader(raw, self._sock, self._deadline))
+
+
+class _Http(HTTPConnection):
+    deadline: _Deadline
+
+    def _new_conn(self) -> socket.socket:
+        return self.deadline.connect(self._dns_host, self.port)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = cast(socket.socket, _TimedSocket(self.sock, self.deadline))
+
+
+class _Https(HTTPSConnection):
+    deadline: _Deadline
+
+    def _new_conn(self) -> socket.socket:
+        return self.deadline.connect(self._dns_host, self.port)
+
+    def connect(self) -> None:
+        super().connect()
+        sock = cast(socket.socket, self.sock)
+        self.sock = cast(socket.socket, _TimedSocket(sock, self.deadline))
+
+
+class HttpClient:
+    """Sends requests, one at a time, over connections it keeps. For one thread."""
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        ca_certs: str | None = None,
+        verify_ssl: bool = True,
+        proxy: str | None = None,
+    ) -> None:
+        """See :class:`~.send.Sender`, which has checked the options."""
+        self.timeout = timeout
+        self._ca_certs = ca_certs
+        self._verify_ssl = verify_ssl
+        self._deadline = _Deadline()
+        self._connections: dict[str, _Http | _Https] = {}
+        self._context: ssl.SSLContext | None = None
+        self._proxy: tuple[str, int] | None = None
+        self._proxy_headers: dict[str, str] = {}
+        if proxy is not None:
+            parts = parse_url(proxy)
+            self._proxy = (parts.host or "").strip("[]"), parts.port or 80
+            if parts.auth:
+                self._proxy_headers = make_headers(proxy_basic_auth=parts.auth)
+
+    def post(self, request: Request) -> Answer:
+        """Make one attempt. Never raises."""
+        self._deadline.start(self.timeout)
+        try:
+            return self._attempt(request)
+        except Exception as error:
+            # A certificate that does not verify is both a ValueError and an OSError.
+            unfit = isinstance(error, http.client.InvalidURL) or (
+                isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)
+            )
+            said = f"{type(error).__name__}: {error}"
+            return Answer(reason=_clean(said, request), unfit=unfit)
+
+    def close(self) -> None:
+        while self._connections:
+            _, connection = self._connections.popitem()
+            connection.close()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's sockets without a word to the server."""
+        for connection in list(self._connections.values()):
+            try:
+                if connection.sock is not None:
+                    os.close(connection.sock.detach())
+            except OSError:
+                pass
+        self._connections.clear()
+
+    def _attempt(self, request: Request) -> Answer:
+        url = urlsplit(request.url)
+        origin = request.origin
+        connection = self._connections.get(origin)
+        if connection is not None and connection.is_connected:
+            try:
+                response = self._exchange(connection, url, request)
+            except TimeoutError:
+                self._drop(origin)
+                raise
+            except (OSError, http.client.HTTPException):
+                # The server closed a kept connection just now: that is no failure of it.
+                response = None
+        else:
+            response = None
+        try:
+            if response is None:
+                self._drop(origin)
+                connection = self._connect(origin, url)
+                response = self._exchange(connection, url, request)
+            return self._read(origin, response, request)
+        except BaseException:
+            self._drop(origin)
+            raise
+
+    def _connect(self, origin: str, url: SplitResult) -> _Http | _Https:
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("the address is neither http nor https")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        address = self._proxy or (url.hostname, port)
+        connection: _Http | _Https
+        if url.scheme == "https":
+            if self._context is None:
+                self._context = make_context(self._ca_certs, verify=self._verify_ssl)
+            connection = _Https(*address, ssl_context=self._context)
+            if self._proxy:
+                connection.set_tunnel(
+                    url.hostname, port, headers=self._proxy_headers, scheme="http"
+                )
+        else:
+            connection = _Http(*address)
+        connection.timeout = self.timeout
+        connection.deadline = self._deadline
+        while len(self._connections) >= CONNECTIONS:
+            self._drop(next(iter(self._connections)))
+        self._connections[origin] = connection
+        return connection
+
+    def _exchange(
+        self, connection: _Http | _Https, url: SplitResult, request: Request
+    ) -> HTTPResponse:
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        headers = dict(request.headers)
+        if self._proxy and url.scheme == "http":
+            target = f"{request.origin}{target}"
+            headers.update(self._proxy_headers)
+        connection.request(
+            "POST",
+            target,
+            body=request.body,
+            headers=headers,
+            preload_content=False,
+            decode_content=False,
+        )
+        return connection.getresponse()
+
+    def _read(self, origin: str, response: HTTPResponse, request: Request) -> Answer:
+        body = b""
+        try:
+            body = response.read(BODY_LIMIT + 1)
+            whole = len(body) <= BODY_LIMIT
+        except Exception:
+            # The status has been read and it decides: an event taken is not sent again.
+            whole = False
+        if not whole:
+            self._drop(origin)
+        status, headers = response.status, response.headers
+        limit = _rate_limit(headers.get("X-Sentry-Rate-Limits"))
+        if 200 <= status < 300:
+            return Answer(status, "", limit)
+        wait = _retry_after(headers.get("Retry-After"), headers.get("Date"))
+        if wait is None:
+            wait = limit
+        said = headers.get("X-Sentry-Error") or _detail(body) or response.reason or ""
+        return Answer(status, _clean(f"{status} {said}", request), wait)
+
+    def _drop(self, origin: str) -> None:
+        connection = self._connections.pop(origin, None)
+        if connection is not None:
+            connection.close()
+
+
+def _retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds of a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3).
+
+    A date is held against the server's own clock where the answer tells it.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", value):
+        # Twelve digits are 30,000 years: no need to read more of them.
+        return float(value[:12])
+    try:
+        now = parsedate_to_datetime(date).timestamp() if date else time.time()
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _rate_limit(value: str | None) -> float | None:
+    """Seconds for which X-Sentry-Rate-Limits asks for no events.
+
+    ``seconds:category;category:scope, …``; no category means all of them.
+    """
+    longest = None
+    for limit in (value or "").split(","):
+        seconds, _, rest = limit.strip().partition(":")
+        categories = rest.partition(":")[0]
+        if re.fullmatch(r"[0-9]{1,12}", seconds) and (
+            not categories or "error" in categories.split(";")
+        ):
+            longest = max(longest or 0.0, float(seconds))
+    return longest
+
+
+def _detail(body: bytes) -> str:
+    """What a refusal's JSON body says: ``detail`` or ``error``, else its fields one by one."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if isinstance(data, dict) and isinstance(data.get("errors"), dict):
+        data = data["errors"]
+    if not isinstance(data, dict):
+        return ""
+    for key in ("detail", "error"):
+        if isinstance(data.get(key), str) and data[key]:
+            return str(data[key])
+    parts = []
+    for key, value in data.items():
+        if isinstance(value, list):
+            value = " ".join(part for part in value if isinstance(part, str))
+        if isinstance(value, str) and value:
+            parts.append(f"{key}: {value}")
+    return "; ".join(parts)
+
+
+_SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
+
+
+def _clean(text: str, request: Request) -> str:
+    """One bounded line in which no secret of the request is repeated."""
+    for place in (request.url, *request.headers.values()):
+        for secret in _SECRETS.findall(place):
+            text = text.replace(secret, "…")
+    for name, value in request.headers.items():
+        if name.lower() in ("authorization", "cookie"):
+            for secret in (value, value.rpartition(" ")[2]):
+                text = text.replace(secret, "…") if secret else text
+    text = "".join(char if char.isprintable() else " " for char in text[: 4 * REASON_LIMIT])
+    text = " ".join(text.split())
+    return text if len(text) <= REASON_LIMIT else f"{text[: REASON_LIMIT - 1]}…"
