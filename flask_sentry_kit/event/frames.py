@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import flask.app
 
+from ..containment import FOREIGN_ERRORS
 from .scrub import Scrubber
-from .serialize import HOSTILE, Serializer
+from .serialize import Serializer
 from .source import LINE_READ, enclosing_function, mask_source, mask_text_lines
 
 FRAMES_MAX: Final = 60
@@ -103,7 +104,7 @@ def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
     # A module inside a zip file has its source with its loader (PEP 302).
     try:
         source = loader.get_source(module)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
     return (source.encode().split(b"\n"), "utf-8") if isinstance(source, str) else None
 

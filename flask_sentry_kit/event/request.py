@@ -13,8 +13,9 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request
 
 from ..bodies import body_deadline
+from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
-from .serialize import HOSTILE, Serializer, cut, safe_str
+from .serialize import Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
 """Bytes of a body that are read for an event; of a longer one only the length is told."""
@@ -49,7 +50,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
         found["cookies"] = cookies
     try:
         data = _data(request, serializer, failed)
-    except HOSTILE as error:
+    except FOREIGN_ERRORS as error:
         # Client gone, over the app's own limit, or no valid form: the crash matters more.
         data = f"<not read: {type(error).__name__}>"
     if data not in (None, "", {}, []):

@@ -11,6 +11,7 @@ from collections.abc import Sequence, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from ..containment import FOREIGN_ERRORS
 from .error_texts import without_named_values
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
@@ -19,10 +20,6 @@ from .secret_names import joined
 
 if TYPE_CHECKING:
     from .masked_values import MaskedValues
-
-# What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
-# killed or a gevent timeout must get through.
-HOSTILE: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
 
 _DEPTH: Final = 5
 _SEQUENCES: Final = (list, tuple, set, frozenset)
@@ -41,7 +38,7 @@ def safe_str(value: object) -> str:
     """``str(value)``, or words that say it could not be had."""
     try:
         text = str(value)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return f"<{type_name(type(value))}: str() failed>"
     return text if type(text) is str else str.__str__(text)
 
@@ -50,7 +47,7 @@ def safe_repr(value: object) -> str:
     """``repr(value)``, or words that say it could not be had."""
     try:
         text = repr(value)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return f"<{type_name(type(value))}: repr() failed>"
     return text if type(text) is str else str.__str__(text)
 
@@ -139,12 +136,12 @@ class Serializer:
         elif issubclass(kind, dict):
             try:
                 return self._mapping(value, depth)
-            except HOSTILE:
+            except FOREIGN_ERRORS:
                 text = f"<{type_name(kind)}: could not be read>"
         elif issubclass(kind, _SEQUENCES):
             try:
                 return self._items(value, len(value), depth)
-            except HOSTILE:
+            except FOREIGN_ERRORS:
                 text = f"<{type_name(kind)}: could not be read>"
         elif issubclass(kind, (bytes, bytearray)):
             # Beyond what is shown, so that a secret which the cut runs through is known for one.
@@ -242,7 +239,7 @@ def _row(value: Any) -> dict[str, Any] | None:
     try:
         names = value._fields
         return dict(zip(names, value, strict=True)) if isinstance(names, tuple) else None
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
 
 
