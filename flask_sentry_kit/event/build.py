@@ -6,7 +6,6 @@ Called once it is decided that there is an event; decides nothing and sends noth
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from importlib.metadata import distributions
 from typing import Any
@@ -18,6 +17,7 @@ from ..containment import FOREIGN_ERRORS
 from ..user import user_facts
 from . import interfaces as events
 from .error_texts import named_parameters
+from .event_id import new_event_id
 from .frames import calling_frame
 from .masked_values import MaskedValues, is_visitor_header
 from .occurrence import EventOptions, Occurrence
@@ -51,7 +51,7 @@ def outline_event(occurrence: Occurrence, options: EventOptions) -> dict[str, An
 
 def _core(occurrence: Occurrence, options: EventOptions) -> dict[str, Any]:
     return {
-        "event_id": uuid.uuid4().hex,
+        "event_id": new_event_id(),
         "timestamp": events.timestamp(occurrence.date),
         "project": options.project,
         "platform": "python",

@@ -213,13 +213,28 @@ class Stacks:
         self._strict = strict
         self._capture_locals = capture_locals
         self._scrubber = scrubber or Scrubber()
-        self._in_app = lru_cache(maxsize=4096)(self._decide)
-        self._context = lru_cache(maxsize=4096)(self._read_context)
+        # Of the scrubber and the lists above alone: no frame and no value of one is kept.
+        self._place = lru_cache(maxsize=4096)(self._describe)
+        self._source = lru_cache(maxsize=4096)(self._read_source)
 
-    def _read_context(self, path: str, lineno: int) -> dict[str, Any] | None:
+    def _describe(
+        self, path: str, module: str | None, function: str, lineno: int | None
+    ) -> dict[str, Any]:
+        """What of a frame is the same each time: everything but its locals."""
+        return {
+            "abs_path": path,
+            "filename": _short_path(path, module),
+            "module": module,
+            "function": function,
+            "lineno": lineno,
+            "in_app": self._decide(module or "", path),
+            **(self._source(path, lineno) if lineno else {}),
+        }
+
+    def _read_source(self, path: str, lineno: int) -> dict[str, Any]:
         read = _lines(path)
         if read is None:
-            return None
+            return {}
         python = path.endswith((".py", ".pyw"))
         strings = _multiline_strings(path) if python else ()
         return _around(read, lineno, self._scrubber, strings, python=python)
@@ -274,26 +289,15 @@ class Stacks:
         self, frame: FrameType, lineno: int | None, serializer: Serializer
     ) -> dict[str, Any]:
         code = frame.f_code
-        path = code.co_filename
         module = frame.f_globals.get("__name__")
         module = module if type(module) is str else None
-        in_app = self._in_app(module or "", path)
-        found: dict[str, Any] = {
-            "abs_path": path,
-            "filename": _short_path(path, module),
-            "module": module,
-            "function": code.co_name,
-            "lineno": lineno,
-            "in_app": in_app,
-        }
-        if lineno:
-            context = self._context(path, lineno)
-            if context is None:
-                loader = frame.f_globals.get("__loader__")
-                read = _loader_lines(loader, module) if loader and module else None
-                context = _around(read, lineno, self._scrubber) if read else {}
-            found.update(context)
-        if self._capture_locals and in_app and serializer.left > 0:
+        found = dict(self._place(code.co_filename, module, code.co_name, lineno))
+        if lineno and "context_line" not in found:
+            loader = frame.f_globals.get("__loader__")
+            read = _loader_lines(loader, module) if loader and module else None
+            if read and _lines(code.co_filename) is None:
+                found.update(_around(read, lineno, self._scrubber))
+        if self._capture_locals and found["in_app"] and serializer.left > 0:
             variables = self._locals(frame, serializer)
             if variables:
                 found["vars"] = variables
@@ -301,8 +305,9 @@ class Stacks:
 
     def _locals(self, frame: FrameType, serializer: Serializer) -> dict[str, Any]:
         variables: dict[str, Any] = {}
-        top = frame.f_locals is frame.f_globals
-        for name, value in list(frame.f_locals.items()):
+        values = frame.f_locals  # made anew each time it is asked for
+        top = values is frame.f_globals
+        for name, value in list(values.items()):
             if len(variables) >= _LOCALS_MAX or serializer.left <= 0:
                 break
             # At the top of a module the locals are its globals: imports and definitions.

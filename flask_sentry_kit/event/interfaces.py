@@ -54,7 +54,7 @@ def timestamp(date: datetime | None = None) -> str:
         date = datetime.now(timezone.utc)
     elif date.tzinfo is not None:
         date = date.astimezone(timezone.utc)
-    return date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{date.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
@@ -217,8 +217,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | dict | list) else safe_str(value)
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=safe_str)
+
+
 def _dump(event: Mapping[str, Any]) -> bytes:
-    return json.dumps(event, separators=(",", ":"), default=safe_str).encode()
+    return _ENCODER.encode(event).encode()
 
 
 def _stacks_of(event: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
-from .secret_looks import MASK, is_card, is_random, mask_looks
+from .secret_looks import MASK, is_card, is_random, mask_looks, may_be_webhook
 from .secret_names import (
     SENSITIVE_NAMES,
     SENSITIVE_PARTS,
@@ -38,6 +38,11 @@ __all__ = [
 # Characters that are scrubbed beyond those that are shown, so that a secret which the cut runs
 # through is still known for one.
 _MARGIN: Final = 300
+# An address of words: nothing in it is long or odd enough to be a secret.
+_PLAIN_ADDRESS: Final = re.compile(
+    r"https?://(?:localhost|(?:[a-z-]{1,20}\.){1,4}[a-z]{2,10}|[0-9.]{7,15})(?::[0-9]{1,5})?"
+    r"(?:/[a-z_-]{0,11}){0,12}"
+)
 _LAST_WORD: Final = re.compile(r"\S*\Z")
 # Parameters that come with OAuth's state and nonce (RFC 6749, OpenID Connect Core).
 _OAUTH: Final = frozenset(
@@ -84,6 +89,8 @@ class Scrubber:
             return hides(name)
 
         self._hides = cached
+        # The same few values come with most requests.
+        self._short_known = lru_cache(maxsize=512)(self.short)
 
     def hides(self, name: str) -> bool:
         """Whether what goes by this name is masked."""
@@ -100,9 +107,13 @@ class Scrubber:
         """
         return _short(text, length, self.text)
 
+    def short_common(self, text: str, length: int) -> str:
+        """As ``short``, of a text that many requests have in common: kept, if it is short."""
+        return self._short_known(text, length) if len(text) <= 300 else self.short(text, length)
+
     def short_query(self, query: str, length: int) -> str:
         """As ``short``, of a query string."""
-        return _short(query, length, self.query, space="&")
+        return query and _short(query, length, self.query, space="&")
 
     def short_url(self, url: str, length: int) -> str:
         """As ``short``, of an address."""
@@ -168,6 +179,8 @@ class Scrubber:
 
     def url(self, url: str) -> str:
         """An address with its query scrubbed and its password gone."""
+        if _PLAIN_ADDRESS.fullmatch(url) is not None and not may_be_webhook(url):
+            return url
         rest, hash_sign, fragment = url.partition("#")
         address, sign, query = rest.partition("?")
         shown = self.path(self.text(address))
