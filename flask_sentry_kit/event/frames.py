@@ -171,9 +171,29 @@ def _around(
     }
 
 
-def warm_sources() -> None:
-    """Read the one file that is in every crash's stack."""
-    _lines(flask.app.__file__)
+# One for all apps of a process: most frames of a crash are Flask's.
+@lru_cache(maxsize=4096)
+def _source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+    read = _lines(path)
+    if read is None:
+        return {}
+    python = path.endswith((".py", ".pyw"))
+    strings = _multiline_strings(path) if python else ()
+    return _around(read, lineno, scrubber, strings, python=python)
+
+
+_EVERY_CRASH: Final = re.compile(
+    rb"= self\.(?:full_dispatch_request|handle_user_exception|dispatch_request)\("
+    rb"|return self\.ensure_sync\(self\.view_functions\["
+)
+
+
+def warm_sources(scrubber: Scrubber) -> None:
+    """Read and mask the lines of Flask that every crash in a view passes."""
+    path = flask.app.__file__
+    for number, line in enumerate((_lines(path) or ((), ""))[0], start=1):
+        if _EVERY_CRASH.search(line) is not None:
+            _source_around(path, number, scrubber)
 
 
 @lru_cache(maxsize=2048)
@@ -215,7 +235,6 @@ class Stacks:
         self._scrubber = scrubber or Scrubber()
         # Of the scrubber and the lists above alone: no frame and no value of one is kept.
         self._place = lru_cache(maxsize=4096)(self._describe)
-        self._source = lru_cache(maxsize=4096)(self._read_source)
 
     def _describe(
         self, path: str, module: str | None, function: str, lineno: int | None
@@ -228,16 +247,8 @@ class Stacks:
             "function": function,
             "lineno": lineno,
             "in_app": self._decide(module or "", path),
-            **(self._source(path, lineno) if lineno else {}),
+            **(_source_around(path, lineno, self._scrubber) if lineno else {}),
         }
-
-    def _read_source(self, path: str, lineno: int) -> dict[str, Any]:
-        read = _lines(path)
-        if read is None:
-            return {}
-        python = path.endswith((".py", ".pyw"))
-        strings = _multiline_strings(path) if python else ()
-        return _around(read, lineno, self._scrubber, strings, python=python)
 
     def _decide(self, module: str, path: str) -> bool:
         def under(prefixes: tuple[str, ...]) -> bool:

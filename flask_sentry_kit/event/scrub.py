@@ -66,6 +66,23 @@ _STEPS: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=32)
+def _judge(more: tuple[str, ...]) -> Callable[[str], bool]:
+    """What says whether a name is sensitive, and remembers it: one for all scrubbers of the same
+    further names, so that only the first app of a process pays for first times."""
+    plain = tuple(filter(None, map(joined, more)))
+
+    @lru_cache(maxsize=4096)
+    def judge(name: str) -> bool:
+        if more:
+            lowered, letters = name.lower(), joined(name)
+            if any(part in lowered for part in more) or any(part in letters for part in plain):
+                return True
+        return hides(name)
+
+    return judge
+
+
 class Scrubber:
     """Decides what is masked.
 
@@ -74,23 +91,16 @@ class Scrubber:
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        extra = tuple(name.lower() for name in more if name)
-        plain = tuple(filter(None, map(joined, extra)))
-
-        @lru_cache(maxsize=4096)
-        def cached(name: str) -> bool:
-            if extra:
-                lowered = name.lower()
-                if any(part in lowered for part in extra):
-                    return True
-                letters = joined(name)
-                if any(part in letters for part in plain):
-                    return True
-            return hides(name)
-
-        self._hides = cached
+        self._more = tuple(sorted({name.lower() for name in more if name}))
+        self._hides = _judge(self._more)
         # The same few values come with most requests.
         self._short_known = lru_cache(maxsize=512)(self.short)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scrubber) and other._more == self._more
+
+    def __hash__(self) -> int:
+        return hash(self._more)
 
     def hides(self, name: str) -> bool:
         """Whether what goes by this name is masked."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ..containment import FOREIGN_ERRORS
+from ..containment import contained
 from .build import build_event
 from .frames import warm_sources
 from .interfaces import encode
@@ -12,17 +10,15 @@ from .occurrence import EventOptions, Occurrence
 from .scope import Scope
 
 
-def warm_up(options: Callable[[], EventOptions]) -> None:
+def warm_up(options: EventOptions) -> None:
     """Build an event and drop it, so that the first crash of a process is no dearer.
 
-    :param options: makes the options of the events to come.
+    :param options: those of the events to come.
     """
-    try:
-        raise LookupError("rehearsal")
-    except LookupError as error:
+    # What fails here is logged when it happens at a crash, where an event suffers from it.
+    with contained(None):
+        warm_sources(options.scrubber)
         try:
-            encode(build_event(Occurrence(scope=Scope(False), error=error), options()))
-        except FOREIGN_ERRORS:
-            # Logged when it happens at a crash, where an event suffers from it.
-            pass
-    warm_sources()
+            raise LookupError("rehearsal")
+        except LookupError as error:
+            encode(build_event(Occurrence(scope=Scope(False), error=error), options))

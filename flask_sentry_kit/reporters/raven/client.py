@@ -181,7 +181,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def warm_up(self) -> None:
         """Build an event and drop it, so that the first crash of a process is no dearer."""
-        warm_up(self.event_options)
+        warm_up(self.event_options())
 
     def event_options(self) -> EventOptions:
         """What of this client shows in its events, as it is now."""
