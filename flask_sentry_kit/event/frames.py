@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import flask.app
 
+from ..containment import FOREIGN_ERRORS
 from .scrub import Scrubber
-from .serialize import HOSTILE, Serializer
+from .serialize import Serializer
 from .source import LINE_READ, enclosing_function, mask_source, mask_text_lines
 
 FRAMES_MAX: Final = 60
@@ -103,7 +104,7 @@ def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
     # A module inside a zip file has its source with its loader (PEP 302).
     try:
         source = loader.get_source(module)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
     return (source.encode().split(b"\n"), "utf-8") if isinstance(source, str) else None
 
@@ -170,9 +171,29 @@ def _around(
     }
 
 
-def warm_sources() -> None:
-    """Read the one file that is in every crash's stack."""
-    _lines(flask.app.__file__)
+# One for all apps of a process: most frames of a crash are Flask's.
+@lru_cache(maxsize=4096)
+def _source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+    read = _lines(path)
+    if read is None:
+        return {}
+    python = path.endswith((".py", ".pyw"))
+    strings = _multiline_strings(path) if python else ()
+    return _around(read, lineno, scrubber, strings, python=python)
+
+
+_EVERY_CRASH: Final = re.compile(
+    rb"= self\.(?:full_dispatch_request|handle_user_exception|dispatch_request)\("
+    rb"|return self\.ensure_sync\(self\.view_functions\["
+)
+
+
+def warm_sources(scrubber: Scrubber) -> None:
+    """Read and mask the lines of Flask that every crash in a view passes."""
+    path = flask.app.__file__
+    for number, line in enumerate((_lines(path) or ((), ""))[0], start=1):
+        if _EVERY_CRASH.search(line) is not None:
+            _source_around(path, number, scrubber)
 
 
 @lru_cache(maxsize=2048)
@@ -212,16 +233,22 @@ class Stacks:
         self._strict = strict
         self._capture_locals = capture_locals
         self._scrubber = scrubber or Scrubber()
-        self._in_app = lru_cache(maxsize=4096)(self._decide)
-        self._context = lru_cache(maxsize=4096)(self._read_context)
+        # Of the scrubber and the lists above alone: no frame and no value of one is kept.
+        self._place = lru_cache(maxsize=4096)(self._describe)
 
-    def _read_context(self, path: str, lineno: int) -> dict[str, Any] | None:
-        read = _lines(path)
-        if read is None:
-            return None
-        python = path.endswith((".py", ".pyw"))
-        strings = _multiline_strings(path) if python else ()
-        return _around(read, lineno, self._scrubber, strings, python=python)
+    def _describe(
+        self, path: str, module: str | None, function: str, lineno: int | None
+    ) -> dict[str, Any]:
+        """What of a frame is the same each time: everything but its locals."""
+        return {
+            "abs_path": path,
+            "filename": _short_path(path, module),
+            "module": module,
+            "function": function,
+            "lineno": lineno,
+            "in_app": self._decide(module or "", path),
+            **(_source_around(path, lineno, self._scrubber) if lineno else {}),
+        }
 
     def _decide(self, module: str, path: str) -> bool:
         def under(prefixes: tuple[str, ...]) -> bool:
@@ -273,26 +300,15 @@ class Stacks:
         self, frame: FrameType, lineno: int | None, serializer: Serializer
     ) -> dict[str, Any]:
         code = frame.f_code
-        path = code.co_filename
         module = frame.f_globals.get("__name__")
         module = module if type(module) is str else None
-        in_app = self._in_app(module or "", path)
-        found: dict[str, Any] = {
-            "abs_path": path,
-            "filename": _short_path(path, module),
-            "module": module,
-            "function": code.co_name,
-            "lineno": lineno,
-            "in_app": in_app,
-        }
-        if lineno:
-            context = self._context(path, lineno)
-            if context is None:
-                loader = frame.f_globals.get("__loader__")
-                read = _loader_lines(loader, module) if loader and module else None
-                context = _around(read, lineno, self._scrubber) if read else {}
-            found.update(context)
-        if self._capture_locals and in_app and serializer.left > 0:
+        found = dict(self._place(code.co_filename, module, code.co_name, lineno))
+        if lineno and "context_line" not in found:
+            loader = frame.f_globals.get("__loader__")
+            read = _loader_lines(loader, module) if loader and module else None
+            if read and _lines(code.co_filename) is None:
+                found.update(_around(read, lineno, self._scrubber))
+        if self._capture_locals and found["in_app"] and serializer.left > 0:
             variables = self._locals(frame, serializer)
             if variables:
                 found["vars"] = variables
@@ -300,8 +316,9 @@ class Stacks:
 
     def _locals(self, frame: FrameType, serializer: Serializer) -> dict[str, Any]:
         variables: dict[str, Any] = {}
-        top = frame.f_locals is frame.f_globals
-        for name, value in list(frame.f_locals.items()):
+        values = frame.f_locals  # made anew each time it is asked for
+        top = values is frame.f_globals
+        for name, value in list(values.items()):
             if len(variables) >= _LOCALS_MAX or serializer.left <= 0:
                 break
             # At the top of a module the locals are its globals: imports and definitions.

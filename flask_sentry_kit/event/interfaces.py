@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from ..containment import FOREIGN_ERRORS
 from .error_texts import without_named_values
 from .frames import Stacks
 from .scrub import MASK
-from .serialize import HOSTILE, Serializer, cut, safe_str, type_name
+from .serialize import Serializer, cut, safe_str, type_name
 
 EVENT_MAX: Final = 200_000
 """Bytes of JSON that an event never exceeds; Sentry itself refuses above 1 MB."""
@@ -53,7 +54,7 @@ def timestamp(date: datetime | None = None) -> str:
         date = datetime.now(timezone.utc)
     elif date.tzinfo is not None:
         date = date.astimezone(timezone.utc)
-    return date.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{date.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
@@ -62,7 +63,7 @@ def _members(error: BaseException) -> tuple[BaseException, ...]:
         return ()
     try:
         found = getattr(error, "exceptions", ())
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return ()
     return found if isinstance(found, tuple) else ()
 
@@ -73,7 +74,7 @@ def _message(error: BaseException) -> str:
         notes = getattr(error, "__notes__", ())
         if isinstance(notes, list | tuple):
             text = "\n".join([text[:MESSAGE_MAX], *(safe_str(note) for note in notes[:20])])
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         pass
     return text
 
@@ -216,8 +217,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | dict | list) else safe_str(value)
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=safe_str)
+
+
 def _dump(event: Mapping[str, Any]) -> bytes:
-    return json.dumps(event, separators=(",", ":"), default=safe_str).encode()
+    return _ENCODER.encode(event).encode()
 
 
 def _stacks_of(event: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:

@@ -19,9 +19,9 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 from werkzeug.wrappers import Request
 
+from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
-from .serialize import HOSTILE
 
 VALUES_MAX: Final = 100
 """Values that are noted for one event."""
@@ -136,7 +136,7 @@ class MaskedValues:
                 name, _, value = pair.partition("=")
                 if value and scrubber.hides(unquote_plus(name)):
                     self.note(unquote_plus(value))
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             pass  # an app's own request class may raise anywhere; what it has given is noted
 
     def _note_header(self, value: str) -> None:

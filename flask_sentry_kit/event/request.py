@@ -13,8 +13,9 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request
 
 from ..bodies import body_deadline
+from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
-from .serialize import HOSTILE, Serializer, cut, safe_str
+from .serialize import Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
 """Bytes of a body that are read for an event; of a longer one only the length is told."""
@@ -25,6 +26,10 @@ _PATIENCE: Final = 0.5
 _HEADERS_MAX: Final = 60
 _URL_MAX: Final = 4_000
 _PARSED_MAX: Final = 8_000  # characters of a header that Werkzeug parses for us
+# Headers that say what a browser is and takes: the same for many visitors.
+_COMMON: Final = frozenset(
+    "Accept Accept-Encoding Accept-Language Connection Content-Type Host User-Agent".split()
+)
 _FORM_TYPES: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ENV: Final = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT")
 
@@ -49,7 +54,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
         found["cookies"] = cookies
     try:
         data = _data(request, serializer, failed)
-    except HOSTILE as error:
+    except FOREIGN_ERRORS as error:
         # Client gone, over the app's own limit, or no valid form: the crash matters more.
         data = f"<not read: {type(error).__name__}>"
     if data not in (None, "", {}, []):
@@ -87,10 +92,13 @@ def _url(request: Request, scrubber: Scrubber) -> str:
 
 
 def _root(request: Request) -> str:
-    return request.root_url[:_URL_MAX].rstrip("/")
+    root = f"{request.scheme}://{request.host}"[:_URL_MAX]
+    return root + _quoted(request.root_path[:_URL_MAX].rstrip("/")) if request.root_path else root
 
 
 def _quoted(path: str) -> str:
+    if path.isascii() and path.replace("/", "").replace("_", "").isalnum():
+        return path
     return quote(path, safe="/*:@!$&'()+,;=~<>", errors="replace")
 
 
@@ -102,6 +110,8 @@ def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
             name = cut(name, 100)
         if scrubber.hides(name):
             found[name] = MASK
+        elif name in _COMMON:
+            found[name] = scrubber.short_common(value, 2_000)
         elif name in ("Referer", "Location", "Origin") or value[:1] == "/":
             found[name] = scrubber.short_url(value, 2_000)
         else:
@@ -111,7 +121,8 @@ def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
 
 def _cookies(request: Request) -> dict[str, str]:
     """The names of the cookies; what is in any of them is not ours to send."""
-    if len(request.headers.get("Cookie", "")) > _PARSED_MAX and "cookies" not in request.__dict__:
+    sent = len(request.environ.get("HTTP_COOKIE", ""))
+    if (not sent or sent > _PARSED_MAX) and "cookies" not in request.__dict__:
         return {}
     return {cut(name, 100): MASK for name in islice(request.cookies, 50)}
 

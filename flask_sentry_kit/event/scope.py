@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from flask import g, has_app_context, has_request_context, request
 
+from ..containment import FOREIGN_ERRORS
 from ..threads import local_at_use
-from .serialize import HOSTILE, cut, safe_str
+from .serialize import cut, safe_str
 
 BREADCRUMBS_MAX: Final = 100
 
@@ -60,7 +61,7 @@ class Breadcrumbs:
         if processor is not None:
             try:
                 processor(crumb)
-            except HOSTILE:
+            except FOREIGN_ERRORS:
                 return
         self._kept.append(crumb)
 
@@ -103,7 +104,7 @@ class Scope:
         try:
             seen = getattr(error, _MARK, ())
             object.__setattr__(error, _MARK, (*seen[-3:], (self, event_id)))
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             self._unmarkable = [*self._unmarkable[-7:], (error, event_id)]
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
@@ -112,7 +113,7 @@ class Scope:
             for scope, event_id in getattr(error, _MARK, ()):
                 if scope is self:
                     return True, event_id
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             pass
         for known, event_id in self._unmarkable:
             if known is error:

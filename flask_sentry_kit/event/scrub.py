@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
-from .secret_looks import MASK, is_card, is_random, mask_looks
+from .secret_looks import MASK, is_card, is_random, mask_looks, may_be_webhook
 from .secret_names import (
     SENSITIVE_NAMES,
     SENSITIVE_PARTS,
@@ -38,6 +38,11 @@ __all__ = [
 # Characters that are scrubbed beyond those that are shown, so that a secret which the cut runs
 # through is still known for one.
 _MARGIN: Final = 300
+# An address of words: nothing in it is long or odd enough to be a secret.
+_PLAIN_ADDRESS: Final = re.compile(
+    r"https?://(?:localhost|(?:[a-z-]{1,20}\.){1,4}[a-z]{2,10}|[0-9.]{7,15})(?::[0-9]{1,5})?"
+    r"(?:/[a-z_-]{0,11}){0,12}"
+)
 _LAST_WORD: Final = re.compile(r"\S*\Z")
 # Parameters that come with OAuth's state and nonce (RFC 6749, OpenID Connect Core).
 _OAUTH: Final = frozenset(
@@ -61,6 +66,23 @@ _STEPS: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=32)
+def _judge(more: tuple[str, ...]) -> Callable[[str], bool]:
+    """What says whether a name is sensitive, and remembers it: one for all scrubbers of the same
+    further names, so that only the first app of a process pays for first times."""
+    plain = tuple(filter(None, map(joined, more)))
+
+    @lru_cache(maxsize=4096)
+    def judge(name: str) -> bool:
+        if more:
+            lowered, letters = name.lower(), joined(name)
+            if any(part in lowered for part in more) or any(part in letters for part in plain):
+                return True
+        return hides(name)
+
+    return judge
+
+
 class Scrubber:
     """Decides what is masked.
 
@@ -69,21 +91,16 @@ class Scrubber:
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        extra = tuple(name.lower() for name in more if name)
-        plain = tuple(filter(None, map(joined, extra)))
+        self._more = tuple(sorted({name.lower() for name in more if name}))
+        self._hides = _judge(self._more)
+        # The same few values come with most requests.
+        self._short_known = lru_cache(maxsize=512)(self.short)
 
-        @lru_cache(maxsize=4096)
-        def cached(name: str) -> bool:
-            if extra:
-                lowered = name.lower()
-                if any(part in lowered for part in extra):
-                    return True
-                letters = joined(name)
-                if any(part in letters for part in plain):
-                    return True
-            return hides(name)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scrubber) and other._more == self._more
 
-        self._hides = cached
+    def __hash__(self) -> int:
+        return hash(self._more)
 
     def hides(self, name: str) -> bool:
         """Whether what goes by this name is masked."""
@@ -100,9 +117,13 @@ class Scrubber:
         """
         return _short(text, length, self.text)
 
+    def short_common(self, text: str, length: int) -> str:
+        """As ``short``, of a text that many requests have in common: kept, if it is short."""
+        return self._short_known(text, length) if len(text) <= 300 else self.short(text, length)
+
     def short_query(self, query: str, length: int) -> str:
         """As ``short``, of a query string."""
-        return _short(query, length, self.query, space="&")
+        return query and _short(query, length, self.query, space="&")
 
     def short_url(self, url: str, length: int) -> str:
         """As ``short``, of an address."""
@@ -168,6 +189,8 @@ class Scrubber:
 
     def url(self, url: str) -> str:
         """An address with its query scrubbed and its password gone."""
+        if _PLAIN_ADDRESS.fullmatch(url) is not None and not may_be_webhook(url):
+            return url
         rest, hash_sign, fragment = url.partition("#")
         address, sign, query = rest.partition("?")
         shown = self.path(self.text(address))

@@ -213,14 +213,19 @@ _SAID: Final = re.compile(
 )
 # Most texts hold none of it; these tell them apart sooner than the full patterns.
 _DIGIT: Final = re.compile(r"[0-9]")
-_RUN: Final = re.compile(r"[\w.:$+=*{}-]{12,}")
+_RUN_LEAST: Final = 12
+_RUN: Final = re.compile(rf"[\w.:$+=*{{}}-]{{{_RUN_LEAST},}}")
 _MAYBE_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
 # Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
 _KNOWN: Final = tuple(
     "glpat- sk_live_ sk_test_ rk_live_ SG. sk-proj- sk-ant- hf_ whsec_ hvs. ghp_ gho_ npm_ pypi- "
     "github_pat_ xoxb- xoxp- api_org_ shpat_ AIza GOCSPX- dckr_pat_ AKIA".split()
 )
-_SCHEMES: Final = "bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
+# What a scheme's name, and a name in prose, are followed by.
+_GAP: Final = re.compile(r"[ \t+%\xa0]")
+_SCHEMES: Final = (
+    "digest bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
+)
 _SAYINGS: Final = (
     "pass pwd token secret key credential session pin otp cvv cvc code tan puk kennwort wachtwoord "
     "contraseña senha пароль"
@@ -369,13 +374,13 @@ def mask_looks(text: str) -> str:
         text = text[: putty.end()] + MASK
     if "//" in text or "/\\/" in text:
         text = _ADDRESS.sub(_mask_address, text)
-    if "hook" in text or "telegram" in text or "/spaces/" in text or "/trigger/" in text:
+    if may_be_webhook(text):
         text = _WEBHOOKS.sub(_mask_hook, text)
     if "@" in text:
         text = _NETLOC.sub(rf"\g<user>\g<sign>{MASK}", text)
     if "ey" in text or "eJ" in text:
         text = _JWT.sub(_mask_jwt, text)
-    runs = _RUN.findall(text)
+    runs = _RUN.findall(text) if len(text) >= _RUN_LEAST else ()
     if runs and any(
         _DIGIT.search(run) is not None or any(map(run.__contains__, _KNOWN)) for run in runs
     ):
@@ -385,20 +390,24 @@ def mask_looks(text: str) -> str:
     if _DIGIT.search(text) is not None:
         if _MAYBE_DIGITS.search(text) is not None:
             text = _DIGITS.sub(_mask_digits, text)
-        lowered = text.lower()
-        if any(word in lowered for word in _SAYINGS):
-            text = _SAID.sub(_mask_said, text)
-    else:
-        lowered = text.lower()
-    if "digest" in lowered:
+    if _GAP.search(text) is None:
+        return text
+    lowered = text.lower()
+    if _DIGIT.search(text) is not None and any(map(lowered.__contains__, _SAYINGS)):
+        text = _SAID.sub(_mask_said, text)
+    if any(map(lowered.__contains__, _SCHEMES)):
         text = _DIGEST.sub(rf"\g<1>{MASK}", text)
-    if any(word in lowered for word in _SCHEMES):
         text = _SCHEME.sub(_mask_scheme, text)
     return text
 
 
+def may_be_webhook(text: str) -> bool:
+    """Whether a text has a word in it that is in every address of a webhook."""
+    return "hook" in text or "telegram" in text or "/spaces/" in text or "/trigger/" in text
+
+
 _PLAIN: Final = re.compile(
-    r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}"
+    r"[^\W\d](?:[\s./:-]*[^\W\d])*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}"
     r"|[\w./ -]*\.[A-Za-z]{1,5}|/[\w./-]*"
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import compress
 from typing import Final
 
 SENSITIVE_PARTS: Final = (
@@ -439,9 +440,9 @@ def hides(name: str) -> bool:
             at = place
     if at < 0:
         # Across words: X-Api-Key, or one that runs together, as "usercardnumber".
-        found = next((part for part in SENSITIVE_PARTS if part in whole), None)
+        found = next(compress(SENSITIVE_PARTS, map(whole.__contains__, SENSITIVE_PARTS)), None)
         if found is None or any(stem in whole for stem in _PLAIN_STEMS):
-            return any(part in whole for part in _FOREIGN_PARTS)
+            return any(map(whole.__contains__, _FOREIGN_PARTS))
         ahead = whole[whole.rfind(found) + len(found) :].rstrip("0123456789")
         if not ahead:
             return words[0] not in _HEADS or len(words) == 1

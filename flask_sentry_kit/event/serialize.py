@@ -7,10 +7,12 @@ Nothing here raises for what a value does, and every size has a bound.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from ..containment import FOREIGN_ERRORS
 from .error_texts import without_named_values
 from .scrub import MASK, NAMERS, VALUERS, Scrubber, is_card
 from .scrub import cut as cut
@@ -20,13 +22,14 @@ from .secret_names import joined
 if TYPE_CHECKING:
     from .masked_values import MaskedValues
 
-# What a value's own code may raise at us. Not all of BaseException: a greenlet that is being
-# killed or a gevent timeout must get through.
-HOSTILE: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
-
 _DEPTH: Final = 5
-_SEQUENCES: Final = (list, tuple, set, frozenset)
-_CONTAINERS: Final = (bytes, list, tuple, dict, set, frozenset)
+_READ: Final = (dict, list, tuple, set, frozenset)
+# By identity, past whatever a metaclass makes of "==" and hash().
+_CONTAINERS: Final = frozenset(map(id, (bytes, list, tuple, dict, set, frozenset)))
+# Words that hold nothing to mask: what looks like a secret has a digit, a capital or a sign in it,
+# or is longer.
+_WORD: Final = re.compile(r"[a-z]+|[a-z_]{1,11}")
+_REMEMBERED_MAX: Final = 200  # containers
 _AUTHORITIES: Final = ("netloc", "authority", "userinfo")
 _USER_FLAGS: Final = frozenset(("-u", "-U", "--user", "--proxy-user"))
 
@@ -41,7 +44,7 @@ def safe_str(value: object) -> str:
     """``str(value)``, or words that say it could not be had."""
     try:
         text = str(value)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return f"<{type_name(type(value))}: str() failed>"
     return text if type(text) is str else str.__str__(text)
 
@@ -50,7 +53,7 @@ def safe_repr(value: object) -> str:
     """``repr(value)``, or words that say it could not be had."""
     try:
         text = repr(value)
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return f"<{type_name(type(value))}: repr() failed>"
     return text if type(text) is str else str.__str__(text)
 
@@ -81,9 +84,14 @@ class Serializer:
         self.string_max = string_max
         self.list_max = list_max
         self.left = budget
+        # Containers that were serialized, by identity: a function that calls itself hands the same
+        # ones down. The object is kept, so that no other one takes its identity meanwhile.
+        self._remembered: dict[tuple[int, int], tuple[Any, Any, int]] = {}
 
     def text(self, text: str) -> str:
         """A text, cut and scrubbed."""
+        if len(text) <= self.string_max and _WORD.fullmatch(text) is not None:
+            return text
         if self.masked_values is not None:
             text = text[: self.string_max + 600]  # more than short() looks at
             text = without_named_values(text, self.scrubber, self.masked_values)
@@ -97,9 +105,8 @@ class Serializer:
         kind = type(value)
         if value is None or kind is bool or (kind is str and not value):
             return value
-        if kind is not str and kind is not int and any(kind is one for one in _CONTAINERS):
-            if not value:
-                return self.value(value, depth)
+        if id(kind) in _CONTAINERS and not value:
+            return self.value(value, depth)
         if isinstance(name, str):
             if self.scrubber.hides(name):
                 if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:
@@ -136,16 +143,8 @@ class Serializer:
             return value if math.isfinite(value) else repr(value)
         elif self.left <= 0:
             return "..."
-        elif issubclass(kind, dict):
-            try:
-                return self._mapping(value, depth)
-            except HOSTILE:
-                text = f"<{type_name(kind)}: could not be read>"
-        elif issubclass(kind, _SEQUENCES):
-            try:
-                return self._items(value, len(value), depth)
-            except HOSTILE:
-                text = f"<{type_name(kind)}: could not be read>"
+        elif issubclass(kind, _READ):
+            return self._container(value, depth)
         elif issubclass(kind, (bytes, bytearray)):
             # Beyond what is shown, so that a secret which the cut runs through is known for one.
             text = self.text(safe_repr(bytes(value[: self.string_max + 400])))
@@ -155,6 +154,25 @@ class Serializer:
             text = self.text(safe_repr(value))
         self.left -= len(text)
         return text
+
+    def _container(self, value: Any, depth: int) -> Any:
+        known = self._remembered.get((id(value), depth))
+        if known is not None and self.left > known[2]:
+            self.left -= known[2]
+            return known[1]
+        left = self.left
+        try:
+            if isinstance(value, dict):
+                found = self._mapping(value, depth)
+            else:
+                found = self._items(value, len(value), depth)
+        except FOREIGN_ERRORS:
+            found = f"<{type_name(type(value))}: could not be read>"
+            self.left -= len(found)
+            return found
+        if self.left > 0 and len(self._remembered) < _REMEMBERED_MAX:
+            self._remembered[id(value), depth] = value, found, left - self.left
+        return found
 
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:
         # Containers cost too: lists of lists grow by powers without a single leaf.
@@ -242,7 +260,7 @@ def _row(value: Any) -> dict[str, Any] | None:
     try:
         names = value._fields
         return dict(zip(names, value, strict=True)) if isinstance(names, tuple) else None
-    except HOSTILE:
+    except FOREIGN_ERRORS:
         return None
 
 

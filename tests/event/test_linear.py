@@ -23,11 +23,16 @@ from flask_sentry_kit.event.serialize import Serializer
 from .worst_inputs import patterns, worst_inputs
 
 PATTERNS = patterns()
+MODULES = sorted({name.rpartition(".")[0] for name in PATTERNS})
 LONGEST = 1_000_000
+_TINY = 22
 _SHORT = 6_000
+_LONG = 96_000
 _NOTABLE = 0.02
 """Seconds for a short input from which on the doubling is measured: where each character costs
 a step of every other one, 18 million steps take more."""
+_NOTABLE_LONG = 0.1
+"""As much for a long input, where it would be 4,600 million steps: seconds, not a tenth of one."""
 
 _scrubber = Scrubber()
 
@@ -77,24 +82,42 @@ def _worst_is_linear(pattern: re.Pattern[Any], uses: set[str]) -> bool:
         if "fullmatch" in uses:
             pattern.fullmatch(subject)
 
-    spent = {worst: _spent(partial(run, *worst), _SHORT) for worst in worst_inputs(pattern)}
-    slowest = sorted(spent, key=lambda worst: -spent[worst])[:1]
-    return all(_doubles(partial(run, *worst)) for worst in slowest)
+    inputs = worst_inputs(pattern)
+    # One whose time doubles with each character would not be back from a longer input.
+    if any(_spent(partial(run, *worst), _TINY) > _NOTABLE for worst in inputs):
+        return all(_spent(partial(run, *worst), _TINY) <= _NOTABLE for worst in inputs)
+    spent = {worst: _spent(partial(run, *worst), _SHORT) for worst in inputs}
+    if not spent:
+        return True
+    slowest = partial(run, *max(spent, key=lambda worst: spent[worst]))
+    if max(spent.values()) < _NOTABLE and _spent(slowest, _LONG) < _NOTABLE_LONG:
+        return True
+    return _doubles(slowest)
 
 
-@pytest.mark.parametrize("name", PATTERNS)
-def test_every_pattern_is_linear(name: str) -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_every_pattern_is_linear(module: str) -> None:
     """Its worst inputs, made of its own repeats, at most 2.5-fold its time when doubled."""
-    assert _worst_is_linear(PATTERNS[name], _uses(name))
+    slow = [
+        name
+        for name, pattern in PATTERNS.items()
+        if name.rpartition(".")[0] == module and not _worst_is_linear(pattern, _uses(name))
+    ]
+    assert not slow
 
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", r"\s+$", r"<[^>]*x>"],
+    [
+        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+        r"\s+$",
+        r"<[^>]*x>",
+        r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*\Z",
+    ],
 )
-def test_a_quadratic_pattern_is_found(pattern: str) -> None:
-    """The pattern that once held an app for nine seconds, and its like, fail the test above."""
-    assert not _worst_is_linear(re.compile(pattern), {"search"})
+def test_a_slow_pattern_is_found(pattern: str) -> None:
+    """The patterns that once held an app for seconds, and their like, fail the test above."""
+    assert not _worst_is_linear(re.compile(pattern), {"search", "match"})
 
 
 UNITS = r"""

@@ -38,7 +38,7 @@ def client() -> Iterator[KeepingClient]:
 
 
 @pytest.fixture
-def shop() -> Flask:
+def shop() -> Iterator[Flask]:
     """An app that crashes at /boom, captures at /captured and says hello at /hello."""
     app = Flask("shop")
     app.config["SECRET_KEY"] = "app-secret"
@@ -71,7 +71,11 @@ def shop() -> Flask:
         logging.getLogger("shop.till").error("The till is stuck")
         return "logged"
 
-    return app
+    yield app
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if type(handler).__module__.startswith("flask_sentry_kit"):
+            root.removeHandler(handler)
 
 
 def test_an_event_has_its_request(shop: Flask, client: KeepingClient) -> None:

@@ -15,10 +15,11 @@ import raven.breadcrumbs
 from flask import current_app, has_app_context
 
 from ...compat import record_breadcrumbs_into
+from ...containment import FOREIGN_ERRORS
 from ...event.error_texts import named_parameters, without_named_values
 from ...event.masked_values import MaskedValues
 from ...event.scrub import MASK, Scrubber
-from ...event.serialize import HOSTILE, safe_str
+from ...event.serialize import safe_str
 
 if TYPE_CHECKING:
     from .client import Client
@@ -46,7 +47,7 @@ class BreadcrumbHandler(logging.Handler):
             return
         try:
             message = record.getMessage()
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             message = safe_str(record.msg)
         message = without_named_values(message[:4_000], client.scrubber, MaskedValues())
         for value in _secrets(record, client.scrubber):

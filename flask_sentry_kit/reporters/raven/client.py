@@ -13,6 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import raven
@@ -21,16 +22,17 @@ from flask import Flask
 from raven.conf import defaults
 from raven.conf.remote import RemoteConfig
 from raven.utils import get_auth_header
-from raven.utils.conf import convert_options
 
-from ...containment import log_exception
-from ...dsn import Dsn, find_dsn
-from ...event import interfaces as events
-from ...event.build import EventBuilder
-from ...event.frames import Stacks, warm_sources
-from ...event.scope import Environ, Scope
+from ...containment import FOREIGN_ERRORS, log_exception
+from ...dsn import Dsn
+from ...event.build import build_event, outline_event
+from ...event.frames import Stacks
+from ...event.interfaces import encode
+from ...event.occurrence import EventOptions, Occurrence
+from ...event.scope import Environ
 from ...event.scrub import Scrubber
-from ...event.serialize import HOSTILE, safe_repr
+from ...event.serialize import safe_repr
+from ...event.warm import warm_up
 from ...outbox import Item, Outbox
 from ...outbox import Request as Post
 from ...settings import Settings
@@ -38,45 +40,14 @@ from ...threads import lock_at_use
 from . import breadcrumbs, logs
 from .context import Context
 from .errors import exception_of
-from .options import check_dsn, check_options, transport_options
+from .options import transport_options
+from .processors import Processors
 from .transport import OutboxTransport, make_outbox
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
 AGENT: Final = f"raven-python/{raven.VERSION}"
-
-
-def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
-    """A client for an app, from ``app.config`` with raven's precedence.
-
-    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``; :func:`~flask_sentry_kit.dsn.find_dsn`
-    says where the DSN is looked for.
-
-    :raises SettingError, DsnError: names the setting; shows no secret.
-    """
-    config = app.config
-    own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
-    check_options(config, own)
-    found = find_dsn(config, dsn)
-    if found.text:
-        check_dsn(found.text, found.setting)
-    elif found.text == "":
-        logger.info(
-            "%s is empty: reporting is switched off for the app %r", found.setting, app.name
-        )
-    includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
-    options = convert_options(
-        config,
-        defaults={
-            "include_paths": includes | {app.import_name},
-            "ignore_exceptions": config.get("RAVEN_IGNORE_EXCEPTIONS", []),
-        },
-    )
-    options["dsn"] = found.text
-    if issubclass(client_cls, Client):
-        options["strict_paths"] = bool(includes or own.get("include_paths"))
-        options["app"] = app
-    return client_cls(**options)
+SDK: Final = {"name": "raven-python", "version": raven.VERSION}
 
 
 class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
@@ -143,7 +114,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             capture_locals=self.capture_locals,
             scrubber=self.scrubber,
         )
-        self._builder = EventBuilder(self, options.get("processors") or ())
+        self._processors = Processors(self, options.get("processors") or ())
         if install_sys_hook:
             self.install_sys_hook()
         if enable_breadcrumbs:
@@ -208,28 +179,33 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """The app it reports for."""
         return None if self._app is None else self._app()
 
-    def rehearse(self) -> None:
-        """Build an event and forget it, so that the first crash does not pay for first times."""
-        try:
-            raise LookupError("rehearsal")
-        except LookupError as error:
-            facts: dict[str, Any] = dict.fromkeys(("date", "time_spent", "extra", "stack", "tags"))
-            try:
-                event = self._builder.build(
-                    "raven.events.Exception",
-                    {},
-                    error,
-                    Scope(False),
-                    None,
-                    {},
-                    handled=True,
-                    **facts,
-                )
-                events.encode(event)
-            except HOSTILE:
-                # It would be told at the crash, with the event it cost.
-                pass
-        warm_sources()
+    def warm_up(self) -> None:
+        """Build an event and drop it, so that the first crash of a process is no dearer."""
+        warm_up(self.event_options())
+
+    def event_options(self) -> EventOptions:
+        """What of this client shows in its events, as it is now."""
+        app, settings = self.app, self.settings
+        return EventOptions(
+            scrubber=self.scrubber,
+            stacks=self.stacks,
+            sdk=SDK,
+            project=self.dsn.project if self.dsn else None,
+            server_name=self.name,
+            release=self.release,
+            environment=self.environment,
+            site=self.site,
+            tags=self.tags,
+            extra=self.extra,
+            repos=self.repos,
+            string_max=self.string_max_length,
+            list_max=self.list_max_length,
+            auto_log_stacks=self.auto_log_stacks,
+            include_versions=self.include_versions,
+            user_attributes=(app and app.config.get("SENTRY_USER_ATTRS")) or (),
+            user=settings.user if settings else None,
+            pii=settings is None or settings.pii,
+        )
 
     # one event
 
@@ -261,21 +237,25 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         if not self.is_enabled():
             return None
         try:
-            with logs.busy():
-                return self._capture(
-                    event_type,
-                    dict(data or {}),
+            with logs.capturing():
+                occurrence = Occurrence(
+                    scope=self._context.scope(environ),
+                    data=data or {},
                     date=date,
                     time_spent=time_spent,
                     extra=extra,
                     stack=stack,
                     tags=tags,
-                    sample_rate=sample_rate,
+                    level=kwargs.get("level"),
+                    message=kwargs.get("message"),
                     handled=handled,
                     environ=environ,
-                    kwargs=kwargs,
                 )
-        except HOSTILE:
+                rate = self.sample_rate if sample_rate is None else sample_rate
+                if "exc_info" in kwargs:
+                    return self._capture_exception(occurrence, kwargs["exc_info"], rate)
+                return self._send(occurrence, rate, partial(self._describe, event_type, kwargs))
+        except FOREIGN_ERRORS:
             log_exception("An event could not be captured; the app goes on")
             self.refuse("an event could not be captured")
             self._give_up(kwargs.get("exc_info"), environ)
@@ -287,62 +267,74 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
                 self._context.scope(environ).remember(error, None)
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             log_exception("An exception that could not be captured could not be marked")
 
     def refuse(self, reason: str) -> None:
         """Count an event that is not accepted, and have it said in the log once a minute."""
         try:
             self.outbox.refuse(reason)
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             log_exception("An event that was not accepted could not be counted")
 
-    def _capture(
-        self,
-        event_type: str,
-        data: dict[str, Any],
-        *,
-        sample_rate: float | None,
-        environ: Environ | None,
-        kwargs: dict[str, Any],
-        **facts: Any,
-    ) -> str | None:
-        error: BaseException | None = None
-        if "exc_info" in kwargs:
-            error = exception_of(kwargs["exc_info"])
-            if error is None:
-                logger.warning("captureException() was called with no exception to capture")
-                return None
-            known, event_id = self._context.scope(environ).recall(error)
-            if known:
-                return event_id
-            if not self.should_capture((type(error), error, error.__traceback__)):
-                logger.info("Not captured, since ignored: %s", safe_repr(type(error)))
-                return None
-        scope = self._context.scope(environ)
-        rate = self.sample_rate if sample_rate is None else sample_rate
-        event_id = None
-        if rate >= 1 or random.random() < rate:
-            try:
-                event = self._builder.build(
-                    event_type, data, error, scope, environ, kwargs, **facts
-                )
-            except HOSTILE:
-                log_exception("An event could not be built whole; its outline is sent")
-                event = self._builder.outline(error, kwargs)
-            self._builder.process(event)
-            if self._hand_over(event):
-                event_id = str(event["event_id"])
-        if error is not None:
-            scope.remember(error, event_id)
-        if event_id is not None:
-            scope.last_event_id = event_id
+    def _capture_exception(self, occurrence: Occurrence, exc_info: Any, rate: float) -> str | None:
+        error = occurrence.error = exception_of(exc_info)
+        if error is None:
+            logger.warning("captureException() was called with no exception to capture")
+            return None
+        known, event_id = occurrence.scope.recall(error)
+        if known:
+            return event_id
+        if not self.should_capture((type(error), error, error.__traceback__)):
+            logger.info("Not captured, since ignored: %s", safe_repr(type(error)))
+            return None
+        event_id = self._send(occurrence, rate)
+        occurrence.scope.remember(error, event_id)
         return event_id
+
+    def _send(
+        self,
+        occurrence: Occurrence,
+        rate: float,
+        describe: Callable[[Occurrence], None] | None = None,
+    ) -> str | None:
+        """Build the event and hand it over.
+
+        :param rate: the share of events that are sent.
+        :param describe: says what the event is about, where that is no exception.
+        :returns: its id, or None where it was not accepted.
+        """
+        if rate < 1 and random.random() >= rate:
+            return None
+        options = self.event_options()
+        try:
+            if describe is not None:
+                describe(occurrence)
+            occurrence.transaction = self.transaction.peek()
+            event = build_event(occurrence, options)
+        except FOREIGN_ERRORS:
+            log_exception("An event could not be built whole; its outline is sent")
+            event = outline_event(occurrence, options)
+        self._processors.process(event)
+        if not self._hand_over(event):
+            return None
+        event_id = occurrence.scope.last_event_id = str(event["event_id"])
+        return event_id
+
+    def _describe(self, event_type: str, kwargs: Mapping[str, Any], occurrence: Occurrence) -> None:
+        if event_type == "raven.events.Message" and "message" in kwargs:
+            occurrence.entry = kwargs
+            return
+        # raven.events.Query, or a class of the app's own given by its path.
+        path = event_type if "." in event_type else f"raven.events.{event_type}"
+        handler = self.get_handler(path)
+        occurrence.interfaces = result = dict(handler.capture(**kwargs))
+        occurrence.message = kwargs.get("message") or handler.to_string(result)
 
     # handing over
 
     def _hand_over(self, event: dict[str, Any]) -> bool:
-        body = events.encode(event)
+        body = encode(event)
         if self.dsn is not None and self._transport_class is OutboxTransport:
             item = Item("event", event["event_id"], Post(self.dsn.store_url, self._headers(), body))
             return self.outbox.put(item) is not None
@@ -350,7 +342,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         if not self.raise_send_errors and not self.state.should_try():
             self.refuse("the app's transport failed, and is left alone for a while")
             return False
-        logs.hush(self.remote.get_transport())
+        logs.mute_transport_logs(self.remote.get_transport())
         self.send(**event)
         if self.state.did_fail():
             self.refuse("the app's transport failed")

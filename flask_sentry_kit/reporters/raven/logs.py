@@ -18,7 +18,8 @@ from flask import Flask, current_app, has_app_context
 from raven.conf import EXCLUDE_LOGGER_DEFAULTS
 from raven.handlers.logging import extract_extra
 
-from ...event.serialize import HOSTILE, safe_str
+from ...containment import FOREIGN_ERRORS
+from ...event.serialize import safe_str
 
 if TYPE_CHECKING:
     from .client import Client
@@ -29,19 +30,19 @@ list. ``logging_exclusions`` adds to them."""
 
 
 # Not a thread-local: one that was made before gevent patched would be set for every greenlet.
-_busy: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.busy", default=False)
+_capturing: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.capturing", default=False)
 
 
 @contextmanager
-def busy() -> Iterator[None]:
+def capturing() -> Iterator[None]:
     """While an event is being made: what is logged meanwhile in this thread is no event."""
-    before = _busy.get()
-    _busy.set(True)
+    before = _capturing.get()
+    _capturing.set(True)
     try:
         yield
     finally:
         # Not reset(): that minds which context it is called in, and this may never raise.
-        _busy.set(before)
+        _capturing.set(before)
 
 
 class LogHandler(logging.Handler):
@@ -67,18 +68,18 @@ class LogHandler(logging.Handler):
         client, app = self._client(), self._app()
         if client is None or app is None or not _reports(client, app):
             return
-        if self._excluded(record.name) or not self._is_ours(record, app):
+        if self._excluded(record.name) or not self._reports_for(record, app):
             return
-        if _busy.get():
+        if _capturing.get():
             # By a transport, or by a repr: it would be an event in its turn, and so on.
             refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
             if refuse is not None:
                 refuse("a log record made while an event was made: it would follow itself")
             return
-        with busy():
+        with capturing():
             try:
                 self._report(record, client)
-            except HOSTILE:
+            except FOREIGN_ERRORS:
                 self.handleError(record)
 
     def close(self) -> None:
@@ -88,7 +89,7 @@ class LogHandler(logging.Handler):
     def _excluded(self, name: str) -> bool:
         return any(name == known or name.startswith(f"{known}.") for known in self._exclude)
 
-    def _is_ours(self, record: logging.LogRecord, app: Flask) -> bool:
+    def _reports_for(self, record: logging.LogRecord, app: Flask) -> bool:
         if has_app_context():
             return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
         # Outside every app: the app whose logger it is, else one of them, always the same.
@@ -116,7 +117,7 @@ class LogHandler(logging.Handler):
         data, extra = extract_extra(record)
         try:
             formatted = record.getMessage()
-        except HOSTILE:
+        except FOREIGN_ERRORS:
             # "%d" % "x" is a fault of the call, not a reason to lose what it had to say.
             formatted = safe_str(record.msg)
         message: dict[str, Any] = {"message": safe_str(record.msg), "formatted": formatted}
@@ -147,7 +148,7 @@ def _reports(client: Client, app: Flask) -> bool:
     return client_of is not None and client_of(app) is client
 
 
-def hush(transport: Any) -> None:
+def mute_transport_logs(transport: Any) -> None:
     """Keep what a transport of the app's own logs while it sends, in whatever thread, from
     becoming events: each would be sent, and logged about, in its turn."""
     for name in ("send", "async_send", "send_sync"):
@@ -157,7 +158,7 @@ def hush(transport: Any) -> None:
 
         @wraps(method)
         def quiet(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
-            with busy():
+            with capturing():
                 return _method(*args, **kwargs)
 
         setattr(transport, name, quiet)

@@ -31,7 +31,8 @@ from ...user import user_facts
 from ...watch import declare_event_id, show_event_id, watch_escapes, watch_handlers
 from ..base import Reporter
 from . import logs
-from .client import Client, logger, make_client
+from .client import Client, logger
+from .configuration import make_client
 from .foreign import RavenClientReporter
 from .reporter import ClientReporter
 
@@ -169,7 +170,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
             got_request_exception.connect(self.handle_exception, sender=app)
             watch_handlers(app, capture)
         if isinstance(client, Client) and client.is_enabled():
-            client.rehearse()
+            client.warm_up()
         if chosen(logging, self.logging):
             handler = logs.install(client, app, chosen(level, self.level), tuple(exclusions))
             reporter.handler = handler

@@ -1,0 +1,49 @@
+"""The client of an app that brings none, made from its settings."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import raven.base
+from flask import Flask
+from raven.utils.conf import convert_options
+
+from ...dsn import find_dsn
+from .client import Client
+from .options import check_dsn, check_options
+
+logger = logging.getLogger("flask_sentry_kit")
+
+
+def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
+    """A client for an app, from ``app.config`` with raven's precedence.
+
+    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``; :func:`~flask_sentry_kit.dsn.find_dsn`
+    says where the DSN is looked for.
+
+    :raises SettingError, DsnError: names the setting; shows no secret.
+    """
+    config = app.config
+    own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
+    check_options(config, own)
+    found = find_dsn(config, dsn)
+    if found.text:
+        check_dsn(found.text, found.setting)
+    elif found.text == "":
+        logger.info(
+            "%s is empty: reporting is switched off for the app %r", found.setting, app.name
+        )
+    includes = set(config.get("SENTRY_INCLUDE_PATHS") or ())
+    options = convert_options(
+        config,
+        defaults={
+            "include_paths": includes | {app.import_name},
+            "ignore_exceptions": config.get("RAVEN_IGNORE_EXCEPTIONS", []),
+        },
+    )
+    options["dsn"] = found.text
+    if issubclass(client_cls, Client):
+        options["strict_paths"] = bool(includes or own.get("include_paths"))
+        options["app"] = app
+    return client_cls(**options)
