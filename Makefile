@@ -115,11 +115,11 @@ $(venv):
 
 # pip 25.1 is the first that knows dependency groups.
 $(dev): pyproject.toml $(venv)
-	$(bin)/python -m pip install --quiet --editable . --group dev
+	$(bin)/python -m pip install --quiet --editable '.[inbox]' --group dev
 	@touch $@ $(runtime)
 
 $(runtime): pyproject.toml $(venv)
-	$(bin)/python -m pip install --quiet --editable .
+	$(bin)/python -m pip install --quiet --editable '.[inbox]'
 	@touch $@
 
 $(nox) $(audit): $(VENV)/.stamp-%: pyproject.toml $(dev)
@@ -130,7 +130,7 @@ $(oldest): pyproject.toml scripts/oldest.py $(dev)
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(bin)/python -m scripts.oldest > $(VENV)-oldest/oldest.txt
 	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-oldest/bin/python -m pip install --quiet --editable . --group dev --constraint $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable '.[inbox]' --group dev --constraint $(VENV)-oldest/oldest.txt
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.

@@ -58,7 +58,7 @@ def tests(session: nox.Session) -> None:
     """pytest on one Python. Arguments after ``--`` go to it."""
     # pip 25.1 is the first that knows dependency groups.
     session.install("--quiet", "--upgrade", "pip>=25.1")
-    session.install("--quiet", "--editable", ".", "--group", "dev")
+    session.install("--quiet", "--editable", ".[inbox]", "--group", "dev")
     session.run("python", "-m", "pytest", *session.posargs)
 
 

@@ -17,9 +17,14 @@ PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 def requirements() -> list[Requirement]:
     """What pyproject.toml depends on, on this platform and Python."""
     # As text: Python 3.10 has no tomllib, and one list of strings needs none.
-    listed = re.search(r"^dependencies = \[\n(.*?)^\]", PYPROJECT.read_text("utf-8"), re.M | re.S)
-    assert listed is not None, "pyproject.toml has no list of dependencies"
-    found = [Requirement(text) for text in re.findall(r'^\s*"([^"]+)"', listed[1], re.MULTILINE)]
+    lists = re.findall(
+        r"^(?:dependencies|inbox) = \[\n(.*?)^\]", PYPROJECT.read_text("utf-8"), re.M | re.S
+    )
+    if len(lists) != 2:
+        raise ValueError("pyproject.toml has no list of dependencies, or none of the inbox's")
+    found = [
+        Requirement(text) for text in re.findall(r'^\s*"([^"]+)"', "".join(lists), re.MULTILINE)
+    ]
     return [one for one in found if one.marker is None or one.marker.evaluate()]
 
 

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from .app import create_inbox
 from .errors import InboxError
-from .server import InboxServer
+from .server import InboxServer, load_server
 from .store import KEEP_EVENTS
 
 DEFAULT_PORT: Final = 9000
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run until interrupted. Returns the exit status: 0, or 1 with one line on stderr."""
     options = _parser().parse_args(argv)
     try:
+        load_server()  # before there is a file
         app = create_inbox(
             options.db,
             project=options.project,

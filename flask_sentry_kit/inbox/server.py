@@ -6,14 +6,15 @@ import errno
 import ipaddress
 import socket
 import threading
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
-from waitress.wasyncore import close_all
 
 from .body import MAX_WIRE
-from .connections import PatientServer
 from .errors import InboxError
+
+if TYPE_CHECKING:
+    from .connections import PatientServer
 
 _MAX_HEADER: Final = 64 * 2**10
 
@@ -43,10 +44,11 @@ class InboxServer:
         self._left: dict[int, Any] = {}
         self._stopping = threading.Lock()
         self._stopped = False
+        patient_server = load_server()
         self._socket = _bind(host, port, open_to_network)
         self.host, self.port = self._socket.getsockname()[:2]
         try:
-            self._server: Any = PatientServer(
+            self._server: Any = patient_server(
                 app,
                 self._socket,
                 self._map,
@@ -95,6 +97,8 @@ class InboxServer:
             self._server.task_dispatcher.shutdown()
             with self._stopping:
                 self._stopped = True
+                from waitress.wasyncore import close_all
+
                 close_all(self._left)
                 close_all(self._map)
 
@@ -109,6 +113,23 @@ class InboxServer:
         # waitress's loop ends when its map is empty, and only its own thread may empty it.
         self._left.update(self._map)
         self._map.clear()
+
+
+def load_server() -> type[PatientServer]:
+    """What serves the inbox: it comes with the extra ``[inbox]``.
+
+    :raises InboxError: says how to install waitress, where it is missing.
+    """
+    try:
+        from .connections import PatientServer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "waitress":
+            raise
+        raise InboxError(
+            "The inbox is served by waitress, which is not installed. Install it with:"
+            " pip install 'flask-sentry-kit[inbox]'"
+        ) from None
+    return PatientServer
 
 
 def _bind(host: str, port: int, open_to_network: bool) -> socket.socket:

@@ -166,3 +166,16 @@ def test_an_installed_kit_reports_a_crash_and_shows_the_page(
     assert said["id"] in said["page"]
     assert event["exception"]["values"][-1]["type"] == "KeyError"
     assert said["assets"] and set(said["assets"].values()) == {200}
+
+    # waitress serves the inbox alone, and comes with its extra.
+    inbox = subprocess.run(
+        [python, "-I", "-m", "flask_sentry_kit.inbox"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert inbox.returncode == 1
+    assert "pip install 'flask-sentry-kit[inbox]'" in inbox.stderr
+    assert "Traceback" not in inbox.stderr
+    assert not (tmp_path / "inbox.sqlite").exists()
