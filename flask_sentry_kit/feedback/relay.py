@@ -72,7 +72,7 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
             headers=headers,
             body=urlencode(words).encode("ascii"),
         ),
-        otherwise=_envelope(dsn, report.event_id, words),
+        fallback=_envelope(dsn, report.event_id, words),
     )
 
 

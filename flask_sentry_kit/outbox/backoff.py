@@ -35,27 +35,27 @@ class _Pause:
     """In a row; gone with an answer that settles an item."""
 
 
-class Pauses:
+class Backoff:
     """By origin (``scheme://host:port``)."""
 
     def __init__(self) -> None:
-        self._pauses: dict[str, _Pause] = {}
+        self._backoff: dict[str, _Pause] = {}
         self._hurry_until = 0.0
 
     def failures(self, origin: str) -> int:
-        pause = self._pauses.get(origin)
+        pause = self._backoff.get(origin)
         return pause.failures if pause else 0
 
     def begin(self, origin: str, asked: float | None, failures: int) -> None:
         """Leave a server alone by back-off, and for as long as it asked at least."""
         now = time.monotonic()
         wait = max(backoff(failures), min(asked or 0.0, ASKED_CAP))
-        self._pauses[origin] = _Pause(now, now + wait, asked is not None, failures)
+        self._backoff[origin] = _Pause(now, now + wait, asked is not None, failures)
 
     def end(self, origin: str) -> None:
-        self._pauses.pop(origin, None)
+        self._backoff.pop(origin, None)
 
-    def hurry(self, until: float) -> None:
+    def retry_until(self, until: float) -> None:
         """Try again at once what failed, and soon again, until this time of the clock."""
         self._hurry_until = max(self._hurry_until, until)
 
@@ -64,7 +64,7 @@ class Pauses:
         now = time.monotonic()
         origins = set()
         first = None
-        for origin, pause in self._pauses.items():
+        for origin, pause in self._backoff.items():
             until = pause.until
             if now < self._hurry_until and not pause.asked:
                 until = min(until, pause.since + BACKOFF_HURRIED)
@@ -74,12 +74,12 @@ class Pauses:
         return origins, first
 
     def any_asked(self) -> bool:
-        return any(pause.asked for pause in self._pauses.values())
+        return any(pause.asked for pause in self._backoff.values())
 
     def all_asked_beyond(self, deadline: float, origins: Iterable[str]) -> bool:
         """Whether all these servers asked to be left alone for longer than that."""
         return all(
-            (pause := self._pauses.get(origin)) is not None
+            (pause := self._backoff.get(origin)) is not None
             and pause.asked
             and pause.until > deadline
             for origin in origins

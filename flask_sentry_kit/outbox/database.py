@@ -13,7 +13,7 @@ from .. import files
 from .damage import APPLICATION_ID, DamagedError
 from .errors import SpoolBusy, SpoolFull, SpoolLost
 
-VERSION = 1
+VERSION = 2
 
 
 # How long one transaction may wait for another process's, which takes well under 1 ms.
@@ -29,9 +29,9 @@ CREATE TABLE items (
     origin TEXT NOT NULL,
     request TEXT NOT NULL,
     body BLOB NOT NULL,
-    otherwise TEXT,
-    otherwise_body BLOB,
-    use_otherwise INTEGER NOT NULL DEFAULT 0,
+    fallback TEXT,
+    fallback_body BLOB,
+    use_fallback INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
     size INTEGER NOT NULL
 );

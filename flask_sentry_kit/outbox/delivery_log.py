@@ -14,7 +14,7 @@ logger = logging.getLogger("flask_sentry_kit.outbox")
 
 LOG_EVERY = 60.0
 # Failures in a row before the log says that nothing is delivered: a restart is not worth a line.
-FAILURES_TOLD = 3
+FAILURES_LOGGED = 3
 # Different reasons one line names.
 REASONS = 5
 
@@ -35,14 +35,14 @@ def may_log() -> bool:
     return not Exit.begun or logger.hasHandlers()
 
 
-class Notes:
+class DeliveryLog:
     """Of one worker. Any thread may call it."""
 
     def __init__(self) -> None:
         # Re-entrant: a signal handler, or a finaliser, may crash and put while this is held.
         self._lock = threading.RLock()
         self._dropped: dict[str, int] = {}
-        self._dropped_told = self._trouble_told = float("-inf")
+        self._dropped_logged = self._trouble_logged = float("-inf")
         self._strangers_told: set[str] = set()
 
     def dropped(self, reason: str) -> None:
@@ -54,15 +54,15 @@ class Notes:
 
     def next_line(self) -> float | None:
         """When there will be something to say, by the monotonic clock."""
-        return self._dropped_told + LOG_EVERY if self._dropped else None
+        return self._dropped_logged + LOG_EVERY if self._dropped else None
 
-    def tell_dropped(self) -> None:
+    def log_dropped(self) -> None:
         now = time.monotonic()
         with self._lock:
-            if not self._dropped or now - self._dropped_told < LOG_EVERY or not may_log():
+            if not self._dropped or now - self._dropped_logged < LOG_EVERY or not may_log():
                 return
             dropped, self._dropped = self._dropped, {}
-            self._dropped_told = now
+            self._dropped_logged = now
         logger.warning(
             "Not delivered: %s",
             "; ".join(f"{count} × {reason}" for reason, count in dropped.items()),
@@ -72,9 +72,9 @@ class Notes:
         """Say what keeps everything waiting, unless that was said within the minute."""
         now = time.monotonic()
         with self._lock:
-            if now - self._trouble_told < LOG_EVERY or not may_log():
+            if now - self._trouble_logged < LOG_EVERY or not may_log():
                 return
-            self._trouble_told = now
+            self._trouble_logged = now
         logger.warning("%s", what, exc_info=exc_info)
 
     def spool_set_aside(self, path: str, aside: str, saved: int) -> None:

@@ -169,11 +169,11 @@ class HttpClient:
             return self._attempt(request)
         except Exception as error:
             # A certificate that does not verify is both a ValueError and an OSError.
-            unfit = isinstance(error, http.client.InvalidURL) or (
+            unsendable = isinstance(error, http.client.InvalidURL) or (
                 isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)
             )
             said = f"{type(error).__name__}: {error}"
-            return Answer(reason=_clean(said, request), unfit=unfit)
+            return Answer(reason=_clean(said, request), unsendable=unsendable)
 
     def close(self) -> None:
         while self._connections:

@@ -63,7 +63,7 @@ class Answer:
     """What the server, or the network, said; bounded, one line, without the secret."""
     wait: float | None = None
     """Seconds the server asked to wait: Retry-After, X-Sentry-Rate-Limits. Not bounded yet."""
-    unfit: bool = False
+    unsendable: bool = False
     """The request itself cannot be sent, now or later."""
 
 
@@ -84,15 +84,15 @@ class Item:
     kind: Literal["event", "feedback"]
     event_id: str
     request: Request
-    otherwise: Request | None = None
+    fallback: Request | None = None
     """Sent instead when the server answers 403, 404, 405 or 410 to ``request``."""
 
     @property
     def size(self) -> int:
         """Bytes this item is counted as: the bodies, and what goes with them, roughly."""
         size = 1024 + len(self.request.body) + len(self.request.url)
-        if self.otherwise:
-            size += len(self.otherwise.body) + len(self.otherwise.url)
+        if self.fallback:
+            size += len(self.fallback.body) + len(self.fallback.url)
         return size
 
 
@@ -118,15 +118,15 @@ class Entry:
     """Its line: entries of one origin go in order, and wait together."""
     tries: int = 0
     """5xx answers so far; a server that cannot be reached does not count."""
-    use_otherwise: bool = False
+    use_fallback: bool = False
     ticket: Ticket | None = None
     file: tuple[int, int] | None = None
     """Device and inode of the spool that it is in."""
 
     @property
     def request(self) -> Request:
-        if self.use_otherwise and self.item.otherwise:
-            return self.item.otherwise
+        if self.use_fallback and self.item.fallback:
+            return self.item.fallback
         return self.item.request
 
 

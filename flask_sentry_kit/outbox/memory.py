@@ -9,7 +9,7 @@ from dataclasses import replace
 from .item import Entry, Item, Ticket
 
 
-class Memory:
+class MemoryQueue:
     """Bounded by count and bytes; when it is full the newest is refused.
 
     The oldest are kept because their ids have been shown already: a refused event never gets

@@ -14,11 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
-from . import delivery_log as notes
-from . import rows
-from . import worker as workers
+from . import delivery_log, rows
+from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
-from .memory import Memory
+from .memory import MemoryQueue
 from .send import Sender, loading
 from .worker import Worker
 
@@ -110,13 +109,13 @@ class Outbox:
             if self._closed:
                 self._here().refuse("the outbox is closed")
                 return None
-            if workers.in_worker():
+            if is_delivering():
                 # What the worker logs may become an event, whose sending is logged …
                 self._here().refuse("it came from the delivery of another")
                 return None
             return self._here().put(item)
         except Exception:
-            notes.logger.warning("An item was not accepted", exc_info=True)
+            delivery_log.logger.warning("An item was not accepted", exc_info=True)
             self.refuse("a fault of the outbox")
             return None
 
@@ -130,7 +129,9 @@ class Outbox:
         try:
             self._here().refuse(reason)
         except Exception:
-            notes.logger.warning("An item that was refused could not be counted", exc_info=True)
+            delivery_log.logger.warning(
+                "An item that was refused could not be counted", exc_info=True
+            )
 
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
@@ -196,7 +197,7 @@ class Outbox:
 
     def _make_worker(self, register: bool = True) -> Worker:
         on_disk = self._spool is not None
-        memory = Memory(
+        memory = MemoryQueue(
             _least(self._max_items, MEMORY_ITEMS, on_disk),
             _least(self._max_bytes, MEMORY_BYTES, on_disk),
         )
@@ -231,17 +232,17 @@ def _release(made: dict[tuple[int, object], Worker]) -> None:
 
 def _own() -> list[Worker]:
     pid = os.getpid()
-    return [worker for worker in list(workers.running) if worker.pid == pid]
+    return [one for one in list(running) if isinstance(one, Worker) and one.pid == pid]
 
 
 def _at_exit() -> None:
     """Send what two seconds can send, of all outboxes together, and print nothing."""
-    notes.Exit.begun = True
+    delivery_log.Exit.begun = True
     deadline = time.monotonic() + EXIT_TIMEOUT
     try:
         own = _own()
         for worker in own:
-            worker.hurry(deadline)
+            worker.retry_until(deadline)
         for worker in own:
             worker.close(max(0.0, deadline - time.monotonic()), leaving=True)
     except KeyboardInterrupt:
@@ -277,9 +278,10 @@ def _after_fork_in_child() -> None:
     while _held:
         # By the thread that forked, which is the one that goes on here.
         _held.pop().release()
-    for worker in list(workers.running):
-        worker.abandon()
-    workers.running.clear()
+    for worker in list(running):
+        if isinstance(worker, Worker):
+            worker.abandon()
+    running.clear()
 
 
 atexit.register(_at_exit)

@@ -13,13 +13,11 @@ from urllib.parse import urlsplit
 
 from .item import Entry, Item, Request
 
-COLUMNS = (
-    "id, kind, event_id, origin, request, body, otherwise, otherwise_body, use_otherwise, tries"
-)
+COLUMNS = "id, kind, event_id, origin, request, body, fallback, fallback_body, use_fallback, tries"
 
 INSERT = (
-    "INSERT INTO items (kind, event_id, origin, request, body, otherwise, otherwise_body,"
-    " use_otherwise, tries, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO items (kind, event_id, origin, request, body, fallback, fallback_body,"
+    " use_fallback, tries, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 # Headers that this package sends; others in a row are not sent.
@@ -57,16 +55,16 @@ class NoItem(ValueError):
 
 def values(entry: Entry) -> tuple[Any, ...]:
     """What ``INSERT`` takes."""
-    item, otherwise = entry.item, entry.item.otherwise
+    item, fallback = entry.item, entry.item.fallback
     return (
         item.kind,
         item.event_id,
         entry.origin,
         _head(item.request),
         item.request.body,
-        _head(otherwise) if otherwise else None,
-        otherwise.body if otherwise else None,
-        int(entry.use_otherwise),
+        _head(fallback) if fallback else None,
+        fallback.body if fallback else None,
+        int(entry.use_fallback),
         entry.tries,
         item.size,
     )
@@ -82,10 +80,10 @@ def load(row: tuple[Any, ...]) -> Entry:
 
     :raises NoItem: it cannot have been written here.
     """
-    id, kind, event_id, origin, head, body, other, other_body, use_otherwise, tries = row
+    id, kind, event_id, origin, head, body, other, other_body, use_fallback, tries = row
     if kind not in ("event", "feedback") or not isinstance(event_id, str):
         raise NoItem("it is neither an event nor feedback")
-    if not isinstance(tries, int) or not isinstance(use_otherwise, int):
+    if not isinstance(tries, int) or not isinstance(use_fallback, int):
         raise NoItem("its tries are no number")
     requests = [_request(head, body)]
     if other is not None:
@@ -93,7 +91,7 @@ def load(row: tuple[Any, ...]) -> Entry:
     if any(request.origin != origin for request in requests):
         raise NoItem("its address is not the one that it is filed under")
     item = Item(kind, event_id, *requests)
-    return Entry(cast(int, id), item, origin, max(0, tries), bool(use_otherwise))
+    return Entry(cast(int, id), item, origin, max(0, tries), bool(use_fallback))
 
 
 def _request(head: Any, body: Any) -> Request:

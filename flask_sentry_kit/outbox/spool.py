@@ -16,16 +16,12 @@ one that somebody else could have prepared is refused (``files``).
 
 from __future__ import annotations
 
-import errno
-import os
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from .. import files
 from . import rows
 from .damage import DamagedError, is_damage, readable, set_aside
 from .database import (
@@ -38,11 +34,7 @@ from .database import (
 )
 from .errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 from .item import Entry, Item, Place, State
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from .lease import Lease
 
 # Seconds until a full disk is tried again for the sake of what is only known in memory.
 FULL_WAIT = 1.0
@@ -67,10 +59,10 @@ class Spool:
         # Closed after each look, until there is a worker that will close it in the end.
         self._keep = False
         self._file: tuple[int, int] | None = None
-        self._lease: int | None = None
+        self._lease = Lease(path)
         # Answered, and not deleted yet: why each was refused, or None. Nobody sends them again.
         self._settled: dict[int, str | None] = {}
-        # Tries and use_otherwise that could not be written yet, by id.
+        # Tries and use_fallback that could not be written yet, by id.
         self._progress: dict[int, tuple[int, bool]] = {}
         self._full_until = 0.0
         # Where items are that were saved from a damaged file, by where they were.
@@ -106,8 +98,8 @@ class Spool:
             origins = sorted(rows.destinations().difference(skip))
             with self._transaction() as db:
                 found = db.execute(
-                    "SELECT id, length(event_id), length(request), length(body), length(otherwise),"
-                    f" length(otherwise_body) FROM items WHERE origin IN ({_marks(origins)})"
+                    "SELECT id, length(event_id), length(request), length(body), length(fallback),"
+                    f" length(fallback_body) FROM items WHERE origin IN ({_marks(origins)})"
                     " ORDER BY id",
                     origins,
                 )
@@ -138,7 +130,7 @@ class Spool:
                 continue
             entry.file = file
             if id in self._progress:
-                entry.tries, entry.use_otherwise = self._progress[id]
+                entry.tries, entry.use_fallback = self._progress[id]
             return entry
 
     def strangers(self) -> dict[str, int]:
@@ -157,7 +149,7 @@ class Spool:
         with self._lock:
             place = self._place(entry)
             if place.file == self._file:
-                self._progress[place.id] = entry.tries, entry.use_otherwise
+                self._progress[place.id] = entry.tries, entry.use_fallback
                 self.catch_up(always=True)
 
     def remove(self, entry: Entry, refused: str | None) -> None:
@@ -204,10 +196,10 @@ class Spool:
                     if refused is not None:
                         db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
                         db.execute("DELETE FROM refused WHERE id <= ?", (id - REFUSALS_KEPT,))
-                for id, (tries, use_otherwise) in progress.items():
+                for id, (tries, use_fallback) in progress.items():
                     db.execute(
-                        "UPDATE items SET tries = ?, use_otherwise = ? WHERE id = ?",
-                        (tries, use_otherwise, id),
+                        "UPDATE items SET tries = ?, use_fallback = ? WHERE id = ?",
+                        (tries, use_fallback, id),
                     )
         except SpoolBusy:
             self._full_until = time.monotonic() + FULL_WAIT
@@ -285,47 +277,24 @@ class Spool:
         return len(saved)
 
     def lease(self) -> bool:
-        """Become the one process that delivers. False: another one is.
-
-        The operating system's lock on a file beside the spool, so that it ends with the process,
-        however that ends.
-        """
+        """Become the one process that delivers. False: another one is."""
         with self._lock:
-            path = f"{self.path}.lock"
-            if self._lease is not None:
-                if _same_file(self._lease, path):
-                    return True
-                self._release()
-            try:
-                lease = files.open_private_file(path, "The spool's lock")
-            except (OSError, files.UnsafeFileError) as error:
-                raise trouble_of(error) from error
-            try:
-                if sys.platform == "win32":
-                    msvcrt.locking(lease, msvcrt.LK_NBLCK, 1)
-                else:
-                    fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(lease)
-                if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                    return False
-                # A file system without locks: waiting for one would be for ever.
-                raise SpoolLost(f"it cannot be locked: {error}") from error
-            self._lease = lease
+            if not self._lease.take():
+                return False
             self._keep = True
             return True
 
     def release(self) -> None:
         """Let another process deliver."""
         with self._lock:
-            self._release()
+            self._lease.release()
 
     def close(self) -> None:
         with self._lock:
             with suppress(SpoolLost):
                 self.catch_up(always=True)
             self._keep = False
-            self._release()
+            self._lease.release()
             self._close()
 
     def freeze(self) -> None:
@@ -342,21 +311,9 @@ class Spool:
 
     def abandon(self) -> None:
         """In a forked child: let go of the lease, which stays the parent's."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            with suppress(OSError):
-                os.close(lease)
+        self._lease.abandon()
         if self._db is not None:
             _inherited.append(self._db)
-
-    def _release(self) -> None:
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            with suppress(OSError):
-                if sys.platform != "win32":
-                    # Explicitly: a child that has just been forked has the descriptor too.
-                    fcntl.flock(lease, fcntl.LOCK_UN)
-                os.close(lease)
 
     def _close(self) -> None:
         db, self._db = self._db, None
@@ -441,8 +398,3 @@ class Spool:
 
 def _marks(values: Collection[str]) -> str:
     return ",".join("?" * len(values))
-
-
-def _same_file(descriptor: int, path: str) -> bool:
-    found = os.fstat(descriptor)
-    return (found.st_dev, found.st_ino) == identity(path)

@@ -186,7 +186,7 @@ class Stage:
             process.send_signal(signal.SIGKILL)
             process.communicate()
 
-    def hurry(self) -> None:
+    def retry_until(self) -> None:
         """Have what waits tried now: the kit's own clock may be seconds from its next attempt.
 
         raven has nothing that waits.
@@ -202,7 +202,7 @@ class Stage:
         :param kind: the type of the exception that is the crash.
         :raises Lost: not within ``PATIENCE``; says what was there instead.
         """
-        self.hurry()
+        self.retry_until()
         deadline = time.monotonic() + PATIENCE
         while True:
             events = self.sentry.events()

@@ -20,8 +20,7 @@ from typing import Any
 import pytest
 
 import flask_sentry_kit
-from flask_sentry_kit.outbox import Item, Outbox, Request, worker
-from flask_sentry_kit.outbox import backoff as pauses
+from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
 
@@ -224,10 +223,10 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that are minutes in earnest are hundredths of a second here."""
-    monkeypatch.setattr(pauses, "BACKOFF_BASE", 0.01)
-    monkeypatch.setattr(pauses, "BACKOFF_CAP", 0.05)
-    monkeypatch.setattr(worker, "SPOOL_LOOKS_EVERY", 0.02)
-    monkeypatch.setattr(worker, "SPOOL_IDLE_LOOKS_EVERY", 0.1)
+    monkeypatch.setattr(backoff, "BACKOFF_BASE", 0.01)
+    monkeypatch.setattr(backoff, "BACKOFF_CAP", 0.05)
+    monkeypatch.setattr(delivery, "SPOOL_LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(delivery, "SPOOL_IDLE_LOOKS_EVERY", 0.1)
 
 
 def make_event(server: Server | str, id: str, size: int = 0, path: str = "/api/1/store/") -> Item:
@@ -269,13 +268,13 @@ bare.__path__ = {list(flask_sentry_kit.__path__)!r}
 
 _PRELUDE = f"""{BARE}
 import json, os, signal, sys, threading, time
-from flask_sentry_kit.outbox import Item, Outbox, Request, worker
-from flask_sentry_kit.outbox import backoff as pauses
+from flask_sentry_kit.outbox import Item, Outbox, Request, delivery
+from flask_sentry_kit.outbox import backoff
 def event(url, id, size=0):
     body = json.dumps({{"event_id": id, "padding": "x" * size}}).encode()
     auth = "Sentry sentry_version=7, sentry_key=public, sentry_secret={SECRET}"
     return Item("event", id, Request(url + "/api/1/store/", {{"X-Sentry-Auth": auth}}, body))
-worker.SPOOL_LOOKS_EVERY, worker.SPOOL_IDLE_LOOKS_EVERY = 0.02, 0.1
+delivery.SPOOL_LOOKS_EVERY, delivery.SPOOL_IDLE_LOOKS_EVERY = 0.02, 0.1
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, rows, worker
+from flask_sentry_kit.outbox import Item, Request, item, memory, rows
 from flask_sentry_kit.outbox.errors import SpoolReplaced
 from flask_sentry_kit.outbox.spool import Spool
 
@@ -38,9 +38,9 @@ def plant(path, url, **columns):
         "origin": url,
         "request": json.dumps({"url": f"{url}/api/1/store/", "headers": HEADERS}),
         "body": b"{}",
-        "otherwise": None,
-        "otherwise_body": None,
-        "use_otherwise": 0,
+        "fallback": None,
+        "fallback_body": None,
+        "use_fallback": 0,
         "tries": 0,
         "size": 1024,
         **columns,
@@ -110,7 +110,7 @@ def test_the_address_and_not_the_column_says_where_a_row_goes(
     elsewhere = json.dumps({"url": f"{evil.url}/steal", "headers": HEADERS})
     ours = json.dumps({"url": f"{server.url}/api/1/store/", "headers": HEADERS})
     plant(path, server.url, request=elsewhere)
-    plant(path, server.url, request=ours, otherwise=elsewhere, otherwise_body=b"")
+    plant(path, server.url, request=ours, fallback=elsewhere, fallback_body=b"")
     plant(path, server.url, request=ours.replace("http://", "http://user@evil@"))
     server.answer = lambda request: (404, {}, b"")
     outbox = new_outbox(spool=path, destination=server.url)
@@ -153,7 +153,7 @@ BAD = {
     "an id that is bytes": {"event_id": b"\xff"},
     "tries that are words": {"tries": "many"},
     "bytes that are no text": {"request": b"\xff\xfe"},
-    "an otherwise without a body": {"otherwise": json.dumps({"url": "URL", "headers": {}})},
+    "an fallback without a body": {"fallback": json.dumps({"url": "URL", "headers": {}})},
     "a negative id": {"id": -5, "request": "nonsense"},
 }
 
@@ -533,7 +533,7 @@ def test_every_refusal_is_counted_and_said_once(server, new_outbox, event, caplo
         outbox.put(Item("event", "e", hold))
     outbox.put(event(server, "large", size=20_000))
     assert outbox.counters.dropped == 3
-    monkeypatch.setattr(worker.Memory, "add", lambda *args: 1 / 0)
+    monkeypatch.setattr(memory.MemoryQueue, "add", lambda *args: 1 / 0)
     assert outbox.put(Item("event", "e", hold)) is None
     assert outbox.counters.dropped == 4
     outbox.close(0)
@@ -552,7 +552,7 @@ def test_what_the_delivery_logs_is_counted_too(server, new_outbox, event, monkey
 
     def post(request):
         results.append(outbox.put(event(server, "inner")))
-        return worker.Answer(200)
+        return item.Answer(200)
 
     monkeypatch.setattr(outbox._here().sender, "post", post)
     assert outbox.put(event(server, "outer")).wait(5) == "sent"

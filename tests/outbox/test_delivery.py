@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, worker
-from flask_sentry_kit.outbox import backoff as pauses
+from flask_sentry_kit.outbox import Item, Request, backoff, delivery
 from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
 from flask_sentry_kit.outbox.send import Sender
 
@@ -267,7 +266,7 @@ def test_5xx_waits_and_keeps_its_place(server, outbox, event):
 
 def test_an_event_the_server_chokes_on_is_given_up(server, outbox, event, monkeypatch):
     """After a number of 500s the item is dropped, so that those behind it are not held up."""
-    monkeypatch.setattr(worker, "TRIES", 4)
+    monkeypatch.setattr(delivery, "TRIES", 4)
     server.answer = lambda request: (500 if request.id == "poison" else 200, {}, b"")
     poison = outbox.put(event(server, "poison"))
     good = outbox.put(event(server, "good"))
@@ -279,7 +278,7 @@ def test_an_event_the_server_chokes_on_is_given_up(server, outbox, event, monkey
 
 def test_a_server_that_is_away_costs_no_event_its_tries(server, outbox, event, monkeypatch):
     """502, 503 and 504 come from what stands before Sentry: such an outage loses nothing."""
-    monkeypatch.setattr(worker, "TRIES", 2)
+    monkeypatch.setattr(delivery, "TRIES", 2)
     tries = iter([502, 503, 504] * 3)
     server.answer = lambda request: (next(tries, 200), {}, b"")
     assert outbox.put(event(server, "a")).wait(5) == "sent"
@@ -298,7 +297,7 @@ def test_429_waits_as_long_as_it_is_asked_to(server, outbox, event):
 def test_429_that_asks_for_no_wait_is_not_hammered(server, outbox, event, monkeypatch):
     """Retry-After: 0 still leaves the server our own back-off."""
     asked = []
-    monkeypatch.setattr(pauses, "backoff", lambda failures: asked.append(failures) or 0.05)
+    monkeypatch.setattr(backoff, "backoff", lambda failures: asked.append(failures) or 0.05)
     tries = iter([(429, {"Retry-After": "0"}, b"")] * 3)
     server.answer = lambda request: next(tries, (200, {}, b""))
     began = time.monotonic()
@@ -335,7 +334,7 @@ def test_a_rate_limit_on_a_good_answer_holds_the_next_event_back(server, outbox,
 )
 def test_retry_after_is_bounded(asked, seconds, server, outbox, event, monkeypatch, until):
     """Seconds or an HTTP date; ten years are ten minutes, and nonsense is our own back-off."""
-    monkeypatch.setattr(pauses, "BACKOFF_CAP", 0.0)
+    monkeypatch.setattr(backoff, "BACKOFF_CAP", 0.0)
     now = datetime(2031, 5, 4, 3, 2, 1, tzinfo=timezone.utc)
     headers = {"Retry-After": asked}
     if asked.startswith("date"):
@@ -347,7 +346,7 @@ def test_retry_after_is_bounded(asked, seconds, server, outbox, event, monkeypat
     server.answer = raw_answer(429, headers)
     answer = sender.post(event(server, "a").request)
     sender.close()
-    found = None if answer.wait is None else min(answer.wait, pauses.ASKED_CAP)
+    found = None if answer.wait is None else min(answer.wait, backoff.ASKED_CAP)
     assert found == seconds
 
 
@@ -365,13 +364,13 @@ def raw_answer(status, headers):
 def test_a_missing_or_forbidden_address_tries_the_other_and_no_other_answer_does(
     server, outbox, event
 ):
-    """``otherwise`` is for a server that lacks the address or minds the origin."""
+    """``fallback`` is for a server that lacks the address or minds the origin."""
     codes = {"/403": 403, "/404": 404, "/405": 405, "/410": 410, "/400": 400}
     server.answer = lambda request: (codes.get(request.path, 200), {}, b"")
     other = Request(f"{server.url}/envelope", {}, b"{}")
     for path in codes:
         first = Request(f"{server.url}{path}", {}, b"{}")
-        outbox.put(Item("feedback", "f", first, otherwise=other))
+        outbox.put(Item("feedback", "f", first, fallback=other))
     assert outbox.flush(5)
     paths = " ".join(request.path for request in server.received)
     assert paths == "/403 /envelope /404 /envelope /405 /envelope /410 /envelope /400"
@@ -382,7 +381,7 @@ def test_the_other_request_is_not_tried_for_ever(server, outbox):
     """A server that has neither address refuses the item."""
     server.answer = lambda request: (404, {}, b"")
     first, other = (Request(f"{server.url}/{name}", {}, b"") for name in ("a", "b"))
-    assert outbox.put(Item("feedback", "f", first, otherwise=other)).wait(5) == "refused"
+    assert outbox.put(Item("feedback", "f", first, fallback=other)).wait(5) == "refused"
     assert [request.path for request in server.received] == ["/a", "/b"]
 
 

@@ -258,7 +258,7 @@ def test_d8_no_two_processes_wait_alike(spawn):
 for _ in range(3):
     pid = os.fork()
     if pid == 0:
-        print(pauses._random.uniform(0, 1)); sys.stdout.flush(); os._exit(0)
+        print(backoff._random.uniform(0, 1)); sys.stdout.flush(); os._exit(0)
     os.waitpid(pid, 0)
 """,
         prelude="import os; os.register_at_fork = lambda **hooks: None\n",

@@ -10,9 +10,7 @@ import tracemalloc
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, worker
-from flask_sentry_kit.outbox import backoff as pauses
-from flask_sentry_kit.outbox import delivery_log as notes
+from flask_sentry_kit.outbox import Item, Request, backoff, delivery, delivery_log
 
 
 @pytest.fixture
@@ -156,7 +154,7 @@ def test_what_is_dropped_is_logged_once_a_minute(server, outbox, event, caplog, 
         outbox.put(event(server, "x"))
     assert outbox.flush(10)
     assert len(caplog.records) == 1
-    monkeypatch.setattr(notes, "LOG_EVERY", 0.0)
+    monkeypatch.setattr(delivery_log, "LOG_EVERY", 0.0)
     outbox.put(event(server, "last")).wait(5)
     until(lambda: len(caplog.records) == 2)
     host = f"127.0.0.1:{server.port}"
@@ -176,8 +174,8 @@ def test_a_full_queue_is_logged_though_nothing_moves(hung, new_outbox, event, ca
 
 def test_flush_does_not_wait_out_a_back_off(server, new_outbox, event, monkeypatch, until):
     """A server that is back is found at once when somebody waits."""
-    monkeypatch.setattr(pauses, "BACKOFF_BASE", 1e6)
-    monkeypatch.setattr(pauses, "BACKOFF_CAP", 1e6)
+    monkeypatch.setattr(backoff, "BACKOFF_BASE", 1e6)
+    monkeypatch.setattr(backoff, "BACKOFF_CAP", 1e6)
     tries = iter([500])
     server.answer = lambda request: (next(tries, 200), {}, b"")
     outbox = new_outbox()
@@ -259,7 +257,7 @@ def test_many_threads_put_at_once_and_each_item_is_sent_once(server, outbox, eve
 
 def test_the_worker_outlives_an_error_of_its_own(server, outbox, event, monkeypatch, caplog):
     """A fault in our code is logged and does not stop delivery for good."""
-    original = worker.Worker._deliver
+    original = delivery.Delivery._deliver
     faults = iter([RuntimeError("a fault of ours")])
 
     def deliver(self, spool, entry):
@@ -267,6 +265,6 @@ def test_the_worker_outlives_an_error_of_its_own(server, outbox, event, monkeypa
             raise fault
         original(self, spool, entry)
 
-    monkeypatch.setattr(worker.Worker, "_deliver", deliver)
+    monkeypatch.setattr(delivery.Delivery, "_deliver", deliver)
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     assert "a fault of ours" in caplog.text

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, worker
-from flask_sentry_kit.outbox import backoff as pauses
+from flask_sentry_kit.outbox import Item, Request, backoff, delivery
 from flask_sentry_kit.outbox.spool import Spool
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
@@ -33,7 +32,7 @@ def ask(child, line=""):
 
 # Puts one event for each line it reads, named after it, and answers "ok" or "full".
 PUTTER = """
-pauses.BACKOFF_CAP = 0.1
+backoff.BACKOFF_CAP = 0.1
 outbox = Outbox(spool=sys.argv[1], timeout=2.0)
 for line in sys.stdin:
     ticket = outbox.put(event(sys.argv[2], line.strip()))
@@ -138,8 +137,8 @@ def test_feedback_stays_behind_its_event_across_a_restart(
     before = new_outbox(spool=path)
     before.put(event(url, "e"))
     feedback = Request(f"{url}/api/embed/error-page/?eventId=e", {"Referer": "b"}, b"comments=oh")
-    otherwise = Request(f"{url}/api/1/envelope/", {"X-Sentry-Auth": "d"}, b"{}")
-    before.put(Item("feedback", "e", feedback, otherwise))
+    fallback = Request(f"{url}/api/1/envelope/", {"X-Sentry-Auth": "d"}, b"{}")
+    before.put(Item("feedback", "e", feedback, fallback))
     assert before.close(0.1) is False
     server = serve(port=dead_port)
     codes = {"/api/embed/error-page/?eventId=e": 404}
@@ -172,10 +171,10 @@ def test_two_apps_share_a_spool_and_each_item_goes_where_it_belongs(
 
 def test_tries_are_counted_across_processes(path, server, new_outbox, event, monkeypatch, until):
     """An item that kills its senders one after the other is given up all the same."""
-    monkeypatch.setattr(worker, "TRIES", 3)
+    monkeypatch.setattr(delivery, "TRIES", 3)
     # One try a process: the next would come hours later.
-    monkeypatch.setattr(pauses, "BACKOFF_BASE", 1e6)
-    monkeypatch.setattr(pauses, "BACKOFF_CAP", 1e6)
+    monkeypatch.setattr(backoff, "BACKOFF_BASE", 1e6)
+    monkeypatch.setattr(backoff, "BACKOFF_CAP", 1e6)
     server.answer = lambda request: (500, {}, b"")
     for number in range(3):
         outbox = new_outbox(spool=path)
