@@ -89,7 +89,7 @@ class SentryKit(Blueprint):
                 " address use register_blueprint(sentry_kit, url_prefix=…)"
             )
         prefix = self._prefix(options)
-        settings = kit_settings.set_up(app, self._options)
+        settings = kit_settings.set_up_settings(app, self._options)
         if "sentry" not in app.extensions:
             make_reporter(app)
         super().register(app, options)

@@ -21,13 +21,13 @@ from flask_sentry_kit.settings import (
     SettingError,
     Settings,
     check_keywords,
-    read,
+    read_settings,
 )
 
 
 def test_every_default_is_a_value_it_takes() -> None:
     """With nothing set, every setting has its documented default."""
-    found = read({})
+    found = read_settings({})
     assert found.raven_js == RavenJs()
     assert found.dialog == {}
     assert found.feedback is True
@@ -83,8 +83,8 @@ def test_the_table_and_the_dataclass_agree() -> None:
 )
 def test_what_is_taken(key: str, given: Any, read_as: Any) -> None:
     """Each documented form of a value is taken, in app.config and as a keyword alike."""
-    assert getattr(read({f"SENTRY_KIT_{key}": given}), key.lower()) == read_as
-    assert getattr(read({}, {key.lower(): given}), key.lower()) == read_as
+    assert getattr(read_settings({f"SENTRY_KIT_{key}": given}), key.lower()) == read_as
+    assert getattr(read_settings({}, {key.lower(): given}), key.lower()) == read_as
     SentryKit(**{key.lower(): given})
 
 
@@ -132,7 +132,7 @@ def test_what_is_refused(key: str, given: Any) -> None:
     """A value that cannot work is an error that names the key, what it got and what it takes."""
     row = next(setting for setting in SETTINGS if setting.name == f"SENTRY_KIT_{key}")
     with pytest.raises(SettingError) as caught:
-        read({f"SENTRY_KIT_{key}": given})
+        read_settings({f"SENTRY_KIT_{key}": given})
     assert str(caught.value).startswith(f"SENTRY_KIT_{key} takes {row.takes}; got ")
     with pytest.raises(SettingError, match=rf"SentryKit\({key.lower()}="):
         SentryKit(**{key.lower(): given})
@@ -143,17 +143,19 @@ def test_none_is_not_set(row: Any) -> None:
     """None, as of ``os.environ.get(…)`` in a config class, leaves a setting at its default, unless
     it means something of its own: no limit on feedback."""
     expected = (
-        read({}) if row.keyword != "feedback_limit" else replace(read({}), feedback_limit=None)
+        read_settings({})
+        if row.keyword != "feedback_limit"
+        else replace(read_settings({}), feedback_limit=None)
     )
-    assert read({row.name: None}) == expected
-    assert read({}, {row.keyword: None}) == expected
+    assert read_settings({row.name: None}) == expected
+    assert read_settings({}, {row.keyword: None}) == expected
 
 
 def test_a_value_is_not_repeated_in_the_error() -> None:
     """A DSN pasted into the wrong line does not end up in a log."""
     for key in ("DIALOG", "USER", "RAVEN_JS", "REPORTER", "LOGGING"):
         with pytest.raises(SettingError) as caught:
-            read({f"SENTRY_KIT_{key}": "https https://key:s3cr3t@sentry.io/1"})
+            read_settings({f"SENTRY_KIT_{key}": "https https://key:s3cr3t@sentry.io/1"})
         error: BaseException | None = caught.value
         while error is not None:
             assert "s3cr3t" not in repr(error)
@@ -167,14 +169,14 @@ def test_a_value_is_not_repeated_in_the_error() -> None:
 def test_an_unknown_key_is_told_with_the_one_that_was_meant(key: str, meant: str) -> None:
     """A misspelt setting would else be silently without effect."""
     with pytest.raises(SettingError, match=f"no setting {key}; did you mean {meant}"):
-        read({key: 1})
+        read_settings({key: 1})
     with pytest.raises(SettingError, match="there are SENTRY_KIT_RAVEN_JS"):
-        read({"SENTRY_KIT_XYZZY": 1})
+        read_settings({"SENTRY_KIT_XYZZY": 1})
 
 
 def test_other_keys_are_not_ours() -> None:
     """raven's settings and the app's own are left alone, odd keys too."""
-    read({"SENTRY_DSN": 5, "DEBUG": True, 5: 6, "sentry_kit_x": 1})  # type: ignore[dict-item]  # odd on purpose
+    read_settings({"SENTRY_DSN": 5, "DEBUG": True, 5: 6, "sentry_kit_x": 1})  # type: ignore[dict-item]  # odd on purpose
 
 
 def test_keywords_are_checked_before_there_is_an_app() -> None:
@@ -187,7 +189,7 @@ def test_keywords_are_checked_before_there_is_an_app() -> None:
 def test_what_was_given_cannot_be_changed_later() -> None:
     """A dict in app.config that the app changes afterwards does not change the kit."""
     dialog = {"title": "One"}
-    found = read({"SENTRY_KIT_DIALOG": dialog})
+    found = read_settings({"SENTRY_KIT_DIALOG": dialog})
     dialog["title"] = "Two"
     assert found.dialog == {"title": "One"}
     assert inspect.isclass(Settings)

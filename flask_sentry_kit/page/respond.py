@@ -24,7 +24,7 @@ from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
 from ..headers import framed
 from ..phrases import ENGLISH, Language, Languages
-from ..settings import Settings, read
+from ..settings import Settings
 from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain, words
 from .dialog import report_dialog
@@ -112,7 +112,7 @@ def _bundled() -> Environment:
     negotiate.choose(asked)
     languages.of_browser(asked)
     facts.back_url(crash, asked)
-    htmlsafe_json_dumps(report_dialog(crash, read({}), "en"))
+    htmlsafe_json_dumps(report_dialog(crash, Settings(), "en"))
     return environment
 
 

@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_sentry_kit import limit_feedback
 from flask_sentry_kit.feedback.limit import AddressLimit, address_of
-from flask_sentry_kit.settings import Rate, SettingError, read
+from flask_sentry_kit.settings import Rate, SettingError, read_settings
 
 
 @pytest.fixture
@@ -103,16 +103,16 @@ def test_no_address_raises(remote: str) -> None:
 def test_a_limit_that_cannot_be_is_refused(value: Any) -> None:
     """At registration, with what the setting takes."""
     with pytest.raises(SettingError, match="SENTRY_KIT_FEEDBACK_LIMIT takes .*minute"):
-        read({"SENTRY_KIT_FEEDBACK_LIMIT": value})
+        read_settings({"SENTRY_KIT_FEEDBACK_LIMIT": value})
 
 
 def test_what_a_limit_says() -> None:
     """20 a minute, unless it is set; None is none."""
-    assert read({}).feedback_limit == Rate(20, 60)
-    assert read({"SENTRY_KIT_FEEDBACK_LIMIT": "5/hour"}).feedback_limit == Rate(5, 3600)
-    assert read({"SENTRY_KIT_FEEDBACK_LIMIT": "5/day"}).feedback_limit == Rate(5, 86_400)
-    assert read({}, {"feedback_limit": "1/second"}).feedback_limit == Rate(1, 1)
-    assert read({"SENTRY_KIT_FEEDBACK_LIMIT": None}).feedback_limit is None
+    assert read_settings({}).feedback_limit == Rate(20, 60)
+    assert read_settings({"SENTRY_KIT_FEEDBACK_LIMIT": "5/hour"}).feedback_limit == Rate(5, 3600)
+    assert read_settings({"SENTRY_KIT_FEEDBACK_LIMIT": "5/day"}).feedback_limit == Rate(5, 86_400)
+    assert read_settings({}, {"feedback_limit": "1/second"}).feedback_limit == Rate(1, 1)
+    assert read_settings({"SENTRY_KIT_FEEDBACK_LIMIT": None}).feedback_limit is None
 
 
 Statuses = Callable[..., list[int]]

@@ -62,7 +62,7 @@ def stand(tmp_path: Path) -> Callable[..., Stand]:
             path.write_text(source, encoding="utf-8")
         app.secret_key = "a key"
         app.config.update(app_config or {})
-        settings = kit_settings.read(config)
+        settings = kit_settings.read_settings(config)
         reported: list[BaseException] = []
         page = Page(app, settings, asset_url=lambda name: f"/kit/{name}", report=reported.append)
         facts = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flask_sentry_kit.crash import Crash
 from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.page.dialog import csp_sources, report_dialog
-from flask_sentry_kit.settings import read
+from flask_sentry_kit.settings import read_settings
 
 EVENT = "0123456789abcdef0123456789abcdef"
 DSN = Dsn.parse("https://public:secret@sentry.example:9000/prefix/7")
@@ -24,7 +24,7 @@ def crash(**facts: object) -> Crash:
 
 def test_the_dialog_gets_event_and_public_dsn() -> None:
     """Without more to say: the event's id, and the DSN with its scheme and without its secret."""
-    assert report_dialog(crash(), read({}), None) == {
+    assert report_dialog(crash(), read_settings({}), None) == {
         "eventId": EVENT,
         "dsn": "https://public@sentry.example:9000/prefix/7",
     }
@@ -32,22 +32,26 @@ def test_the_dialog_gets_event_and_public_dsn() -> None:
 
 def test_a_signed_in_user_is_filled_in() -> None:
     """Name and address of the signed-in user, each only where it is known."""
-    both = report_dialog(crash(user_name="Ada", user_email="ada@shop.example"), read({}), None)
+    both = report_dialog(
+        crash(user_name="Ada", user_email="ada@shop.example"), read_settings({}), None
+    )
     assert both and both["user"] == {"name": "Ada", "email": "ada@shop.example"}
-    name = report_dialog(crash(user_name="Ada"), read({}), None)
+    name = report_dialog(crash(user_name="Ada"), read_settings({}), None)
     assert name and name["user"] == {"name": "Ada"}
 
 
 def test_prefill_can_be_turned_off() -> None:
     """SENTRY_KIT_PREFILL=False keeps name and address out of the page."""
-    settings = read({"SENTRY_KIT_PREFILL": False})
+    settings = read_settings({"SENTRY_KIT_PREFILL": False})
     options = report_dialog(crash(user_name="Ada", user_email="ada@shop.example"), settings, None)
     assert options and "user" not in options
 
 
 def test_an_apps_own_options_follow_in_their_order() -> None:
     """SENTRY_KIT_DIALOG is passed on after ours, in the order the app wrote it."""
-    settings = read({"SENTRY_KIT_DIALOG": {"title": "Sorry", "labelName": "You", "lang": "fr"}})
+    settings = read_settings(
+        {"SENTRY_KIT_DIALOG": {"title": "Sorry", "labelName": "You", "lang": "fr"}}
+    )
     options = report_dialog(crash(user_name="Ada"), settings, "de")
     assert options and list(options) == ["eventId", "dsn", "user", "title", "labelName", "lang"]
     assert options["lang"] == "fr"
@@ -55,13 +59,13 @@ def test_an_apps_own_options_follow_in_their_order() -> None:
 
 def test_the_pages_language_is_passed_on() -> None:
     """Where the app set no language, the dialog is asked for the page's."""
-    options = report_dialog(crash(), read({}), "pt-BR")
+    options = report_dialog(crash(), read_settings({}), "pt-BR")
     assert options and options["lang"] == "pt-BR"
 
 
 def test_the_signed_in_user_wins_over_a_fixed_one() -> None:
     """A user written into the settings fills only what is not known of the visitor."""
-    settings = read(
+    settings = read_settings(
         {"SENTRY_KIT_DIALOG": {"user": {"name": "Guest", "email": "desk@shop.example"}}}
     )
     options = report_dialog(crash(user_name="Ada"), settings, None)
@@ -71,12 +75,12 @@ def test_the_signed_in_user_wins_over_a_fixed_one() -> None:
 @pytest.mark.parametrize("missing", ["event_id", "dsn"])
 def test_no_dialog_without_something_to_write_to(missing: str) -> None:
     """No event or no DSN: no dialog, whatever the settings."""
-    assert report_dialog(crash(**{missing: None}), read({}), "en") is None
+    assert report_dialog(crash(**{missing: None}), read_settings({}), "en") is None
 
 
 def test_the_dialog_can_be_turned_off() -> None:
     """SENTRY_KIT_DIALOG=False: no dialog."""
-    assert report_dialog(crash(), read({"SENTRY_KIT_DIALOG": False}), "en") is None
+    assert report_dialog(crash(), read_settings({"SENTRY_KIT_DIALOG": False}), "en") is None
 
 
 @given(
@@ -89,7 +93,7 @@ def test_no_option_can_move_a_report_to_another_event(extra: dict[str, object]) 
     """Even settings that were never checked cannot override eventId and dsn."""
     from dataclasses import replace
 
-    options = report_dialog(crash(), replace(read({}), dialog=extra), "en")
+    options = report_dialog(crash(), replace(read_settings({}), dialog=extra), "en")
     assert options is not None
     assert (options["eventId"], options["dsn"]) == (EVENT, DSN.public)
 
@@ -97,7 +101,7 @@ def test_no_option_can_move_a_report_to_another_event(extra: dict[str, object]) 
 def _sources(dsn: str | None, **config: object) -> dict[str, list[str]]:
     app = Flask("shop")
     parsed = Dsn.parse(dsn) if dsn else None
-    app.extensions["sentry_kit"] = SimpleNamespace(settings=read(config), dsn=parsed)
+    app.extensions["sentry_kit"] = SimpleNamespace(settings=read_settings(config), dsn=parsed)
     return csp_sources(app)
 
 
