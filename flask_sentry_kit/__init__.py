@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .blueprint import SentryKit, crash_response, sentry, sentry_kit
     from .dsn import DsnError
     from .feedback import limit_feedback
-    from .page.dialog import csp_sources
+    from .kit import csp_sources
     from .release import fetch_git_sha
     from .reporters.raven.client import Client
     from .reporters.raven.sentry import Sentry
@@ -40,7 +40,7 @@ _HOMES: Final = {
     "SentryKit": "blueprint",
     "SettingError": "settings",
     "crash_response": "blueprint",
-    "csp_sources": "page.dialog",
+    "csp_sources": "kit",
     "fetch_git_sha": "release",
     "limit_feedback": "feedback",
     "sentry": "blueprint",

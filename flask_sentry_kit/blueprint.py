@@ -7,20 +7,19 @@ app in the process. Holds no logic of theirs.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, current_app, request
 from flask.wrappers import Response
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import InternalServerError, NotFound
 from werkzeug.local import LocalProxy
 
 from . import settings as kit_settings
 from .cli import add_commands
-from .feedback import add_routes, tell_missing_secret
-from .kit import Kit, current_kit, kit_of, set_up_kit
-from .page.preview import add_preview
-from .reporters import make_reporter
 from .settings import SettingError
+
+if TYPE_CHECKING:
+    from .kit import Kit
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -38,6 +37,13 @@ _CONDITION_MAX: Final = 1_000
 # Characters. A browser sends one ETag, which is 40 long here; a longer condition is not looked at.
 
 
+def _current_kit() -> Kit:
+    # What a registered app needs is loaded when one is registered.
+    from .kit import current_kit
+
+    return current_kit()
+
+
 def crash_response(error: BaseException) -> Response:
     """The crash page, for an app's own error handler.
 
@@ -51,7 +57,7 @@ def crash_response(error: BaseException) -> Response:
     :param error: what the handler was given.
     :raises RuntimeError: where the blueprint is not registered on the current app.
     """
-    return current_kit().respond(error)
+    return _current_kit().respond(error)
 
 
 class SentryKit(Blueprint):
@@ -74,8 +80,7 @@ class SentryKit(Blueprint):
             cli_group="sentry-kit",
         )
         self._options = options
-        add_routes(self)
-        add_preview(self)
+        self._add_routes()
         add_commands(self.cli)
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]  # App's are all Flask
@@ -83,6 +88,9 @@ class SentryKit(Blueprint):
 
         :raises SettingError, DsnError: before anything of the app is touched; no secret in it.
         """
+        from .kit import Kit, kit_of, set_up_kit
+        from .reporters import make_reporter
+
         if kit_of(app) is not None:
             raise SettingError(
                 f"The app {app.name!r} has the kit already: register it once. To change its"
@@ -103,7 +111,7 @@ class SentryKit(Blueprint):
                 app.name,
             )
         elif kit.dsn is not None and settings.feedback:
-            tell_missing_secret(app)
+            kit.feedback.log_missing_secret()
         if kit.dsn is not None and settings.spool:
             # What a killed worker left is delivered now, not at the next crash.
             kit.outbox.resume()
@@ -111,6 +119,20 @@ class SentryKit(Blueprint):
         _handle_500(app)
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
         app.context_processor(lambda: {"sentry_crash_dialog": kit.dialog})
+
+    def _add_routes(self) -> None:
+        # Each looks the kit up at each request: one blueprint serves any number of apps.
+        add = self.add_url_rule
+        add(
+            "/feedback",
+            endpoint="feedback",
+            view_func=lambda: _current_kit().feedback.take(),
+            methods=["POST"],
+            provide_automatic_options=False,
+        )
+        add("/feedback/<outcome>/<receipt>", endpoint="thanks", view_func=_thank)
+        add("/preview", endpoint="preview", view_func=_preview)
+        add("/preview/<name>", endpoint="preview_state", view_func=_preview)
 
     def send_static_file(self, filename: str) -> Response:
         """A bundled file; the stylesheet in the app's accent colour."""
@@ -120,7 +142,7 @@ class SentryKit(Blueprint):
                 del request.environ[name]
         if filename != "crash.css":
             return super().send_static_file(filename)
-        response = Response(current_kit().page.stylesheet, mimetype="text/css")
+        response = Response(_current_kit().page.stylesheet, mimetype="text/css")
         response.add_etag()
         response.cache_control.no_cache = True  # as Flask's own static files: ask, then reuse
         response.make_conditional(request)
@@ -133,6 +155,20 @@ class SentryKit(Blueprint):
                 f"url_prefix of the kit takes a fixed path such as {URL_PREFIX!r}; got {prefix!r}"
             )
         return "/" + prefix.strip("/") if prefix.strip("/") else ""
+
+
+def _thank(outcome: str, receipt: str) -> Response:
+    return _current_kit().feedback.thank(outcome, receipt)
+
+
+def _preview(name: str | None = None) -> Response:
+    """The page in every state; without debug mode it is not there."""
+    from .page import preview
+
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
+    if not app.debug:
+        raise NotFound
+    return preview.answer(app, _current_kit(), name)
 
 
 def _handle_500(app: Flask) -> None:
@@ -148,7 +184,7 @@ def _handle_500(app: Flask) -> None:
 
 
 def _answer_500(error: InternalServerError) -> Any:
-    kit = current_kit()
+    kit = _current_kit()
     answer = kit.own_routes.answer_after_crash()
     return kit.respond(error) if answer is None else answer
 

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from flask import Flask, current_app
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import run_simple
-
-from .page import preview as pages
-from .page.respond import STATIC, TEMPLATES
-from .page.written import PagesError, write_pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .kit import Kit
 
 _LAYOUT: Final = "flask_sentry_kit/crash.html"
 
@@ -28,11 +25,14 @@ def add_commands(group: click.Group) -> None:
     group.command("preview")(preview)
 
 
-def _app() -> Flask:
+def _app_and_kit() -> tuple[Flask, Kit]:
+    from .kit import kit_of
+
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-    if "sentry_kit" not in app.extensions:
+    kit = kit_of(app)
+    if kit is None:
         raise click.ClickException("The kit is not registered on this app.")
-    return app
+    return app, kit
 
 
 def eject() -> None:
@@ -41,17 +41,19 @@ def eject() -> None:
     The page and its layout land in the app's template folder and win from then on. A file that is
     there already is never touched.
     """
-    app = _app()
+    app, kit = _app_and_kit()
     if not app.template_folder:
         raise click.ClickException("This app has no template folder.")
     folder = Path(app.root_path, app.template_folder)
-    template = app.extensions["sentry_kit"].settings.template
+    template = kit.settings.template
     written = [_copy("500.html", folder / template), _copy(_LAYOUT, folder / _LAYOUT)]
     if not any(written):
         raise click.ClickException("Nothing was copied.")
 
 
 def _copy(name: str, target: Path) -> bool:
+    from .page.respond import TEMPLATES
+
     source = Path(TEMPLATES, name).read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -86,25 +88,31 @@ def preview(port: int, folder: Path | None, lang: str) -> None:
     With --write, a file that this command did not write, or that was edited since, is never
     replaced: then nothing is written at all.
     """
-    app = _app()
+    from werkzeug.serving import run_simple
+
+    app, kit = _app_and_kit()
     if folder is not None:
-        _write(app, folder, lang)
+        _write(app, kit, folder, lang)
         return
     with app.test_request_context("/"):
-        path = app.extensions["sentry_kit"].url("preview")
+        path = kit.url("preview")
     click.echo(f"The crash page in every state: http://127.0.0.1:{port}{path}")
-    run_simple("127.0.0.1", port, preview_server(app, path), threaded=True)
+    run_simple("127.0.0.1", port, preview_server(app, kit, path), threaded=True)
 
 
-def _write(app: Flask, folder: Path, language: str) -> None:
+def _write(app: Flask, kit: Kit, folder: Path, language: str) -> None:
+    from .page import preview as pages
+    from .page.respond import STATIC
+    from .page.written import PagesError, write_pages
+
     files: dict[str, bytes] = {
         "index.html": pages.index(lambda state: f"{state.name}.html").encode(),
-        "crash.css": app.extensions["sentry_kit"].page.stylesheet,
+        "crash.css": kit.page.stylesheet,
         "dialog.js": Path(STATIC, "dialog.js").read_bytes(),
     }
     with app.test_request_context("/"):
         for state in pages.STATES:
-            html = pages.show(app, state, language, asset_url=str)
+            html = pages.show(app, kit, state, language, asset_url=str)
             files[f"{state.name}.html"] = html.encode()
     try:
         write_pages(folder, files)
@@ -113,11 +121,13 @@ def _write(app: Flask, folder: Path, language: str) -> None:
     click.echo(f"{len(pages.STATES)} pages written to {_short(folder)}; open index.html.")
 
 
-def preview_server(app: Flask, path: str) -> WSGIApplication:
+def preview_server(app: Flask, kit: Kit, path: str) -> WSGIApplication:
     """The app with the preview in front of it, debug mode or not.
 
     :param path: where the preview is.
     """
+
+    from .page import preview as pages
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         asked = environ.get("PATH_INFO", "")
@@ -126,7 +136,7 @@ def preview_server(app: Flask, path: str) -> WSGIApplication:
         with app.request_context(environ):
             response: Any
             try:
-                response = pages.answer(app, asked[len(path) + 1 :] or None)
+                response = pages.answer(app, kit, asked[len(path) + 1 :] or None)
             except HTTPException as error:
                 response = error.get_response()
             return list(response(environ, start_response))

@@ -135,6 +135,13 @@ class Dsn:
         return f"{self.origin}{self.path}/api/{self.project}/envelope/"
 
     @property
+    def dialog_origins(self) -> list[str]:
+        """The origins that the crash dialog's script comes from, and that its form goes to."""
+        name = (urlsplit(self.origin).hostname or "").rstrip(".")
+        # The hosts that take events at sentry.io send the dialog's script on to the main one.
+        return [self.origin, "https://sentry.io"] if name.endswith(".sentry.io") else [self.origin]
+
+    @property
     def error_page_url(self) -> str:
         """The crash dialog's script, and where its form and our feedback go."""
         return f"{self.origin}{self.path}/api/embed/error-page/"

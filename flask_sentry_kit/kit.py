@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask.wrappers import Response
@@ -14,11 +14,12 @@ from .addresses import asked_for, encoded, mount_point
 from .containment import contained
 from .crash import Crash
 from .dsn import Dsn
-from .feedback import feedback_form
+from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
 from .headers import framed
 from .outbox import Outbox
 from .page import Page
+from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
 from .settings import Settings
 from .text import one_line
@@ -27,7 +28,10 @@ from .watch import OwnRoutes, add_header
 
 logger = logging.getLogger("flask_sentry_kit")
 
-_EXTENSION = "sentry_kit"
+_EXTENSION: Final = "sentry_kit"
+_MISSING: Final = (
+    "The app {!r} does not have the kit: call app.register_blueprint(sentry_kit) first"
+)
 
 
 class Kit:
@@ -47,6 +51,7 @@ class Kit:
         self._sentry: Any = None
         self._reporter: Reporter = NoReporter()
         self._own_outbox: Outbox | None = None
+        self.feedback = FeedbackDesk(app, self)
         self.page = Page(app, settings, asset_url=self.asset_url, report=self._report_second)
 
     @property
@@ -135,7 +140,7 @@ class Kit:
         with contained("The facts of a crash could not be gathered; the page still shows"):
             crash = self.crash(error)
         with contained("The feedback form could not be made; the page shows without it"):
-            form = feedback_form(self.app, crash)
+            form = self.feedback.form_for(crash)
         response = self.page.respond(crash, form)
         if crash.event_id:
             # Set here too: a hook of the app's that breaks keeps later hooks from running.
@@ -179,8 +184,29 @@ def current_kit() -> Kit:
     """
     kit = kit_of(current_app._get_current_object())  # type: ignore[attr-defined]  # LocalProxy
     if kit is None:
-        raise RuntimeError(
-            f"The app {current_app.name!r} does not have the kit:"
-            " call app.register_blueprint(sentry_kit) first"
-        )
+        raise RuntimeError(_MISSING.format(current_app.name))
     return kit
+
+
+def csp_sources(app: Flask) -> dict[str, list[str]]:
+    """What the hosted dialog needs of a Content-Security-Policy, by directive.
+
+    Every list begins with what ``default-src 'self'`` allowed already, since a directive of
+    its own replaces it. Made for Flask-Talisman; a policy that has one of these directives
+    already needs the two lists joined::
+
+        policy = {"default-src": "'self'", **csp_sources(app)}
+        Talisman(app, content_security_policy=policy,
+                 content_security_policy_nonce_in=["script-src"])
+
+    Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
+    ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
+
+    :return: empty when there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``. Call it after
+        the blueprint has been registered.
+    :raises RuntimeError: when it has not been.
+    """
+    kit = kit_of(app)
+    if kit is None:
+        raise RuntimeError(_MISSING.format(app.name))
+    return policy_sources(kit.dsn, kit.settings)

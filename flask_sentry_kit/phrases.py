@@ -1,4 +1,4 @@
-"""The page's words in one language: which one, how it runs, and how a sentence is looked up.
+"""The kit's sentences that no template prints, their catalogues, and the choice of language.
 
 Catalogues are gettext's (``translations/<language>/LC_MESSAGES/sentry_kit.mo``), the bundled ones
 and, in front of them, the app's own. Babel makes them; it is not needed to read them.
@@ -36,6 +36,67 @@ _TAG_MAX: Final = 100
 """Characters. RFC 5646, section 4.4.1, has software take 35; each hyphen is one more look-up."""
 
 _RIGHT_TO_LEFT: Final = {"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "syr", "ug", "ur", "yi"}
+
+
+def phrase(message: str) -> str:
+    """Mark a sentence that no template prints for the catalogues (``pybabel extract -k phrase``).
+
+    ``Page.say`` and the templates' ``crash_text`` look a sentence up.
+    """
+    return message
+
+
+DIALOG: Final = {
+    "title": phrase("Something broke on our side."),
+    "subtitle": phrase("We have a report of this."),
+    "subtitle2": phrase("Would you like to tell us more?"),
+    "labelName": phrase("Your name"),
+    "labelEmail": phrase("Your email address"),
+    "labelComments": phrase("What were you doing?"),
+    "labelClose": phrase("Close"),
+    "labelSubmit": phrase("Send"),
+    "errorGeneric": phrase("This could not be sent. Please try again."),
+    "errorFormEntry": phrase("Please look at the marked fields."),
+    "successMessage": phrase("Sent. Thank you."),
+}
+"""The hosted dialog's words, by showReportDialog's options."""
+
+OUTCOMES: Final = {
+    "sent": phrase("Sent. Thank you."),
+    "saved": phrase("Saved. It will be sent as soon as we can."),
+}
+"""What the form answers when words were taken."""
+
+REFUSED: Final = phrase("This could not be sent:")
+CHECK_FIELDS: Final = phrase("Please look at the marked fields.")
+
+REFUSALS: Final = {
+    "forged": phrase("we cannot tell which crash it belongs to."),
+    "expired": phrase("the crash was more than 30 minutes ago."),
+    "large": phrase("it is too long. Please shorten it."),
+    "malformed": phrase("it did not arrive whole. Please send it again."),
+    "type": phrase("it did not arrive as a form."),
+    "trapped": phrase("a field that stays empty was filled in. Please send it again."),
+    "again": phrase("there is a report from this page already."),
+    "limited": phrase("too many came from here just now. Please try again later."),
+    "full": phrase("too much is waiting already. Please try again in a few minutes."),
+    "refused": phrase("the server for reports did not take it."),
+    "broken": phrase("something broke again. Please try once more."),
+}
+"""Why words are not taken; each follows ``REFUSED``."""
+
+FIELD_ERRORS: Final = {
+    ("comments", "empty"): phrase("Please say in a few words what happened."),
+    ("name", "long"): phrase("Please use at most 128 characters."),
+    ("email", "long"): phrase("Please use at most 75 characters."),
+    ("email", "wrong"): phrase("This is not an email address. It may stay empty."),
+}
+"""What is wrong with one field, by its name and the kind of error."""
+
+
+def dialog_phrases(say: Callable[[str], str]) -> dict[str, str]:
+    """Options that put the hosted dialog into the visitor's language."""
+    return {option: say(message) for option, message in DIALOG.items()}
 
 
 def _in_english(message: str, **values: object) -> str:

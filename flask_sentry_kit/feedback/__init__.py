@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .routes import add_routes, feedback_form, limit_feedback, tell_missing_secret
+from .desk import FeedbackDesk, limit_feedback
 
-__all__ = ["add_routes", "feedback_form", "limit_feedback", "tell_missing_secret"]
+__all__ = ["FeedbackDesk", "limit_feedback"]

@@ -49,7 +49,7 @@ _EMAIL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_TOP}")
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class Submission:
     """One submission, as it came."""
 
     token: str = ""
@@ -148,7 +148,7 @@ def _check(name: str, email: str, comments: str) -> dict[str, str]:
     return errors
 
 
-def read(environ: dict[str, Any]) -> Typed:
+def read_submission(environ: dict[str, Any]) -> Submission:
     """Read one submission. Never raises; what is wrong is in the answer.
 
     :param environ: the WSGI environment of a request.
@@ -161,7 +161,7 @@ def read(environ: dict[str, Any]) -> Typed:
     else:
         body, problem = _read(environ)
     if kind != "application/x-www-form-urlencoded":
-        return Typed(problem="type")
+        return Submission(problem="type")
     if len(body) >= _KEEP:
         # Cut where it was cut, a half escape would show up as one.
         body = re.sub(rb"%[0-9A-Fa-f]?\Z", b"", body)
@@ -170,16 +170,16 @@ def read(environ: dict[str, Any]) -> Typed:
             body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
         )
     except ValueError:
-        return Typed(problem="malformed")
+        return Submission(problem="malformed")
     fields: dict[str, str] = {}
     for key, value in pairs:
         fields.setdefault(key, value)
     if not fields:
-        return Typed(problem="malformed")
+        return Submission(problem="malformed")
     name = _line(fields.get("name", ""))
     email = _line(fields.get("email", ""))
     comments = _clean(fields.get("comments", ""))
-    return Typed(
+    return Submission(
         token=fields.get("token", "")[:512],
         name=name,
         email=email,
@@ -190,6 +190,6 @@ def read(environ: dict[str, Any]) -> Typed:
     )
 
 
-def address(typed: Typed) -> str:
+def email_of(submission: Submission) -> str:
     """The email address as mail servers write it; empty if none was given."""
-    return _address(typed.email)
+    return _address(submission.email)

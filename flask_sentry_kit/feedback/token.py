@@ -12,10 +12,11 @@ import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from flask import Flask
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, TimestampSigner
 
 from ..dsn import Dsn
 from ..threads import lock_at_use
@@ -37,15 +38,18 @@ class TokenExpired(TokenError):
     """A token of ours that is too old."""
 
 
-def _serializer(app: Flask, dsn: Dsn | None, purpose: str) -> URLSafeTimedSerializer | None:
+def _signer(app: Flask, dsn: Dsn | None, purpose: str) -> TimestampSigner | None:
     if not app.secret_key:
         return None
     # itsdangerous signs with the last key and accepts all; Flask 3.1 orders its own keys so too.
-    keys: list[Any] = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
-    return URLSafeTimedSerializer(
-        keys,
-        salt=_salt(app, dsn, purpose),
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    keys = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
+    return _make_signer(keys, _salt(app, dsn, purpose))
+
+
+@lru_cache(maxsize=64)
+def _make_signer(keys: tuple[Any, ...], salt: str) -> TimestampSigner:
+    return TimestampSigner(
+        list(keys), salt=salt, key_derivation="hmac", digest_method=hashlib.sha256
     )
 
 
@@ -56,39 +60,36 @@ def _salt(app: Flask, dsn: Dsn | None, purpose: str) -> str:
     return json.dumps(["flask-sentry-kit", purpose, app.name, project])
 
 
-def sign(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedback") -> str | None:
+def sign_token(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedback") -> str | None:
     """A token for one event of a project, or None where the app has no ``SECRET_KEY``."""
-    serializer = _serializer(app, dsn, purpose)
-    if serializer is None:
-        return None
-    token = serializer.dumps(event_id)
-    return token if isinstance(token, str) else token.decode("ascii")
+    signer = _signer(app, dsn, purpose)
+    return None if signer is None else signer.sign(event_id).decode("ascii")
 
 
-def read(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback") -> str:
+def read_token(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback") -> str:
     """The event that a token is for. ``SECRET_KEY_FALLBACKS`` are accepted too.
 
     :raises TokenExpired: it is ours and older than 30 minutes.
     :raises TokenError: it is not ours, or another app's or project's.
     """
-    serializer = _serializer(app, dsn, purpose)
-    if serializer is None:
+    signer = _signer(app, dsn, purpose)
+    if signer is None:
         raise TokenError("the app has no SECRET_KEY")
     if len(token) > MAX_LENGTH:
         raise TokenError("it is too long")
     try:
-        event_id = serializer.loads(token, max_age=MAX_AGE)
+        event_id = signer.unsign(token, max_age=MAX_AGE).decode("utf-8")
     except SignatureExpired as error:
         raise TokenExpired(str(error)) from None
-    except BadData as error:
+    except (BadData, UnicodeError) as error:
         raise TokenError(str(error)) from None
-    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+    if not _EVENT_ID.fullmatch(event_id):
         raise TokenError("it names no event")
     return event_id
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class TakenReport:
     """What this process has already taken for an event."""
 
     digest: bytes
@@ -96,7 +97,7 @@ class Sent:
     ticket: Any
 
 
-class Spent:
+class TakenReports:
     """The events that have their report, in this process; the oldest are forgotten.
 
     Counted by event and not by token: two tokens of one event would overwrite each other's
@@ -105,7 +106,7 @@ class Spent:
 
     def __init__(self, size: int = 1000) -> None:
         self._size = size
-        self._sent: OrderedDict[str, Sent] = OrderedDict()
+        self._sent: OrderedDict[str, TakenReport] = OrderedDict()
         self._lock = lock_at_use()
 
     @property
@@ -113,11 +114,11 @@ class Spent:
         """Held from looking to noting, so that of two clicks at once one is the second."""
         return self._lock.get()
 
-    def get(self, event_id: str) -> Sent | None:
+    def get(self, event_id: str) -> TakenReport | None:
         with self.lock:
             return self._sent.get(event_id)
 
-    def note(self, event_id: str, sent: Sent) -> None:
+    def note(self, event_id: str, sent: TakenReport) -> None:
         with self.lock:
             self._sent[event_id] = sent
             while len(self._sent) > self._size:

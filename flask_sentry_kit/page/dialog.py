@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask
-
 from ..crash import Crash
+from ..dsn import Dsn
 from ..settings import Settings
 from ..text import well_formed
 
@@ -55,33 +54,17 @@ def _well_formed(value: Any) -> Any:
     return value
 
 
-def csp_sources(app: Flask) -> dict[str, list[str]]:
+def policy_sources(dsn: Dsn | None, settings: Settings) -> dict[str, list[str]]:
     """What the hosted dialog needs of a Content-Security-Policy, by directive.
 
     Every list begins with what ``default-src 'self'`` allowed already, since a directive of
-    its own replaces it. Made for Flask-Talisman; a policy that has one of these directives
-    already needs the two lists joined::
+    its own replaces it.
 
-        policy = {"default-src": "'self'", **csp_sources(app)}
-        Talisman(app, content_security_policy=policy,
-                 content_security_policy_nonce_in=["script-src"])
-
-    Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
-    ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
-
-    :return: empty when there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``. Call it after
-        the blueprint has been registered.
-    :raises KeyError: when it has not been.
+    :return: empty where there is no dialog.
     """
-    kit = app.extensions["sentry_kit"]
-    settings: Settings = kit.settings
-    if kit.dsn is None or settings.dialog is None:
+    if dsn is None or settings.dialog is None:
         return {}
-    hosts = [kit.dsn.origin]
-    name = (urlsplit(kit.dsn.origin).hostname or "").rstrip(".")
-    if name.endswith(".sentry.io"):
-        # The hosts that take events there send the dialog's script on to the main one.
-        hosts.append("https://sentry.io")
+    hosts = dsn.dialog_origins
     scripts = ["'self'", *hosts]
     if settings.raven_js.url:
         raven_js = urlsplit(settings.raven_js.url)

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from ..compat import preprocess_request
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
+from ..phrases import FIELD_ERRORS
+from ..settings import Settings
 from .respond import Page
 
 _EVENT: Final = "0123456789abcdef0123456789abcdef"
@@ -51,8 +53,24 @@ STATES: Final = (
 _BY_NAME: Final = {state.name: state for state in STATES}
 
 
+class Host(Protocol):
+    """What the preview needs of the app's kit."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def page(self) -> Page: ...
+
+    @property
+    def dsn(self) -> Dsn | None: ...
+
+    def url(self, tail: str, **values: Any) -> str: ...
+
+
 def show(
     app: Flask,
+    kit: Host,
     state: State,
     language: str = "",
     asset_url: Callable[[str], str] | None = None,
@@ -62,8 +80,7 @@ def show(
     :param language: what the visitor's browser would ask for, as in Accept-Language.
     :param asset_url: other addresses for the stylesheet and the script.
     """
-    kit: Any = app.extensions["sentry_kit"]
-    page: Page = kit.page
+    page = kit.page
     if asset_url is not None:
         page = Page(app, kit.settings, asset_url=asset_url, report=lambda error: None)
     headers = {"Accept": "text/html"} | ({"Accept-Language": language} if language else {})
@@ -96,7 +113,7 @@ def show(
         return response.get_data(as_text=True)
 
 
-_ERRORS: Final = {"email": "This is not an email address. It may stay empty."}
+_ERRORS: Final = {"email": FIELD_ERRORS["email", "wrong"]}
 
 
 def _run_hooks(app: Flask) -> None:
@@ -123,30 +140,16 @@ def index(address: Callable[[State], str]) -> str:
     )
 
 
-def answer(app: Flask, name: str | None) -> Response:
+def answer(app: Flask, kit: Host, name: str | None) -> Response:
     """The list, or one state by its name; ``?lang=`` asks for a language.
 
     :raises NotFound: there is no such state.
     """
     language = request.args.get("lang", "")
     if name is None:
-        url: Callable[..., str] = app.extensions["sentry_kit"].url
-        body = index(lambda state: url(f"preview/{state.name}"))
+        body = index(lambda state: kit.url(f"preview/{state.name}"))
     elif name in _BY_NAME:
-        body = show(app, _BY_NAME[name], language)
+        body = show(app, kit, _BY_NAME[name], language)
     else:
         raise NotFound
     return Response(body, headers={"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
-
-
-def add_preview(blueprint: Blueprint) -> None:
-    """Put ``/preview`` on a blueprint. Without debug mode it is not there."""
-
-    def preview(name: str | None = None) -> Response:
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-        if not app.debug:
-            raise NotFound
-        return answer(app, name)
-
-    blueprint.add_url_rule("/preview", endpoint="preview", view_func=preview)
-    blueprint.add_url_rule("/preview/<name>", endpoint="preview_state", view_func=preview)

@@ -26,7 +26,7 @@ from ..headers import framed
 from ..phrases import ENGLISH, Language, Languages
 from ..settings import Settings
 from ..text import well_formed
-from . import bounds, colour, facts, negotiate, plain, words
+from . import bounds, colour, facts, negotiate, plain
 from .dialog import report_dialog
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -288,7 +288,7 @@ class Page:
             )
         if options and language.tag != "en":
             # Sentry's dialog speaks English by itself; what the app has set wins.
-            options |= {**words.dialog_words(language.say), **options}
+            options |= {**languages.dialog_phrases(language.say), **options}
         if options:
             snippet = self._careful("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
         scripts = []

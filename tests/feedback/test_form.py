@@ -22,8 +22,8 @@ def environ(body: bytes, **more: Any) -> dict[str, Any]:
     }
 
 
-def typed(**fields: str) -> form.Typed:
-    return form.read(environ(urlencode(fields).encode()))
+def typed(**fields: str) -> form.Submission:
+    return form.read_submission(environ(urlencode(fields).encode()))
 
 
 def test_words_are_kept_as_typed_but_for_what_disturbs() -> None:
@@ -69,7 +69,7 @@ def test_an_international_domain_is_sent_in_ascii() -> None:
     got = typed(comments="x", email="post@bücher.example")
     assert got.errors == {}
     assert got.email == "post@bücher.example"
-    assert form.address(got) == "post@xn--bcher-kva.example"
+    assert form.email_of(got) == "post@xn--bcher-kva.example"
 
 
 def test_lengths_are_sentrys() -> None:
@@ -84,15 +84,15 @@ def test_lengths_are_sentrys() -> None:
 def test_the_limit_is_of_the_body() -> None:
     """16 kB pass, one byte more does not."""
     fits = b"comments=" + b"w" * (form.LIMIT - len(b"comments="))
-    assert form.read(environ(fits)).problem == ""
-    assert form.read(environ(fits + b"w")).problem == "large"
+    assert form.read_submission(environ(fits)).problem == ""
+    assert form.read_submission(environ(fits + b"w")).problem == "large"
 
 
 def test_a_cut_is_clean() -> None:
     """A body cut at 64 kB never shows half an escape or half a letter as a letter."""
     for shift in range(6):
         body = b"comments=" + b"w" * shift + b"%C3%A4" * 20_000
-        words = form.read(environ(body)).comments
+        words = form.read_submission(environ(body)).comments
         assert set(words) <= {"w", "ä", "\ufffd"}
         assert "\ufffd" not in words[:-1]
 
@@ -105,7 +105,7 @@ def test_an_input_without_an_end_is_not_waited_for() -> None:
             raise AssertionError("read from an input that has no end")
 
     broken = {"CONTENT_LENGTH": "", "wsgi.input": Endless()}
-    assert form.read({**environ(b""), **broken}).problem == "malformed"
+    assert form.read_submission({**environ(b""), **broken}).problem == "malformed"
 
 
 def test_a_visitor_who_leaves_is_no_error() -> None:
@@ -118,7 +118,7 @@ def test_a_visitor_who_leaves_is_no_error() -> None:
         def fail(self) -> bytes:
             raise ConnectionResetError
 
-    got = form.read(
+    got = form.read_submission(
         environ(b"", CONTENT_LENGTH="500", **{"wsgi.input": Broken(b"comments=half a st")})
     )
     assert got.comments == "half a st"
@@ -132,7 +132,7 @@ def test_a_visitor_who_leaves_is_no_error() -> None:
 )
 def test_no_request_breaks_it(body: bytes, kind: str, length: str, terminated: bool) -> None:
     """Whatever a request is made of, reading it ends in an answer."""
-    got = form.read(
+    got = form.read_submission(
         {
             "CONTENT_TYPE": kind,
             "CONTENT_LENGTH": length,

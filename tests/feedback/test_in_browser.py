@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, Response
 from flask_talisman import Talisman
 
-from flask_sentry_kit.page.dialog import csp_sources
+from flask_sentry_kit import csp_sources
 
 RAVEN_JS = Path(__file__).parents[2] / "node_modules/raven-js/dist/raven.min.js"
 

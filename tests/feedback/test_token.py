@@ -29,20 +29,21 @@ def test_a_token_names_its_event() -> None:
     """What was signed comes back, under text and bytes keys alike."""
     for key in ("text", b"bytes"):
         app = app_with(key)
-        assert token.read(app, DSN, token.sign(app, DSN, EVENT) or "") == EVENT
+        assert token.read_token(app, DSN, token.sign_token(app, DSN, EVENT) or "") == EVENT
 
 
 def test_a_token_holds_the_event_and_nothing_else() -> None:
     """Anyone can read a token: it has the event's id in it, a time and a signature."""
-    signed = token.sign(app_with("key"), DSN, EVENT) or ""
-    payload = signed.split(".")[0]
-    assert base64.urlsafe_b64decode(payload + "==") == f'"{EVENT}"'.encode()
+    signed = token.sign_token(app_with("key"), DSN, EVENT) or ""
+    assert signed.split(".")[0] == EVENT
 
 
 def test_another_app_cannot_sign_for_this_one() -> None:
     """Only the app's own secret counts."""
     with pytest.raises(token.TokenError):
-        token.read(app_with("ours"), DSN, token.sign(app_with("theirs"), DSN, EVENT) or "")
+        token.read_token(
+            app_with("ours"), DSN, token.sign_token(app_with("theirs"), DSN, EVENT) or ""
+        )
 
 
 def test_a_token_is_good_in_one_app_and_for_one_project() -> None:
@@ -50,8 +51,8 @@ def test_a_token_is_good_in_one_app_and_for_one_project() -> None:
     elsewhere now; a DSN's key may change."""
     ours, theirs = app_with("key"), app_with("key")
     theirs.name = "admin"
-    signed = token.sign(ours, DSN, EVENT) or ""
-    assert token.read(ours, Dsn.parse("https://other@sentry.example/7"), signed) == EVENT
+    signed = token.sign_token(ours, DSN, EVENT) or ""
+    assert token.read_token(ours, Dsn.parse("https://other@sentry.example/7"), signed) == EVENT
     for app, dsn in (
         (theirs, DSN),
         (ours, Dsn.parse("https://public@sentry.example/8")),
@@ -60,61 +61,63 @@ def test_a_token_is_good_in_one_app_and_for_one_project() -> None:
         (ours, None),
     ):
         with pytest.raises(token.TokenError):
-            token.read(app, dsn, signed)
+            token.read_token(app, dsn, signed)
 
 
 def test_an_apps_name_may_be_anything() -> None:
     """Half surrogates and separators in it neither raise nor make it look like another app."""
     odd = app_with("key")
     odd.name = 'shop", "https://sentry.example/7"\ud800'
-    signed = token.sign(odd, DSN, EVENT) or ""
-    assert token.read(odd, DSN, signed) == EVENT
+    signed = token.sign_token(odd, DSN, EVENT) or ""
+    assert token.read_token(odd, DSN, signed) == EVENT
     with pytest.raises(token.TokenError):
-        token.read(app_with("key"), DSN, signed)
+        token.read_token(app_with("key"), DSN, signed)
 
 
 def test_a_megabyte_is_no_token() -> None:
     """It is refused before anything is computed from it, however it begins."""
     app = app_with("key")
     with pytest.raises(token.TokenError, match="too long"):
-        token.read(app, DSN, (token.sign(app, DSN, EVENT) or "") + "x" * 1_000_000)
+        token.read_token(app, DSN, (token.sign_token(app, DSN, EVENT) or "") + "x" * 1_000_000)
 
 
 def test_a_secret_can_be_rotated() -> None:
     """Pages shown before the change still work through SECRET_KEY_FALLBACKS, and no others."""
-    before = token.sign(app_with("old"), DSN, EVENT) or ""
+    before = token.sign_token(app_with("old"), DSN, EVENT) or ""
     rotated = app_with("new", "older", "old")
-    assert token.read(rotated, DSN, before) == EVENT
-    assert token.read(app_with("new"), DSN, token.sign(rotated, DSN, EVENT) or "") == EVENT
+    assert token.read_token(rotated, DSN, before) == EVENT
+    assert (
+        token.read_token(app_with("new"), DSN, token.sign_token(rotated, DSN, EVENT) or "") == EVENT
+    )
     with pytest.raises(token.TokenError):
-        token.read(app_with("new", "older"), DSN, before)
+        token.read_token(app_with("new", "older"), DSN, before)
 
 
 def test_a_token_is_good_for_one_purpose() -> None:
     """A receipt is no right to write, and the session's signatures are none either."""
     app = app_with("key")
     with pytest.raises(token.TokenError):
-        token.read(app, DSN, token.sign(app, DSN, EVENT, "receipt sent") or "")
+        token.read_token(app, DSN, token.sign_token(app, DSN, EVENT, "receipt sent") or "")
 
 
 def test_a_token_ends_after_30_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then it is good, and after it the visitor hears that it was too late."""
     app = app_with("key")
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000)
-    signed = token.sign(app, DSN, EVENT) or ""
+    signed = token.sign_token(app, DSN, EVENT) or ""
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1800)
-    assert token.read(app, DSN, signed) == EVENT
+    assert token.read_token(app, DSN, signed) == EVENT
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1801)
     with pytest.raises(token.TokenExpired):
-        token.read(app, DSN, signed)
+        token.read_token(app, DSN, signed)
 
 
 def test_without_a_secret_nothing_is_signed_or_read() -> None:
     """No SECRET_KEY, no token; an empty one is none."""
     for key in (None, ""):
-        assert token.sign(app_with(key), DSN, EVENT) is None
+        assert token.sign_token(app_with(key), DSN, EVENT) is None
         with pytest.raises(token.TokenError):
-            token.read(app_with(key), DSN, "x.y.z")
+            token.read_token(app_with(key), DSN, "x.y.z")
 
 
 def test_a_signed_something_else_is_no_event() -> None:
@@ -122,22 +125,22 @@ def test_a_signed_something_else_is_no_event() -> None:
     app = app_with("key")
     for odd in ("", "../../etc", EVENT.upper(), EVENT + "\n"):
         with pytest.raises(token.TokenError):
-            token.read(app, DSN, token.sign(app, DSN, odd) or "")
+            token.read_token(app, DSN, token.sign_token(app, DSN, odd) or "")
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_no_made_up_token_passes(made_up: str) -> None:
     """Whatever arrives as a token is refused in one way."""
     with pytest.raises(token.TokenError):
-        token.read(app_with("key"), DSN, made_up)
+        token.read_token(app_with("key"), DSN, made_up)
 
 
 def test_what_is_remembered_is_bounded() -> None:
     """However many reports a process takes, it remembers a fixed number; the oldest go."""
-    spent = token.Spent(size=10)
+    spent = token.TakenReports(size=10)
     events = [secrets.token_hex(16) for _ in range(50)]
     for event_id in events:
-        spent.note(event_id, token.Sent(b"", None))
+        spent.note(event_id, token.TakenReport(b"", None))
     assert len(spent) == 10
     assert spent.get(events[0]) is None
     assert spent.get(events[-1]) is not None
@@ -145,11 +148,11 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_remembering_is_safe_under_threads() -> None:
     """Many threads at once neither lose the bound nor fail."""
-    spent = token.Spent(size=50)
+    spent = token.TakenReports(size=50)
 
     def note() -> None:
         for _ in range(300):
-            spent.note(secrets.token_hex(16), token.Sent(b"", None))
+            spent.note(secrets.token_hex(16), token.TakenReport(b"", None))
 
     threads = [threading.Thread(target=note) for _ in range(4)]
     for thread in threads:

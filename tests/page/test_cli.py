@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, g
+from flask import Flask, g
 from flask.cli import AppGroup
 
 from flask_sentry_kit import SentryKit, sentry_kit
 from flask_sentry_kit.cli import add_commands, preview_server
+from flask_sentry_kit.kit import kit_of
 from flask_sentry_kit.page import preview
 
 BUNDLED = Path(preview.__file__).parents[1] / "templates"
@@ -161,7 +162,7 @@ def test_preview_replaces_what_it_wrote(app: Flask, tmp_path: Path) -> None:
 
 def test_preview_serves_every_state(app: Flask, serve: Any, page: Any) -> None:
     """Under the kit's own prefix, with stylesheet and script from the app itself."""
-    base = serve(preview_server(app, "/_sentry_kit/preview"))
+    base = serve(preview_server(app, kit_of(app), "/_sentry_kit/preview"))
     page.route("**/api/embed/**", lambda route: route.abort())
     failed: list[str] = []
     page.on("response", lambda one: failed.append(one.url) if one.status != 200 else None)
@@ -180,9 +181,6 @@ def test_the_preview_route_is_for_debugging_only(tmp_path: Path, debug: bool) ->
     app = Flask("shop", root_path=str(tmp_path))
     app.debug = debug
     app.register_blueprint(sentry_kit)
-    blueprint = Blueprint("look", "look", url_prefix="/look")
-    preview.add_preview(blueprint)
-    app.register_blueprint(blueprint)
     client = app.test_client()
-    for path in ("/look/preview", "/look/preview/event"):
+    for path in ("/_sentry_kit/preview", "/_sentry_kit/preview/event"):
         assert client.get(path).status_code == (200 if debug else 404)

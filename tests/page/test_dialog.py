@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_sentry_kit import SentryKit, csp_sources
 from flask_sentry_kit.crash import Crash
 from flask_sentry_kit.dsn import Dsn
-from flask_sentry_kit.page.dialog import csp_sources, report_dialog
+from flask_sentry_kit.page.dialog import report_dialog
 from flask_sentry_kit.settings import read_settings
 
 EVENT = "0123456789abcdef0123456789abcdef"
@@ -100,8 +99,8 @@ def test_no_option_can_move_a_report_to_another_event(extra: dict[str, object]) 
 
 def _sources(dsn: str | None, **config: object) -> dict[str, list[str]]:
     app = Flask("shop")
-    parsed = Dsn.parse(dsn) if dsn else None
-    app.extensions["sentry_kit"] = SimpleNamespace(settings=read_settings(config), dsn=parsed)
+    app.config.update(config, SENTRY_DSN=dsn)
+    app.register_blueprint(SentryKit())
     return csp_sources(app)
 
 

@@ -1,0 +1,353 @@
+"""Takes what visitors write: one report, and the page that thanks. Renders nothing itself.
+
+Needs no session, no cookie and nothing of the app but its secret; the token says which event the
+words belong to. What goes wrong in here is said to the visitor and logged, never raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import re
+import weakref
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, NotFound
+
+from .. import headers, phrases
+from ..addresses import mount_point
+from ..crash import Crash, FeedbackForm
+from ..dsn import Dsn
+from ..outbox import Outbox
+from ..settings import Settings
+from . import form, relay, token
+from .limit import AddressLimit, address_of
+
+logger = logging.getLogger("flask_sentry_kit")
+
+_EXTENSION: Final = "sentry_kit_feedback_limits"
+
+_STATUS: Final = {
+    "forged": HTTPStatus.FORBIDDEN,
+    "expired": HTTPStatus.GONE,
+    "large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "malformed": HTTPStatus.BAD_REQUEST,
+    "type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "trapped": HTTPStatus.BAD_REQUEST,
+    "again": HTTPStatus.CONFLICT,
+    "limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "full": HTTPStatus.SERVICE_UNAVAILABLE,
+    "refused": HTTPStatus.BAD_GATEWAY,
+    "broken": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""By the keys of ``phrases.REFUSALS``."""
+
+_ORIGIN_MAX: Final = 300
+"""Characters: the longest name there is (RFC 1035, section 2.3.4), a scheme and a port."""
+
+
+class AnsweringPage(Protocol):
+    """What the desk needs of the page."""
+
+    def say(self, message: str, **values: object) -> str: ...
+
+    def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response: ...
+
+
+class Host(Protocol):
+    """What the desk needs of the app's kit."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def page(self) -> AnsweringPage: ...
+
+    @property
+    def dsn(self) -> Dsn | None: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def url(self, tail: str, **values: Any) -> str: ...
+
+
+class RefusedReport(Exception):
+    """The report ends here.
+
+    :param reason: a key of ``phrases.REFUSALS``, or empty where fields are wrong.
+    :param retry_after: the header to answer with, of a limiter of the app's.
+    """
+
+    def __init__(self, reason: str, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class FeedbackDesk:
+    """Takes the visitors' words for one app.
+
+    :param app: the app; held weakly.
+    :param host: its kit.
+    """
+
+    def __init__(self, app: Flask, host: Host) -> None:
+        self._app = weakref.ref(app)
+        self._host = host
+        self._taken = token.TakenReports()
+        self._by_address: AddressLimit | None = None
+        self._logged: set[str] = set()
+
+    @property
+    def app(self) -> Flask:
+        app = self._app()
+        if app is None:
+            raise RuntimeError("The app of this kit is gone")
+        return app
+
+    def log_missing_secret(self) -> None:
+        """Log, once an app, that there is no form because there is no ``SECRET_KEY``."""
+        app = self.app
+        if app.secret_key or "secret" in self._logged:
+            return
+        self._logged.add("secret")
+        logger.warning(
+            "SECRET_KEY is not set: the crash page of %r has no feedback form until it is,"
+            " since the form's token is signed with it",
+            app.name,
+        )
+
+    def form_for(self, crash: Crash) -> FeedbackForm | None:
+        """The page's own form for one crash, prefilled for a signed-in user.
+
+        :return: None where a report could not arrive, or is not wanted: no event, no DSN, no
+            ``SECRET_KEY``, ``SENTRY_KIT_FEEDBACK=False``.
+        """
+        settings = self._host.settings
+        if not settings.feedback or crash.event_id is None or crash.dsn is None:
+            return None
+        signed = token.sign_token(self.app, crash.dsn, crash.event_id)
+        if signed is None:
+            self.log_missing_secret()
+            return None
+        prefill = settings.prefill
+        return FeedbackForm(
+            action=self._host.url("feedback"),
+            token=signed,
+            name=crash.user_name if prefill else "",
+            email=crash.user_email if prefill else "",
+        )
+
+    def take(self) -> Response:
+        """Answer a POST of one report.
+
+        :raises NotFound: where there is no form.
+        """
+        app, kit = self.app, self._host
+        if not kit.settings.feedback:
+            raise NotFound
+        submission = form.read_submission(request.environ)
+        event_id = None
+        try:
+            event_id, outcome = self._relay(submission)
+        except RefusedReport as refused:
+            return self._refuse(submission, refused)
+        except Exception:
+            logger.exception(
+                "A visitor's report could not be taken; the visitor is asked to try again"
+            )
+            return self._refuse(submission, RefusedReport("broken"))
+        if outcome == "refused":
+            return self._refuse(submission, RefusedReport("refused"))
+        if _wants_json():
+            return _json(200, outcome, kit.page.say(phrases.OUTCOMES[outcome]), {})
+        receipt = token.sign_token(app, kit.dsn, event_id, f"receipt {outcome}")
+        address = kit.url("feedback/{outcome}/{receipt}", outcome=outcome, receipt=receipt)
+        answer = Response(status=303, headers={"Location": address})
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def _relay(self, submission: form.Submission) -> tuple[str, str]:
+        """The event and the outcome, checked in the order in which a visitor wants to know."""
+        app, kit = self.app, self._host
+        self._limit_by_address()
+        for check in limits_of(app):
+            try:
+                check()
+            except HTTPException as error:
+                asked = dict(error.get_headers(request.environ)).get("Retry-After")
+                raise RefusedReport("limited", asked) from None
+            except Exception:
+                logger.exception("The limit on feedback failed; the report goes through")
+        if submission.problem:
+            raise RefusedReport(submission.problem)
+        try:
+            event_id = token.read_token(app, kit.dsn, submission.token)
+        except token.TokenExpired:
+            raise RefusedReport("expired") from None
+        except token.TokenError:
+            raise RefusedReport("forged") from None
+        if submission.trapped:
+            raise RefusedReport("trapped")
+        if submission.errors:
+            raise RefusedReport("")
+        if kit.dsn is None:
+            raise RefusedReport("full")
+        report = relay.Report(
+            event_id, submission.comments, submission.name, form.email_of(submission)
+        )
+        digest = hashlib.sha256(
+            "\0".join((report.comments, report.name, report.email)).encode()
+        ).digest()
+        with self._taken.lock:
+            sent = self._taken.get(event_id)
+            first = sent is None
+            if sent is None:
+                ticket = relay.put(kit.outbox, kit.dsn, report, _origin())
+                if ticket is None:
+                    raise RefusedReport("full")
+                sent = token.TakenReport(digest, ticket)
+                self._taken.note(event_id, sent)
+            elif sent.digest != digest:
+                raise RefusedReport("again")
+        # A second click gets what is known of the first one's words by now: if each click waited
+        # for Sentry, a few of them would hold all of a server's threads.
+        return event_id, relay.outcome(sent.ticket, relay.WAIT if first else 0)
+
+    def _limit_by_address(self) -> None:
+        rate = self._host.settings.feedback_limit
+        if rate is None:
+            return
+        address = address_of(request.environ)
+        if address is None:
+            if "address" not in self._logged:
+                self._logged.add("address")
+                logger.warning(
+                    "SENTRY_KIT_FEEDBACK_LIMIT is not applied to %r: its requests carry no"
+                    " visitor's address of their own. Behind a proxy, wrap app.wsgi_app in"
+                    " Werkzeug's ProxyFix",
+                    self.app.name,
+                )
+            return
+        if self._by_address is None:
+            self._by_address = AddressLimit(rate)
+        wait = self._by_address.seconds_to_wait(address)
+        if wait:
+            raise RefusedReport("limited", str(math.ceil(wait)))
+
+    def thank(self, outcome: str, receipt: str) -> Response:
+        """Answer a report that was sent without a script.
+
+        :raises NotFound: for a receipt that is not ours.
+        """
+        app, kit = self.app, self._host
+        if outcome not in phrases.OUTCOMES:
+            raise NotFound
+        try:
+            # Signed, so that no link can thank somebody for what was never sent.
+            event_id = token.read_token(app, kit.dsn, receipt, f"receipt {outcome}")
+        except token.TokenError:
+            raise NotFound from None
+        form_facts = FeedbackForm(kit.url("feedback"), "", outcome=outcome)
+        return kit.page.outcome(_crash(event_id), form_facts, 200)
+
+    def _refuse(self, submission: form.Submission, refused: RefusedReport) -> Response:
+        """Say what is wrong, with everything that was typed still there."""
+        if headers.says(request.environ, "HTTP_SEC_FETCH_SITE", "cross-site"):
+            # Another site's form: its words are not shown as if they were typed here.
+            submission = form.Submission(token=submission.token, errors=submission.errors)
+        errors = {
+            name: phrases.FIELD_ERRORS[name, error] for name, error in submission.errors.items()
+        }
+        kit, reason = self._host, refused.reason
+        status = _STATUS.get(reason, HTTPStatus.BAD_REQUEST)
+        words = phrases.REFUSALS.get(reason, "")
+        if reason:
+            # One thing at a time: the fields are looked at when the form itself can be sent.
+            errors = {"": words}
+        if _wants_json():
+            said = kit.page.say(phrases.REFUSED) + " "
+            said += kit.page.say(words or phrases.CHECK_FIELDS)
+            marked = {name: kit.page.say(error) for name, error in errors.items() if name}
+            answer = _json(status, "refused", said, marked)
+        else:
+            again = FeedbackForm(
+                action=kit.url("feedback"),
+                token=submission.token,
+                name=submission.name,
+                email=submission.email,
+                comments=submission.comments,
+                outcome="refused",
+                errors=errors,
+            )
+            answer = kit.page.outcome(_crash(None), again, int(status))
+        if refused.retry_after and re.fullmatch(r"[A-Za-z0-9:, ]{1,40}", refused.retry_after):
+            answer.headers["Retry-After"] = refused.retry_after
+        return answer
+
+
+def limits_of(app: Flask) -> list[Callable[[], object]]:
+    """What is asked before a report of an app is taken."""
+    limits: list[Callable[[], object]] = app.extensions.setdefault(_EXTENSION, [])
+    return limits
+
+
+def limit_feedback(
+    app: Flask, limit: Callable[[Callable[[], object]], Callable[[], object]]
+) -> None:
+    """Have a rate limiter asked before a report is taken, besides ``SENTRY_KIT_FEEDBACK_LIMIT``.
+
+    That setting counts in each process; a limiter of the app's may count for all of them. For
+    Flask-Limiter, after the blueprint has been registered::
+
+        limiter = Limiter(get_remote_address, app=app)
+        limit_feedback(app, limiter.limit("5 per hour"))
+
+    The kit's routes are answered before the app's own hooks run, so a limiter that works through
+    ``before_request`` does not see them; this is its place.
+
+    :param limit: a decorator. What it decorates is called inside the request; an HTTP exception
+        (Flask-Limiter's is a 429) is shown to the visitor, with what was typed still in the form.
+        Any other failure of the limiter is logged, and the report goes through.
+    """
+
+    def sentry_kit_feedback() -> None:
+        return None
+
+    limits_of(app).append(limit(sentry_kit_feedback))
+
+
+def _crash(event_id: str | None) -> Crash:
+    # Without a DSN there is no dialog: nobody who has just written is asked to write.
+    return Crash(event_id, method="POST", root_url=f"{mount_point(request.environ)}/")
+
+
+def _json(status: int, outcome: str, message: str, errors: dict[str, str]) -> Response:
+    # Not by the app's JSON provider, which may write something else for the page's script.
+    body = json.dumps({"outcome": outcome, "message": message, "errors": errors}) + "\n"
+    answer = Response(body, status=status, mimetype="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Vary"] = "Accept, Accept-Language"
+    return answer
+
+
+def _wants_json() -> bool:
+    kinds = headers.media_types(request.environ)
+    return kinds.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def _origin() -> str:
+    """The app's own origin, as the browser knows it where ProxyFix is set up."""
+    try:
+        origin = request.host_url.rstrip("/")
+    except (HTTPException, ValueError):
+        return ""
+    fits = len(origin) <= _ORIGIN_MAX and origin.isascii() and origin.isprintable()
+    return origin if fits else ""
