@@ -26,7 +26,7 @@ STEPS: Final = 1_000_000
 """Loop rounds and calls; bounds what a macro can pile up in memory before it yields anything."""
 
 
-class Endless(BaseException):
+class RenderLimitExceeded(BaseException):
     """A template went over a bound.
 
     Not an ``Exception``: it must pass through ``except Exception`` in an app's filters.
@@ -44,9 +44,9 @@ class _Budget:
     def step(self) -> None:
         self.steps += 1
         if self.steps > STEPS:
-            raise Endless(f"{self.name} took more than {STEPS:,} steps")
+            raise RenderLimitExceeded(f"{self.name} took more than {STEPS:,} steps")
         if time.monotonic() > self.deadline:
-            raise Endless(f"{self.name} took longer than {SECONDS:g} seconds")
+            raise RenderLimitExceeded(f"{self.name} took longer than {SECONDS:g} seconds")
 
 
 _budget: ContextVar[_Budget | None] = ContextVar("sentry_kit_render_budget", default=None)
@@ -96,7 +96,7 @@ def watched(environment: Environment) -> Environment:
 def render(template: Template, context: Mapping[str, Any]) -> str:
     """Render a template of a :func:`watched` environment.
 
-    :raises Endless: it went over a bound.
+    :raises RenderLimitExceeded: it went over a bound.
     """
     name = template.name or "The template"
     token = _budget.set(_Budget(name))
@@ -112,5 +112,5 @@ def _counted(name: str, pieces: Iterator[str]) -> Iterator[str]:
         tick()
         size += len(piece)
         if size > CHARACTERS:
-            raise Endless(f"{name} wrote more than {CHARACTERS:,} characters")
+            raise RenderLimitExceeded(f"{name} wrote more than {CHARACTERS:,} characters")
         yield piece

@@ -150,7 +150,7 @@ class Page:
         """The answer to a failed request, in the form that it asked for. Never raises."""
         try:
             language = self._language()
-            kind = self._careful(
+            kind = self._ask_foreign(
                 "Reading what the request asked for",
                 lambda: negotiate.choose(request, self._settings.apis),
                 "html",
@@ -199,7 +199,7 @@ class Page:
             context = self._context(crash, None, self._language())
             return Markup(self._bundled.get_template(_DIALOG).render(context))
 
-        return self._careful("The dialog's snippet", render, Markup(""))
+        return self._ask_foreign("The dialog's snippet", render, Markup(""))
 
     def say(self, message: str, **values: object) -> str:
         """A sentence of the kit's in the current visitor's language."""
@@ -208,9 +208,9 @@ class Page:
     def _language(self) -> Language:
         """Flask-Babel's choice, else the browser's."""
         nothing: list[str] = []
-        chosen = self._careful("The app's locale", lambda: languages.of_app(self._app), nothing)
-        asked = self._careful("Accept-Language", lambda: languages.of_browser(request), nothing)
-        return self._careful(
+        chosen = self._ask_foreign("The app's locale", lambda: languages.of_app(self._app), nothing)
+        asked = self._ask_foreign("Accept-Language", lambda: languages.of_browser(request), nothing)
+        return self._ask_foreign(
             "The catalogue", lambda: self._languages.best([*chosen, *asked]), ENGLISH
         )
 
@@ -283,14 +283,14 @@ class Page:
         settings, brand = self._settings, self._settings.brand
         options, snippet = None, Markup("")
         if crash.event_id and dialog:
-            options = self._careful(
+            options = self._ask_foreign(
                 "The dialog", lambda: report_dialog(crash, settings, language.tag), None
             )
         if options and language.tag != "en":
             # Sentry's dialog speaks English by itself; what the app has set wins.
             options |= {**languages.dialog_phrases(language.say), **options}
         if options:
-            snippet = self._careful("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
+            snippet = self._ask_foreign("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
         scripts = []
         if snippet and settings.raven_js.url:
             scripts.append(facts.Script(settings.raven_js.url, settings.raven_js.integrity))
@@ -302,13 +302,13 @@ class Page:
             lang=language.tag,
             dir=language.direction,
             brand=brand,
-            nonce=self._careful("The nonce", lambda: facts.nonce(self._app, request), ""),
+            nonce=self._ask_foreign("The nonce", lambda: facts.nonce(self._app, request), ""),
             stylesheet=self._asset("crash.css"),
             scripts=tuple(scripts),
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
             retry_url=facts.retry_url(crash),
-            back_url=self._careful("The way back", lambda: facts.back_url(crash, request), ""),
+            back_url=self._ask_foreign("The way back", lambda: facts.back_url(crash, request), ""),
             home_url=brand.home_url or facts.local_path(crash.root_url),
             support_url=facts.support_url(brand, crash, language),
         )
@@ -324,7 +324,7 @@ class Page:
         }
 
     def _asset(self, name: str) -> str:
-        return self._careful(f"The address of {name}", lambda: self._asset_url(name), "")
+        return self._ask_foreign(f"The address of {name}", lambda: self._asset_url(name), "")
 
     def _answer(self, body: str, mimetype: str, status: int, language: Language) -> Response:
         # Encoded here: Werkzeug would raise on a half surrogate in whatever name the page shows.
@@ -340,7 +340,7 @@ class Page:
         body = plain.html(event_id, ENGLISH.say, ENGLISH.tag, ENGLISH.direction)
         return self._answer(body, "text/html", status, ENGLISH)
 
-    def _careful(self, what: str, ask: Callable[[], T], otherwise: T) -> T:
+    def _ask_foreign(self, what: str, ask: Callable[[], T], fallback: T) -> T:
         """Ask code that may be the app's."""
         try:
             return ask()
@@ -348,7 +348,7 @@ class Page:
             if _from_outside(error):
                 raise
             self._failed(what, error)
-            return otherwise
+            return fallback
 
     def _failed(self, what: str, error: BaseException) -> None:
         """Report and log what failed here. The visitor's reference stays that of the crash."""
@@ -358,7 +358,7 @@ class Page:
             if _from_outside(second):
                 raise
         try:
-            logger.error("%s failed; the visitor gets the next best.", what, exc_info=error)
+            logger.error("%s failed; the visitor gets the next simpler page.", what, exc_info=error)
         except BaseException as second:
             if _from_outside(second):
                 raise

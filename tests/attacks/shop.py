@@ -52,14 +52,14 @@ class Slow:
         return "<Slow>"
 
 
-class Endless:
+class RenderLimitExceeded:
     """Every attribute, item and length of it leads to another one."""
 
-    def __getattr__(self, name: str) -> Endless:
-        return Endless()
+    def __getattr__(self, name: str) -> RenderLimitExceeded:
+        return RenderLimitExceeded()
 
-    def __getitem__(self, key: object) -> Endless:
-        return Endless()
+    def __getitem__(self, key: object) -> RenderLimitExceeded:
+        return RenderLimitExceeded()
 
     def __len__(self) -> int:
         return 10**12
@@ -90,7 +90,7 @@ LOCALS: dict[str, Callable[[], Any]] = {
     "cyclic": _cyclic,
     "10,000 levels": lambda: _deep(10_000),
     "slow reprs": lambda: [Slow() for _ in range(4)],
-    "no end": lambda: [Endless() for _ in range(20)],
+    "no end": lambda: [RenderLimitExceeded() for _ in range(20)],
     "half surrogates": lambda: {"\ud800": "\udfff" * 1000},
     "a million digits": lambda: 7**1_200_000,
     "pages of assignments": lambda: "password=" * 500_000,

@@ -100,11 +100,11 @@ def test_a_cut_is_clean() -> None:
 def test_an_input_without_an_end_is_not_waited_for() -> None:
     """With neither a length nor a server that ends the input, nothing is read."""
 
-    class Endless(io.RawIOBase):
+    class RenderLimitExceeded(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise AssertionError("read from an input that has no end")
 
-    broken = {"CONTENT_LENGTH": "", "wsgi.input": Endless()}
+    broken = {"CONTENT_LENGTH": "", "wsgi.input": RenderLimitExceeded()}
     assert form.read_submission({**environ(b""), **broken}).problem == "malformed"
 
 

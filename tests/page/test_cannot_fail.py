@@ -155,7 +155,7 @@ def test_an_override_without_end(stand: Any, source: str, monkeypatch: pytest.Mo
     part = "{% for i in range(10 ** 12) %}{% endfor %}"
     room = stand({"500.html": source, "part.html": part})
     room.app.jinja_env.globals["endless"] = lambda: iter(int, 1)
-    assert_bundled_page(room, bounds.Endless)
+    assert_bundled_page(room, bounds.RenderLimitExceeded)
 
 
 def test_an_override_that_takes_its_time(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_an_override_that_takes_its_time(stand: Any, monkeypatch: pytest.MonkeyP
     room = stand({"500.html": "{% for i in range(1000) %}{{ wait() }}{% endfor %}"})
     room.app.jinja_env.globals["wait"] = lambda: time.sleep(0.01) or ""
     before = time.monotonic()
-    assert_bundled_page(room, bounds.Endless)
+    assert_bundled_page(room, bounds.RenderLimitExceeded)
     assert time.monotonic() - before < 2
 
 
@@ -182,7 +182,7 @@ def test_the_bounds_cannot_be_swallowed(stand: Any, monkeypatch: pytest.MonkeyPa
         {"500.html": "{% call forgiving() %}{% for i in range(9999) %}{% endfor %}{% endcall %}"}
     )
     room.app.jinja_env.globals["forgiving"] = forgiving
-    assert_bundled_page(room, bounds.Endless)
+    assert_bundled_page(room, bounds.RenderLimitExceeded)
 
 
 def test_an_ordinary_large_page_is_within_bounds(stand: Any) -> None:

@@ -158,3 +158,23 @@ def test_nothing_moves(states: str, chromium: Any) -> None:
     )
     assert moving == 0
     context.close()
+
+
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_a_brand_keeps_its_own_direction(stand: Any, page: Any, language: str) -> None:
+    """On a page that runs from right to left, "Quire & Co." still ends in its full stop."""
+    room = stand(SENTRY_KIT_BRAND={"name": "Quire & Co."})
+    page.set_content(room.html(Accept_Language=language))
+    left, right = page.evaluate(
+        """() => {
+            const text = document.querySelector("bdi").firstChild;
+            const edge = (from, to) => {
+                const range = document.createRange();
+                range.setStart(text, from);
+                range.setEnd(text, to);
+                return range.getBoundingClientRect().left;
+            };
+            return [edge(0, 1), edge(text.length - 1, text.length)];
+        }"""
+    )
+    assert left < right
