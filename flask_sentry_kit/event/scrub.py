@@ -2,7 +2,7 @@
 
 A value is masked for the name it goes by (a header, a form field, a local variable, a key of a
 dict) or for what it looks like (a card number, a bearer token, ``password=…`` inside a text).
-The lists in ``secret_names`` are the documented ones; ``sanitize_keys`` adds to them.
+The lists in ``name_lists`` are the documented ones; ``sanitize_keys`` adds to them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
-from .secret_looks import MASK, is_card, is_random, mask_looks, may_be_webhook
-from .secret_names import (
-    SENSITIVE_NAMES,
-    SENSITIVE_PARTS,
-    SENSITIVE_WORDS,
-    hides,
-    joined,
-)
+from .card_numbers import is_card
+from .mask import MASK
+from .name_lists import SENSITIVE_NAMES, SENSITIVE_PARTS, SENSITIVE_WORDS
+from .secret_looks import is_random, mask_looks, may_be_webhook
+from .secret_names import hides, joined
 from .secret_pairs import mask_pairs, unquoted
 
 __all__ = [
