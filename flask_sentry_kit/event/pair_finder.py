@@ -48,7 +48,8 @@ _EMPTY: Final = frozenset(
     'None' "null" 'null' 'True' "true" 'False' "false" """.split()
 ) | {"", MASK, f"'{MASK}'", f'"{MASK}"'}
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
-_STATUS: Final = re.compile(r"-?[0-9]{1,3}(?![\w.])|-[0-9]+")
+# A number and no more: "code=0~hunter2" is none.
+_STATUS: Final = re.compile(r"""(?:-?[0-9]{1,3}|-[0-9]{1,12}):?(?=[\s,;&()\[\]{}"'<>|!?\\]|\Z)""")
 _MEASURE: Final = re.compile(
     r"[0-9.]{1,12} ?(?:ms|s|sec|seconds|min|minutes|h|%|kB|MB|bytes|of|/)\b"
 )

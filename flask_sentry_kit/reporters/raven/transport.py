@@ -7,7 +7,8 @@ app's outbox directly.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from functools import lru_cache
+from time import time
 from typing import Any, Final
 
 import raven
@@ -30,14 +31,20 @@ def store_headers(dsn: Dsn, protocol: str) -> dict[str, str]:
     return {
         "User-Agent": AGENT,
         "Content-Type": "application/json",
-        "X-Sentry-Auth": get_auth_header(
-            protocol=protocol,
-            timestamp=int(datetime.now().timestamp()),
-            client=AGENT,
-            api_key=dsn.public_key,
-            api_secret=dsn.secret_key,
-        ),
+        "X-Sentry-Auth": _authorization(dsn, protocol, int(time())),
     }
+
+
+@lru_cache(maxsize=4)
+def _authorization(dsn: Dsn, protocol: str, second: int) -> str:
+    header: str = get_auth_header(
+        protocol=protocol,
+        timestamp=second,
+        client=AGENT,
+        api_key=dsn.public_key,
+        api_secret=dsn.secret_key,
+    )
+    return header
 
 
 def remote_config(dsn: Dsn | None, transport: Any) -> Any:
