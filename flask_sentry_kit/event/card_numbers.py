@@ -1,4 +1,4 @@
-"""Numbers of payment cards, told from the other long numbers that texts are full of."""
+"""Numbers of payment cards, distinguished from the other long numbers that texts contain."""
 
 from __future__ import annotations
 

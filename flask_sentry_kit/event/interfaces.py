@@ -115,7 +115,7 @@ def exception_interface(
 ) -> dict[str, Any]:
     """Sentry's ``exception``: ``values`` oldest first, the one that was caught last.
 
-    Chained exceptions and members of groups are told apart by ``mechanism``, as
+    Chained exceptions and members of groups are distinguished by ``mechanism``, as
     https://develop.sentry.dev/sdk/data-model/event-payloads/exception/ describes.
     """
     values: list[dict[str, Any]] = []

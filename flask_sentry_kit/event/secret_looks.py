@@ -1,5 +1,5 @@
-"""What gives itself away without a name: payment cards, tokens by their makers' prefixes, JSON
-web tokens, private keys, password hashes, passwords in addresses.
+"""What is recognised as a secret without a name: payment cards, tokens by their makers' prefixes,
+JSON web tokens, private keys, password hashes, passwords in addresses.
 
 Every pattern takes time in proportion to the text: nothing is required after a run of unbounded
 length, and no run is entered twice.
@@ -130,7 +130,7 @@ _NETLOC: Final = re.compile(
     r"(?<![\w./-])(?P<user>[\w.+%-]{1,64})(?P<sign>[:/])(?P<word>[^\s:@/\"'<>]{1,100})"
     r"@(?=[\w.-]{1,100}:[0-9]{2,5}(?![0-9]))"
 )
-_SAID: Final = re.compile(
+_IN_PROSE: Final = re.compile(
     r"""(?i)(?<![A-Za-z0-9])(?:
       (?P<name>pass(?:word|wd|phrase|code|wort)|pwd|kennwort|wachtwoord|contraseña|senha|пароль)
       (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t]{1,8})
@@ -147,11 +147,11 @@ _SAID: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-# Most texts hold none of it; these tell them apart sooner than the full patterns.
+# Most texts contain none of these; checking that first is cheaper than the full patterns.
 _DIGIT: Final = re.compile(r"[0-9]")
 _RUN_LEAST: Final = 12
 _RUN: Final = re.compile(rf"[\w.:$+=*{{}}-]{{{_RUN_LEAST},}}")
-_MAYBE_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
+_LONG_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
 # Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
 _KNOWN: Final = tuple(
     "glpat- sk_live_ sk_test_ rk_live_ SG. sk-proj- sk-ant- hf_ whsec_ hvs. ghp_ gho_ npm_ pypi- "
@@ -162,7 +162,7 @@ _GAP: Final = re.compile(r"[ \t+%\xa0]")
 _SCHEMES: Final = (
     "digest bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
 )
-_SAYINGS: Final = (
+_NAMES_IN_PROSE: Final = (
     "pass pwd token secret key credential session pin otp cvv cvc code tan puk kennwort wachtwoord "
     "contraseña senha пароль"
 ).split()
@@ -203,7 +203,7 @@ def _is_basic(value: str) -> bool:
         return False
 
 
-def _mask_said(match: re.Match[str]) -> str:
+def _mask_in_prose(match: re.Match[str]) -> str:
     for value, least in (("value", 6), ("value2", 10), ("value3", 3)):
         found = match[value]
         if found is None:
@@ -324,13 +324,13 @@ def mask_looks(text: str) -> str:
         if any("$" in run or "}" in run or "*" in run or len(run) > 64 for run in runs):
             text = _HASHES.sub(MASK, text)
     if _DIGIT.search(text) is not None:
-        if _MAYBE_DIGITS.search(text) is not None:
+        if _LONG_DIGITS.search(text) is not None:
             text = LONG_NUMBERS.sub(mask_digits, text)
     if _GAP.search(text) is None:
         return text
     lowered = text.lower()
-    if _DIGIT.search(text) is not None and any(map(lowered.__contains__, _SAYINGS)):
-        text = _SAID.sub(_mask_said, text)
+    if _DIGIT.search(text) is not None and any(map(lowered.__contains__, _NAMES_IN_PROSE)):
+        text = _IN_PROSE.sub(_mask_in_prose, text)
     if any(map(lowered.__contains__, _SCHEMES)):
         text = _DIGEST.sub(rf"\g<1>{MASK}", text)
         text = _SCHEME.sub(_mask_scheme, text)

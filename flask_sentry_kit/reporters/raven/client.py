@@ -80,7 +80,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
-        # sys.argv may hold a password; raven sends it with every event unless told otherwise.
+        # sys.argv may hold a password; raven sends it with every event unless ``context`` is given.
         if options.get("context") is None:
             options["context"] = {}
         options.setdefault("include_versions", False)
@@ -243,13 +243,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                     return self._capture_exception(occurrence, kwargs["exc_info"], rate)
                 return self._send(occurrence, rate, partial(self._describe, event_type, kwargs))
         except FOREIGN_ERRORS:
-            log_exception("An event could not be captured; the app goes on")
+            log_exception("An event could not be captured and is lost; the app continues")
             self.refuse("an event could not be captured")
             self._give_up(kwargs.get("exc_info"), environ)
             return None
 
     def _give_up(self, exc_info: Any, environ: Environ | None) -> None:
-        """Deal with this exception no more: the page asks again for what a signal reported."""
+        """Note that this exception is done with: the page asks again for what a signal reported."""
         try:
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
@@ -258,7 +258,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             log_exception("An exception that could not be captured could not be marked")
 
     def refuse(self, reason: str) -> None:
-        """Count an event that is not accepted, and have it said in the log once a minute."""
+        """Count an event that is not accepted, and log the reason, at most once a minute."""
         try:
             self.outbox.refuse(reason)
         except FOREIGN_ERRORS:
@@ -300,7 +300,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             occurrence.transaction = self.transaction.peek()
             event = build_event(occurrence, options)
         except FOREIGN_ERRORS:
-            log_exception("An event could not be built whole; its outline is sent")
+            log_exception("An event could not be built completely; a short form of it is sent")
             event = outline_event(occurrence, options)
         self._processors.process(event)
         if not self._hand_over(event):
@@ -331,7 +331,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             return self.outbox.put(item) is not None
         # A transport of the app's own: raven's way, which backs off after a failure.
         if not self.raise_send_errors and not self.state.should_try():
-            self.refuse("the app's transport failed, and is left alone for a while")
+            self.refuse("the app's transport failed, so no event is given to it for a while")
             return False
         logs.mute_transport_logs(self.remote.get_transport())
         self.send(**event)
@@ -387,7 +387,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         return error is not None and scope is not None and scope.recall(error)[0]
 
     def record_exception_seen(self, exc_info: Any) -> None:
-        """Deal with this exception no more; where it was captured that is noted already."""
+        """Note that this exception is done with, unless it was captured, which is noted already."""
         error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
             self._context.scope().remember(error, None)
