@@ -74,7 +74,7 @@ class LogHandler(logging.Handler):
             # By a transport, or by a repr: it would be an event in its turn, and so on.
             refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
             if refuse is not None:
-                refuse("a log record was written while an event was made; it would never end")
+                refuse("a log record made while an event was made: reporting it would never end")
             return
         with capturing():
             try:
