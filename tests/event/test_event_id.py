@@ -24,7 +24,8 @@ import os
 from flask_sentry_kit.event.event_id import new_event_id
 new_event_id()
 child = os.fork()
-print(*[new_event_id() for _ in range(64)], flush=True)
+ids = [new_event_id() for _ in range(64)]
+os.write(1, "".join(f"{one} " for one in ids).encode())
 if child:
     os.waitpid(child, 0)
 """
