@@ -44,8 +44,10 @@ def read_so_far(request: Request) -> Mapping[str, Any]:
 
 
 def runs_code_later(response: Response) -> bool:
-    """Whether a response has something to call when it is closed (Werkzeug 2.3 to 3.2)."""
-    return bool(response._on_close)
+    """Whether sending a response runs code: it streams, or has something to call when it is closed
+    (Werkzeug 2.3 to 3.2). Asked of every healthy response, so that it looks at two attributes."""
+    kind = type(response.response)
+    return (kind is not list and kind is not tuple) or bool(response._on_close)
 
 
 def record_breadcrumbs_into(context: Context | Any, change: int) -> None:

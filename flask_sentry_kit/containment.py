@@ -1,7 +1,7 @@
 """How errors of code that is not ours are contained: logged once, and the work goes on.
 
-Values of a crashing program are hostile: a ``repr`` may raise, recurse or exit; so may an app's
-hook, template or user object. What they raise must not reach the visitor.
+Values of a crashing program cannot be trusted: a ``repr`` may raise, recurse or exit; so may a
+hook, template or user object of the app. What they raise must not reach the visitor.
 """
 
 from __future__ import annotations

@@ -325,7 +325,7 @@ class Stacks:
             if type(name) is not str or (top and name.startswith("__")):
                 continue
             serializer.left -= len(name)
-            # A quarter each at most, so that one large variable does not hide those after it.
+            # At most a quarter of the budget each: one large variable does not hide the rest.
             left = serializer.left
             serializer.left = share = min(left, max(1_000, left // 4))
             variables[name] = serializer.named(name, value)

@@ -59,7 +59,7 @@ def timestamp(date: datetime | None = None) -> str:
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
     # By name, so that the backport that 3.10 needs counts too.
-    if all(type_name(kind) != "BaseExceptionGroup" for kind in type.mro(type(error))):
+    if "BaseExceptionGroup" not in map(type_name, type.mro(type(error))):
         return ()
     try:
         found = getattr(error, "exceptions", ())
@@ -84,7 +84,9 @@ _CHAIN: Final = tuple(
 )
 
 
-def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
+def _related(
+    error: BaseException, members: tuple[BaseException, ...]
+) -> Iterator[tuple[BaseException, str]]:
     """The exceptions an exception leads to, and how."""
     # Past whatever a class has put in the way of them.
     cause, context, suppressed = (known.__get__(error) for known in _CHAIN)
@@ -92,7 +94,7 @@ def _related(error: BaseException) -> Iterator[tuple[BaseException, str]]:
         yield cause, "__cause__"
     elif context is not None and not suppressed:
         yield context, "__context__"
-    for place, member in enumerate(_members(error)):
+    for place, member in enumerate(members):
         yield member, f"exceptions[{place}]"
 
 
@@ -113,7 +115,7 @@ def exception_interface(
 ) -> dict[str, Any]:
     """Sentry's ``exception``: ``values`` oldest first, the one that was caught last.
 
-    Chained exceptions and members of groups are told apart by ``mechanism``, as
+    Chained exceptions and members of groups are distinguished by ``mechanism``, as
     https://develop.sentry.dev/sdk/data-model/event-payloads/exception/ describes.
     """
     values: list[dict[str, Any]] = []
@@ -133,7 +135,8 @@ def exception_interface(
         }
         if parent is not None:
             mechanism.update(parent_id=parent, source=source)
-        if _members(current):
+        members = _members(current)
+        if members:
             mechanism["is_exception_group"] = True
         kind = type(current)
         module = type.__dict__["__module__"].__get__(kind)
@@ -147,7 +150,7 @@ def exception_interface(
         if stacktrace is not None:
             value["stacktrace"] = stacktrace
         values.append(value)
-        waiting.extend((related, number, how) for related, how in _related(current))
+        waiting.extend((related, number, how) for related, how in _related(current, members))
     values.reverse()
     return {"values": values}
 

@@ -13,103 +13,26 @@ from typing import Final
 from .error_texts import named_parameters
 from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
-
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<comment>\#[^\n]*)
-  | (?P<string>[A-Za-z]{0,3}(?:
-        \"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*(?:\"{3})?
-      | '{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*(?:'{3})?
-      | "[^"\\\n]*(?:\\.[^"\\\n]*)*"?
-      | '[^'\\\n]*(?:\\.[^'\\\n]*)*'?
-    ))
-  | (?P<name>[^\W\d]\w*)
-  | (?P<number>\d[\w.]*)
-  | (?P<newline>\n)
-  | (?P<joined>\\\n)
-  | (?P<operator>:=|[=!]=|->|[-+*/|&%]?=|[^\s\w])
-    """,
-    re.VERBOSE | re.DOTALL,
+from .source_comments import mask_prose, pieces
+from .source_masks import USERINFO, MaskedSpans
+from .source_patterns import awaits_value, compares, names_columns, takes_secret
+from .source_tokens import DEFINITION, STRING, TOKEN
+from .source_words import (
+    BLOCKS,
+    COMPARING,
+    FORMS,
+    KEYWORDS,
+    LOOKUPS,
+    NAMING,
+    NEUTRAL,
+    VALUING,
+    Level,
 )
-_STRING: Final = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"{3}|'{3}|[\"'])", re.DOTALL)
+
 _COLON: Final = re.compile(r"\s{0,200}:")
 _NAME_LIKE: Final = re.compile(r"[\w.:-]{1,80}")
-USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>{}]+(?=@)")
-DEFINITION: Final = re.compile(r"([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)")
-
-_BLOCKS: Final = frozenset("if elif else while for with try except match case class def".split())
-_KEYWORDS: Final = _BLOCKS | frozenset(
-    "and or not in is return yield lambda async await assert raise from import as del global"
-    " nonlocal None True False".split()
-)
-# Their first argument says which value is meant; the next one is the value to fall back on.
-_LOOKUPS: Final = frozenset(
-    "get getenv pop getlist setdefault getattr get_or_create read load fetch encode decode".split()
-)
-# What these are given is about the form of a value.
-_FORMS: Final = frozenset(
-    "strip lstrip rstrip split rsplit partition rpartition isinstance url_for"
-    " render_template".split()
-)
-_COMPARING: Final = frozenset("startswith endswith removeprefix removesuffix __eq__".split())
-# set_password("sunshine") takes the secret, token_of("alice") takes whose it is.
-_TAKES_SECRET: Final = re.compile(
-    r"[A-Z]|_*(?:set|check|verify|change|update|with|validate|compare|is|has|hash|encrypt)(?:_|[A-Z])"
-)
-# {"name": "password", "value": "hunter2"}
-_NAMING: Final = frozenset("name key field id header param option".split())
-_VALUING: Final = frozenset("value val content default fallback initial const".split())
-
-# Keywords that say where or whose a secret is.
-_NEUTRAL: Final = frozenset(
-    "url uri href host hostname endpoint domain realm scope user username login email label"
-    " description help title doc encoding algorithm method type".split()
-)
-# "password=%s" and "token={}", whose value comes with % or format().
-_TEMPLATE: Final = re.compile(r"([\w.-]{1,80})[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)")
-
-_SQL: Final = re.compile(r"\s{0,20}(?:insert|update|replace|select|delete|merge|with)\s", re.I)
-_WORD: Final = re.compile(r"\w{1,60}")
-_COMPARES: Final = re.compile(r"(?i)equal|compare|verify|check|assert|\beq\b|match")
-_SPACES: Final = re.compile(r"(\s+)")
-_MIXED: Final = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])[^/(]+\Z")
-# RFC7617, SHA-256, v2.1.0, 3600s, issue#12: none is a secret.
-_REFERENCE: Final = re.compile(r"[A-Z]{2,6}-?\d+\Z|v?[\d.]+[a-z]{0,4}\Z|\w+\#\d+\Z|[a-z]+\d\Z")
 
 _DIGITS_MIN: Final = 4  # of a bare number; PINs have four
-
-
-class _Level:
-    """What is known inside one pair of brackets, or of one statement."""
-
-    __slots__ = (
-        "annotated", "base", "block", "bracket_next", "chain", "compared", "compares",
-        "first_is_key", "hot", "hot_items", "index", "item_before", "keyword", "kind", "named",
-        "names_inside", "names_next", "names_value", "pair", "subscript_key", "words_stay",
-    )  # fmt: skip
-
-    def __init__(self, kind: str, base: bool = False, chain: bool = False) -> None:
-        self.kind = kind  # "statement", "call", "group", "list", "subscript" or "braces"
-        self.base = base  # a secret's name stands before the bracket
-        self.hot = base  # literals of this item are a secret's value
-        self.compared = False
-        self.chain = chain  # what stands before the bracket has a secret's name in it
-        self.annotated = False
-        self.block = False
-        self.index = 0
-        self.keyword = ""
-        self.named = False  # a string among the arguments is a secret's name
-        self.names_next = -1  # the item that is the value of the name before it
-        self.names_value = False
-        self.pair: int | None = None  # the span masked as second of a pair
-        self.first_is_key = False
-        self.subscript_key = False
-        self.bracket_next = -1  # the item whose literals go by names in the item before it
-        self.compares = False  # assertEqual("hunter2", password)
-        self.item_before: tuple[int, int] | None = None  # the literal that is an item, whole
-        self.hot_items: tuple[int, ...] = ()  # arguments that the first one names: "password=%s"
-        self.names_inside = False  # a group of targets holds a secret's name
-        self.words_stay = False  # a plain word among the arguments says whose secret is meant
 
 
 class Literals:
@@ -129,8 +52,9 @@ class Literals:
         self._scrubber = scrubber
         self._depth = depth
         self._functions = list(functions)
-        self.spans: dict[int, tuple[int, str]] = {}
-        self._stack = [_Level("statement")]
+        self._masks = MaskedSpans(text, scrubber, shown_from)
+        self.spans = self._masks.spans
+        self._stack = [Level("statement")]
         self._before = ""  # the significant token before
         self._before_kind = ""
         self._chain = False  # the name just read, or what it belongs to, is a secret's
@@ -146,12 +70,11 @@ class Literals:
         self._given = False  # that value is what comes next
         self._alternative = False  # after "or", behind a secret's name
         self._targets = False  # after a bracket with a secret's name in it
-        self._key_block = False  # within a PEM block that began in an earlier literal
 
     def run(self) -> None:
         """Go over the whole text."""
         at_line_start = True
-        for found in _TOKEN.finditer(self._text):
+        for found in TOKEN.finditer(self._text):
             kind = found.lastgroup or ""
             if kind == "joined":
                 continue
@@ -178,7 +101,7 @@ class Literals:
             self._before, self._before_kind = word, kind
 
     @property
-    def _level(self) -> _Level:
+    def _level(self) -> Level:
         return self._stack[-1]
 
     def _start_line(self, word: str, start: int) -> None:
@@ -195,7 +118,7 @@ class Literals:
                     self._functions.append((column, self._scrubber.hides(found[2])))
 
     def _new_statement(self) -> None:
-        self._stack = [_Level("statement")]
+        self._stack = [Level("statement")]
         self._before = self._before_kind = self._name = ""
         self._chain = self._template = self._given = False
         self._alternative = self._targets = False
@@ -203,11 +126,8 @@ class Literals:
 
     # what is masked
 
-    def _mask(self, start: int, end: int, shown: str = MASK) -> None:
-        self.spans[start] = (end, shown)
-
     def _string(self, start: int, end: int) -> None:
-        opening = _STRING.match(self._text, start, end)
+        opening = STRING.match(self._text, start, end)
         if opening is None:
             return
         quote, begin = opening["quote"], opening.end()
@@ -223,30 +143,28 @@ class Literals:
         self._string_hot = hot
         if level.kind == "call":
             level.item_before = (begin, finish)
-            if _SQL.match(content) and any(map(self._scrubber.hides, _WORD.findall(content))):
+            if names_columns(content, self._scrubber.hides):
                 level.bracket_next = level.index + 1
         self._given = self._alternative = False
-        self._template = not hot and any(
-            self._scrubber.hides(one[1]) for one in _TEMPLATE.finditer(content[:400])
-        )
+        self._template = not hot and awaits_value(content, self._scrubber.hides)
         self._open_end = self._template and content.rstrip().endswith(("=", ":"))
         self._last_string = (begin, finish)
         self._chain = False
         if hot and content.strip():
             self._mask_lines(begin, finish)
         elif content:
-            self._mask_looks(begin, finish)
+            self._masks.add_looks(begin, finish)
 
-    def _is_value(self, level: _Level, content: str, naming: bool, end: int) -> bool:
+    def _is_value(self, level: Level, content: str, naming: bool, end: int) -> bool:
         """Whether a literal is what a secret's name stands for; notes what it names itself."""
         if level.kind == "subscript":
             level.subscript_key = naming
             return False
         if level.kind == "braces" and _COLON.match(self._text, end):
             level.keyword = content.lower()
-            level.hot = level.base or naming or (level.names_value and level.keyword in _VALUING)
+            level.hot = level.base or naming or (level.names_value and level.keyword in VALUING)
             return False
-        if naming and level.keyword in _NAMING:
+        if naming and level.keyword in NAMING:
             level.names_value = True
         if level.kind == "call" and level.first_is_key and level.index == 0:
             level.names_next = 1 if naming or level.chain or level.base else -1
@@ -281,7 +199,7 @@ class Literals:
             self._unpair(level)
         return hot
 
-    def _unpair(self, level: _Level) -> None:
+    def _unpair(self, level: Level) -> None:
         # ("name", "password", "email") is a list of names, and no pair of name and value.
         if level.pair is not None and level.pair >= 0:
             end = self.spans.get(level.pair, (level.pair, ""))[0]
@@ -289,7 +207,7 @@ class Literals:
                 self.spans.pop(level.pair, None)
         level.pair = None
 
-    def _returns_secret(self, level: _Level) -> bool:
+    def _returns_secret(self, level: Level) -> bool:
         return (
             self._stack[0].keyword == "return"
             and bool(self._functions)
@@ -298,36 +216,10 @@ class Literals:
         )
 
     def _mask_lines(self, begin: int, finish: int) -> None:
-        """Mask a literal, line by line, so that the lines stay as many as they are."""
         level = self._level
         if level.pair == -1:
             level.pair = begin
-        at = begin
-        for line in self._text[begin:finish].split("\n"):
-            end = at + len(line)
-            text = line.rstrip("\\")
-            indent = len(text) - len(text.lstrip()) if at > begin else 0
-            if text.strip():
-                self._mask(at + indent, at + len(text))
-            at = end + 1
-
-    def _mask_looks(self, begin: int, finish: int) -> None:
-        at = begin
-        for line in self._text[begin:finish].split("\n"):
-            if "-----BEGIN" in line and "PRIVATE KEY" in line:
-                self._key_block = True
-            if self._key_block:
-                if line.strip() and not line.lstrip().startswith("-----"):
-                    self._mask(at, at + len(line))
-                elif "-----END" in line or "\\n" in line or len(line) > 100:
-                    self._mask(at, at + len(line))
-                if "-----END" in line:
-                    self._key_block = False
-            elif at + len(line) >= self._shown_from:
-                shown = USERINFO.sub(MASK, self._scrubber.text(line))
-                if shown != line and "\n" not in shown:
-                    self._mask(at, at + len(line), shown)
-            at += len(line) + 1
+        self._masks.add_lines(begin, finish)
 
     def _comment(self, start: int, end: int) -> None:
         if end < self._shown_from:
@@ -338,23 +230,9 @@ class Literals:
             inner = Literals(body[1:], self._scrubber, (), depth=1)
             inner.run()
             shown = "#" + "".join(pieces(body[1:], inner.spans))
-        shown = USERINFO.sub(MASK, self._scrubber.text(self._prose(shown)))
+        shown = USERINFO.sub(MASK, self._scrubber.text(mask_prose(shown, self._scrubber)))
         if shown != body:
-            self._mask(start, end, shown.replace("\n", " "))
-
-    def _prose(self, comment: str) -> str:
-        """A comment without the value in ``# the password is hunter2``: what has letters and
-        digits, after a sensitive word."""
-        if not any(map(str.isdigit, comment)):
-            return comment
-        words = _SPACES.split(comment)
-        named = False
-        for at, word in enumerate(words):
-            text = word.strip("`'\",.:;()")
-            if named and len(text) >= 6 and _MIXED.match(text) and not _REFERENCE.match(text):
-                words[at] = word.replace(text, MASK)
-            named = named or (len(text) < 60 and self._scrubber.hides(text))
-        return "".join(words)
+            self._masks.add(start, end, shown.replace("\n", " "))
 
     def _number(self, word: str, start: int, end: int) -> None:
         self._chain = False
@@ -363,20 +241,20 @@ class Literals:
         digits = sum(char.isdigit() for char in word)
         if (hot and level.kind != "subscript" and digits >= _DIGITS_MIN) or digits >= 12:
             if hot or self._scrubber.text(word) != word:
-                self._mask(start, end)
+                self._masks.add(start, end)
 
     # what gives it away
 
     def _word(self, word: str) -> None:
         level = self._level
-        if word in _KEYWORDS:
+        if word in KEYWORDS:
             if word in ("in", "is"):
                 level.compared = level.compared or self._chain
             elif word in ("and", "or", "if", "else", "elif", "while", "assert"):
                 level.compared = False
                 self._compared_literal = None
                 self._alternative = word == "or" and self._chain
-            if word in _BLOCKS and self._before == "":
+            if word in BLOCKS and self._before == "":
                 level.block = True
                 level.keyword = word if word == "match" else level.keyword
                 level.compared = word == "case" and self._matches
@@ -447,7 +325,7 @@ class Literals:
         self._chain = self._targets = self._given = self._alternative = False
         self._last_string = self._compared_literal = None
 
-    def _colon(self, level: _Level) -> None:
+    def _colon(self, level: Level) -> None:
         level.compared = False
         if level.kind == "braces":
             if self._before_kind != "string":
@@ -461,16 +339,16 @@ class Literals:
         else:
             level.annotated = self._chain
 
-    def _assign(self, level: _Level) -> None:
+    def _assign(self, level: Level) -> None:
         sensitive = self._chain or level.annotated
         if level.kind == "statement":
             level.hot = level.hot or sensitive or level.named or self._targets
         elif level.kind == "call":
             level.keyword = self._name.lower()
             level.hot = (
-                (level.base and level.keyword not in _NEUTRAL)
+                (level.base and level.keyword not in NEUTRAL)
                 or sensitive
-                or (level.keyword in _VALUING and (level.named or level.names_value))
+                or (level.keyword in VALUING and (level.named or level.names_value))
             )
         else:
             level.hot = level.hot or sensitive
@@ -479,7 +357,7 @@ class Literals:
     def _open(self, sign: str) -> None:
         level = self._level
         after_value = self._before in (")", "]") or (
-            self._before_kind == "name" and self._before not in _KEYWORDS
+            self._before_kind == "name" and self._before not in KEYWORDS
         )
         hot = (
             level.hot
@@ -492,35 +370,36 @@ class Literals:
         )
         hot = hot and level.kind != "subscript"
         if sign == "(" and after_value:
-            opened = _Level("call", hot, self._chain)
-            opened.compares = _COMPARES.search(self._name) is not None
-            defines = self._stack[0].block and len(self._stack) == 1 and self._defining()
-            if defines or self._name in _FORMS:
+            opened = Level("call", hot, self._chain)
+            opened.compares = compares(self._name)
+            defines = (
+                self._stack[0].block
+                and len(self._stack) == 1
+                and self._chain_after in ("def", "class")
+            )
+            if defines or self._name in FORMS:
                 opened.base = False
-            elif self._name in _LOOKUPS:
+            elif self._name in LOOKUPS:
                 opened.first_is_key = True
-            elif self._name in _COMPARING:
+            elif self._name in COMPARING:
                 opened.base = self._chain
             elif self._name == "format" and self._template:
                 opened.base = True
             else:
                 sensitive = bool(self._name) and self._scrubber.hides(self._name)
                 opened.base = hot or sensitive
-                takes = _TAKES_SECRET.match(self._name) if sensitive else None
+                takes = sensitive and takes_secret(self._name)
                 opened.words_stay = not takes and self._before_kind == "name"
             opened.hot = opened.base
         elif sign == "(":
-            opened = _Level("group", hot)
+            opened = Level("group", hot)
         elif sign == "[" and (after_value or self._before_kind == "string"):
-            opened = _Level("subscript", False, self._chain)
+            opened = Level("subscript", False, self._chain)
         else:
-            opened = _Level("list" if sign == "[" else "braces", hot)
+            opened = Level("list" if sign == "[" else "braces", hot)
         self._stack.append(opened)
         self._chain = self._given = self._alternative = self._targets = False
         self._name = ""
-
-    def _defining(self) -> bool:
-        return self._chain_after in ("def", "class")
 
     def _close(self) -> None:
         if len(self._stack) == 1:
@@ -542,16 +421,3 @@ class Literals:
                     self._level.bracket_next = self._level.index + 1
         self._mask_compared()
         self._last_string = None
-
-
-def pieces(text: str, spans: dict[int, tuple[int, str]]) -> Iterable[str]:
-    """The text with its spans replaced, in pieces."""
-    done = 0
-    for start in sorted(spans):
-        end, shown = spans[start]
-        if start < done:
-            continue
-        yield text[done:start]
-        yield shown
-        done = end
-    yield text[done:]

@@ -122,17 +122,20 @@ class MaskedValues:
     def note_request(self, request: Request, scrubber: Scrubber) -> None:
         """Note what a request's headers, cookies, query and rule hold under a sensitive name."""
         try:
-            for name, value in list(request.headers.items())[:60]:
-                if scrubber.hides(name) and name != "Cookie":
-                    self._note_header(value[:_VALUE_MAX])
-            for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
-                if scrubber.hides(name) or not (is_plain(value) or value.isdigit()):
-                    self.note(value)
+            environ = request.environ
+            headers = [name for name in environ if name.startswith("HTTP_")]
+            for name in headers[:60]:
+                if name != "HTTP_COOKIE" and scrubber.hides(name[5:]):
+                    self._note_header(environ[name][:_VALUE_MAX])
+            if "HTTP_COOKIE" in environ or "cookies" in request.__dict__:
+                for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
+                    if scrubber.hides(name) or not (is_plain(value) or value.isdigit()):
+                        self.note(value)
             for name, value in (getattr(request, "view_args", None) or {}).items():
                 if scrubber.hides(name):
                     self.note(value)
             query = request.query_string[:_QUERY_MAX].decode("utf-8", "replace")
-            for pair in query.split("&"):
+            for pair in query.split("&") if query else ():
                 name, _, value = pair.partition("=")
                 if value and scrubber.hides(unquote_plus(name)):
                     self.note(unquote_plus(value))

@@ -1,7 +1,7 @@
 """A Flask request as Sentry's http interface: read at crash time, bounded, scrubbed.
 
 Touches the body only where the request has failed for good and nobody has read from it; a
-request that goes on keeps its body to itself.
+request that continues keeps its body.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
-"""Bytes of a body that are read for an event; of a longer one only the length is told."""
+"""Bytes of a body that are read for an event; of a longer one only the length is sent."""
 
-_PATIENCE: Final = 0.5
+_BODY_SECONDS: Final = 0.5
 """Seconds for all of a body to arrive, however slowly it drips."""
 
 _HEADERS_MAX: Final = 60
@@ -143,7 +143,7 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
         if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
             return f"<body of {length} bytes, of a type too long to read>"
         # A client may never send what it announced, or the view may have taken it past Flask.
-        with body_deadline(request.environ, _PATIENCE):
+        with body_deadline(request.environ, _BODY_SECONDS):
             if request.mimetype in _FORM_TYPES:
                 return _form(request, serializer)
             body = request.get_data(cache=True, parse_form_data=False)

@@ -2,7 +2,7 @@
 
 A value is masked for the name it goes by (a header, a form field, a local variable, a key of a
 dict) or for what it looks like (a card number, a bearer token, ``password=…`` inside a text).
-The lists in ``secret_names`` are the documented ones; ``sanitize_keys`` adds to them.
+The lists in ``name_lists`` are the documented ones; ``sanitize_keys`` adds to them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
-from .secret_looks import MASK, is_card, is_random, mask_looks, may_be_webhook
-from .secret_names import (
-    SENSITIVE_NAMES,
-    SENSITIVE_PARTS,
-    SENSITIVE_WORDS,
-    hides,
-    joined,
-)
+from .card_numbers import is_card
+from .mask import MASK
+from .name_lists import SENSITIVE_NAMES, SENSITIVE_PARTS, SENSITIVE_WORDS
+from .secret_looks import is_random, mask_looks, may_be_webhook
+from .secret_names import hides, joined
 from .secret_pairs import mask_pairs, unquoted
 
 __all__ = [
@@ -145,22 +142,22 @@ class Scrubber:
         pairs = query.split("&")
         names = [unquote_plus(pair.partition("=")[0][-300:]) for pair in pairs]
         secret = self.named_by(names)
-        told = self._told_in(pairs, names)
+        named = self._place_of_named_value(pairs, names)
         return "&".join(
-            self._query_pair(pair, name, name in secret or place == told)
+            self._query_pair(pair, name, name in secret or place == named)
             for place, (pair, name) in enumerate(zip(pairs, names, strict=True))
         )
 
-    def _told_in(self, pairs: list[str], names: list[str]) -> int:
+    def _place_of_named_value(self, pairs: list[str], names: list[str]) -> int:
         """Which pair holds the value of the sensitive name that another one holds, or -1."""
-        value = told = -1
+        value = namer = -1
         for place, (pair, name) in enumerate(zip(pairs[:200], names, strict=False)):
             last = joined(name.rpartition("[")[2])
             if last in VALUERS:
                 value = place
             elif last in NAMERS and self.hides(unquoted(pair.partition("=")[2][:200])):
-                told = place
-        return value if told >= 0 else -1
+                namer = place
+        return value if namer >= 0 else -1
 
     def _query_pair(self, pair: str, name: str, secret: bool) -> str:
         shown, sign, value = pair.partition("=")

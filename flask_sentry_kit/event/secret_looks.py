@@ -1,5 +1,5 @@
-"""What gives itself away without a name: payment cards, tokens by their makers' prefixes, JSON
-web tokens, private keys, password hashes, passwords in addresses.
+"""What is recognised as a secret without a name: payment cards, tokens by their makers' prefixes,
+JSON web tokens, private keys, password hashes, passwords in addresses.
 
 Every pattern takes time in proportion to the text: nothing is required after a run of unbounded
 length, and no run is entered twice.
@@ -11,72 +11,8 @@ import re
 from base64 import b64decode
 from typing import Final
 
-MASK: Final = "********"  # what raven shows, so that searches and habits stay
-
-# Payment cards: first digits and lengths by ISO/IEC 7812 and the networks' published ranges.
-_CARDS: Final = re.compile(
-    r"""
-    4(?:\d{12}|\d{15}|\d{18})                                            # Visa
-    | (?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}    # Mastercard
-    | 3[47]\d{13}                                                        # American Express
-    | (?:6011|64[4-9]\d|65\d\d)\d{12}(?:\d{3})?                          # Discover
-    | (?:30[0-5]|3095|3[689]\d)\d{11}                                    # Diners Club
-    | 35(?:2[89]|[3-8]\d)\d{12}                                          # JCB
-    | 62\d{14}(?:\d{2,3})?                                               # UnionPay
-    | (?:5018|5020|5038|5893|6304|6759|676[1-3])\d{8,15}                 # Maestro
-    | 220[0-4]\d{12}                                                     # Mir
-    | (?:508[5-9]|8[12]\d\d)\d{12}                                       # RuPay
-    | 9792\d{12}                                                         # Troy
-    """,
-    re.VERBOSE,
-)
-_DIGITS: Final = re.compile(
-    r"""
-    (?<![0-9A-Za-z])(?<![0-9]\.)(?<!\+)
-    (?: [0-9]{12,19}
-      | [0-9]{4}([ .+\xa0-]|\ -\ |%20)[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?
-      | [0-9]{4}([ .+\xa0-]|%20)[0-9]{6}\2[0-9]{4,5}
-    )
-    (?![0-9A-Za-z])(?!\.[0-9])
-    """,
-    re.VERBOSE,
-)
-# Numbers that these words introduce are no cards, whatever their check digit says.
-_NUMBERED: Final = re.compile(
-    r"""(?i)(?:order|invoice|ean|isbn|issn|gtin|upc|sku|asin|barcode|tracking|imei|phone|tel|mobile
-    |timestamp|time|ts|parcel|shipment|article|product)
-    (?:[ _-]?(?:id|no|nr|number|num|code))?['"]?[\s:=#.]{0,4}['"]?\Z""",
-    re.VERBOSE,
-)
-
-
-def is_card(digits: str) -> bool:
-    """Whether 12 to 19 digits are a payment card's: an issuer's first digits and length, and
-    Luhn's check digit (ISO/IEC 7812-1). Timestamps, EANs and most other numbers are not."""
-    if _CARDS.fullmatch(digits) is None or len(set(digits)) < 2:
-        return False
-    if len(digits) == 13 and _is_ean(digits):
-        return False
-    total = 0
-    for place, char in enumerate(reversed(digits)):
-        number = int(char) * (1 + place % 2)
-        total += number - 9 if number > 9 else number
-    return total % 10 == 0
-
-
-def _is_ean(digits: str) -> bool:
-    return sum(int(char) * (1 + 2 * (place % 2)) for place, char in enumerate(digits)) % 10 == 0
-
-
-def _mask_digits(match: re.Match[str]) -> str:
-    found = match.group()
-    digits = re.sub(r"%20|[^0-9]", "", found)
-    if not is_card(digits):
-        return found
-    start = match.start()
-    before = match.string[max(0, start - 30) : start]
-    return found if _NUMBERED.search(before) else MASK
-
+from .card_numbers import LONG_NUMBERS, mask_digits
+from .mask import MASK
 
 # Tokens by the prefixes their makers publish, so that scanners find them. Only what follows
 # the last fixed character varies in length.
@@ -194,7 +130,7 @@ _NETLOC: Final = re.compile(
     r"(?<![\w./-])(?P<user>[\w.+%-]{1,64})(?P<sign>[:/])(?P<word>[^\s:@/\"'<>]{1,100})"
     r"@(?=[\w.-]{1,100}:[0-9]{2,5}(?![0-9]))"
 )
-_SAID: Final = re.compile(
+_IN_PROSE: Final = re.compile(
     r"""(?i)(?<![A-Za-z0-9])(?:
       (?P<name>pass(?:word|wd|phrase|code|wort)|pwd|kennwort|wachtwoord|contraseña|senha|пароль)
       (?P<gap>[ ](?:for[ ]\S{1,60}[ ])?(?:is|was|of|to|with|now|ist|es|est)[ ]|[ \t]{1,8})
@@ -211,11 +147,11 @@ _SAID: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-# Most texts hold none of it; these tell them apart sooner than the full patterns.
+# Most texts contain none of these; checking that first is cheaper than the full patterns.
 _DIGIT: Final = re.compile(r"[0-9]")
 _RUN_LEAST: Final = 12
 _RUN: Final = re.compile(rf"[\w.:$+=*{{}}-]{{{_RUN_LEAST},}}")
-_MAYBE_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
+_LONG_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
 # Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
 _KNOWN: Final = tuple(
     "glpat- sk_live_ sk_test_ rk_live_ SG. sk-proj- sk-ant- hf_ whsec_ hvs. ghp_ gho_ npm_ pypi- "
@@ -226,7 +162,7 @@ _GAP: Final = re.compile(r"[ \t+%\xa0]")
 _SCHEMES: Final = (
     "digest bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
 )
-_SAYINGS: Final = (
+_NAMES_IN_PROSE: Final = (
     "pass pwd token secret key credential session pin otp cvv cvc code tan puk kennwort wachtwoord "
     "contraseña senha пароль"
 ).split()
@@ -267,7 +203,7 @@ def _is_basic(value: str) -> bool:
         return False
 
 
-def _mask_said(match: re.Match[str]) -> str:
+def _mask_in_prose(match: re.Match[str]) -> str:
     for value, least in (("value", 6), ("value2", 10), ("value3", 3)):
         found = match[value]
         if found is None:
@@ -388,13 +324,13 @@ def mask_looks(text: str) -> str:
         if any("$" in run or "}" in run or "*" in run or len(run) > 64 for run in runs):
             text = _HASHES.sub(MASK, text)
     if _DIGIT.search(text) is not None:
-        if _MAYBE_DIGITS.search(text) is not None:
-            text = _DIGITS.sub(_mask_digits, text)
+        if _LONG_DIGITS.search(text) is not None:
+            text = LONG_NUMBERS.sub(mask_digits, text)
     if _GAP.search(text) is None:
         return text
     lowered = text.lower()
-    if _DIGIT.search(text) is not None and any(map(lowered.__contains__, _SAYINGS)):
-        text = _SAID.sub(_mask_said, text)
+    if _DIGIT.search(text) is not None and any(map(lowered.__contains__, _NAMES_IN_PROSE)):
+        text = _IN_PROSE.sub(_mask_in_prose, text)
     if any(map(lowered.__contains__, _SCHEMES)):
         text = _DIGEST.sub(rf"\g<1>{MASK}", text)
         text = _SCHEME.sub(_mask_scheme, text)

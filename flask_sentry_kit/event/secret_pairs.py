@@ -7,104 +7,17 @@ Each character is looked at a bounded number of times, so that no text takes lon
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, unquote
 
-from .secret_looks import MASK, is_random
-from .secret_names import SENSITIVE_NAMES
+from .mask import MASK
+from .pair_finder import Hides, PairFinder
+from .value_ends import string_end, value_end
 
-# A name is what stands before "=", ":", "=>" or "->", bare, quoted or escaped; before a comma
-# where both are quoted, as in pairs of a list; before a call's string; between "<" and ">".
-# Each run of a name's characters is tried once, from its start.
-_PAIR: Final = re.compile(
-    r"""
-    (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ (?!is\ |was\ |for\ )[\w(]|,)
-    (?: (?P<sep>(?P<quote>\\*["'`]?)\]?
-          (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
-      | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
-      | (?P<space>\s{1,3})(?=["']\S)
-      | (?P<gap>\t[ \t]{0,8} | \\t | [ ]{2,12} | [ ](?:is|was|for[ ][^\s:]{1,40}(?::|[ ]is))[ ])
-        (?=["'`]?\w)
-    )
-    | <(?=(?P<tag>[\w.:-]{1,80}))(?P=tag)[^<>]{0,200}>\s{0,20}(?P<cdata><!\[CDATA\[)?(?=[^<\s])
-    | (?<![\w-])-{1,2}(?P<flag>[A-Za-z][\w-]+)\s{1,20}(?=[^-\s])
-    """,
-    re.VERBOSE,
-)
 _MAYBE_PAIR: Final = re.compile(
     r"[=:<：＝(\t]|[\"'],|--|->|-[A-Za-z]|\s[\"']|  | is | was | for |\\t"
 )
-_PLAIN: Final = re.compile(
-    r"""(?:(?i:bearer|basic|digest|token|apikey)\s{1,20})?[^\s,;&<>\[\](){}"'\\]+"""
-)
-_INSIDE: Final = re.compile(r"""[^\[\](){}"'\\]+""")
-_SLASHES: Final = re.compile(r"\\*")
-_PLAIN_ENDS: Final = {
-    mark: re.compile(rf"\\.|{mark}", re.DOTALL) for mark in ("'", '"')
-}  # fmt: skip
-_LINE: Final = re.compile(r"[^\r\n]*")
-_LINE_START: Final = re.compile(
-    r"(?:\A|[\r\n]|\\[nr])[ \t]{0,40}(?:- |export |#|;|\$)?[ \t]{0,8}\Z"
-)
-# What is left of a line, to where the next name and value begin.
-_REST: Final = re.compile(r"(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=|\\[nr])[^\r\n])*")
-_WORD_REST: Final = re.compile(r"(?:(?![,;&]\s?[\w.-]{1,40}[=:])[^\s\"'<>(){}\[\]\\])*")
-_BLOCK: Final = re.compile(r"[|>][+-]?[0-9]?[ \t]{0,8}(?:\r?\n|\\r\\n|\\n)")
-_INDENTED: Final = re.compile(r"([ \t]*)((?:(?!\\n)[^\r\n])*)(?:\r?\n|\\n|\Z)")
-_PHRASE: Final = re.compile(r"[\w ,]*")
-_OAUTH: Final = re.compile(
-    r"[?&#](?:client_id|code|redirect_uri|response_type|id_token|code_challenge|access_token)="
-)
-_EMPTY: Final = frozenset(
-    """None none null NULL nil True False true false TRUE FALSE undefined '' "" [] {} () b'' b""
-    'None' "null" 'null' 'True' "true" 'False' "false" """.split()
-) | {"", MASK, f"'{MASK}'", f'"{MASK}"'}
-_LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
 
-_STATUS: Final = re.compile(r"-?[0-9]{1,3}(?![\w.])|-[0-9]+")
-_MEASURE: Final = re.compile(
-    r"[0-9.]{1,12} ?(?:ms|s|sec|seconds|min|minutes|h|%|kB|MB|bytes|of|/)\b"
-)
-_HEADERS: Final = ("cookie", "authorization", "authentication")
-# Of a word like these the ones before it belong to the name: "API key: …", "Mot de passe : …".
-_NOUNS: Final = frozenset(
-    """
-    key keys code codes number no answer phrase words link url by passe clave secreta seed string
-    id response verifier account routing pin word no. nr card
-    """.split()
-)
-_BEFORE: Final = re.compile(r"(?:\w{1,30}[ \xa0]){1,3}\Z")
-_ADJECTIVES: Final = frozenset(
-    """
-    unexpected unknown missing expected next illegal unrecognized unrecognised stray reserved no
-    undefined required extra first last empty without syntax duplicate
-    """.split()
-)
-_PROSE: Final = re.compile(
-    r"""(?i)(?:is|was|are|has|have|had|must|should|may|might|can|cannot|can't|could|will|would|not|no|none
-    |this|that|these|the|a|an|your|you|please|too|at|in|on|of|or|and|for|from|to|with|if|as|by|it|its
-    |required|missing|invalid|incorrect|wrong|expired|empty|unknown|unexpected|expected|got|unset
-    |field|ensure|enter|click|does|did|do|failed|denied|value|changed|reset|update[ds]?|unable
-    |mismatch|error|string|str|bytes|int|integer|optional|object|any|type|passwords?|tokens?)
-    (?=[\s.,;:!?|\])]|\Z)""",
-    re.VERBOSE,
-)
-_NAMERS: Final = frozenset(
-    """
-    name key field header param parameter property attribute variable setting label id k n fieldname
-    keyname headername option column env var placeholder loc
-    """.split()
-)
-_VALUERS: Final = frozenset(
-    "value val v content data text default values string input raw val_ fieldvalue".split()
-)
-_NAMED: Final = re.compile(r"""\\*["']?([\w .\[\]-]{1,80}?)\\*["']?(?=[\s,;&<>/)}\]"'\\]|\Z)""")
-_TAG_TEXT: Final = re.compile(r"""[^<>]{0,200}>\s{0,20}(?=[^<\s])""")
-_PART: Final = re.compile(
-    r"""(?:;[^\r\n\\]{0,200})?(?:\r?\n|\\r\\n)(?:Content-[^\r\n\\]{0,200}(?:\r?\n|\\r\\n)){0,3}(?:\r?\n|\\r\\n)"""
-)
-_BOUNDARY: Final = re.compile(r"(?:\r?\n|\\r\\n)--")
 _USER_FLAG: Final = re.compile(
     r"""(?<![\w-])(?:-[uU]|--(?:proxy-)?user)(?:["']?,\s{0,4}|=|\s{1,4}|(?=[\w.]{1,40}:))["']?
     (?P<user>[^\s:"',]{0,100}):[^\s"']+""",
@@ -114,7 +27,6 @@ _SHORT_FLAG: Final = re.compile(
     r"""(?<![\w-])-[pPaW](?:["'],\s{0,4}|\s{0,4})["']?(?=[^\s"'-])[^\s"']+"""
 )
 _CLIENTS: Final = re.compile(r"mysql|mariadb|sshpass|redis-cli|docker login|mongo|ldapsearch|plink")
-_MARKS: Final = ("?", "&", "#")
 _INSERT: Final = re.compile(
     r"(?i)\binsert[ ]{1,4}(?:into[ ]{1,4})?[\w.`\"\[\]]{1,100}\s{0,4}\(([^()]{1,2000})\)\s{0,4}"
     r"values\s{0,4}\("
@@ -124,33 +36,27 @@ _INPUT: Final = re.compile(
 )
 _SQL_VALUE: Final = re.compile(r"[^,()'\"\s]*")
 _SQL_NEXT: Final = re.compile(r"\s{0,8}(?:,|\)\s{0,8},\s{0,8}\()")
-_WITHIN: Final = 300
-"""Characters between a name and its value where each has a key of its own."""
 
 _ESCAPES: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ENTITIES: Final = re.compile(r"&(?:quot|#34|#39|#x27|#x22|apos);")
 _ENCODED_RUN: Final = re.compile(r"""[^\s"'<>&=?#]+""")
 _ENCODED_SIGN: Final = re.compile(r"%(?:25){0,3}(?:3[dDaA]|22)")
 
-Hides = Callable[[str], bool]
 
-
-def mask_pairs(text: str, hides: Hides, *, literals: bool = False) -> str:
+def mask_pairs(text: str, hides: Hides) -> str:
     """The text with the values of sensitive names masked.
 
     :param hides: whether a name is sensitive.
-    :param literals: only where the value is a string literal.
     """
     if _MAYBE_PAIR.search(text) is None and "%" not in text:
         return text
-    if not literals:
-        text = _decoded(text)
-        if "%" in text and _ENCODED_SIGN.search(text) is not None:
-            text = _ENCODED_RUN.sub(lambda run: _mask_encoded(run.group(), hides), text)
-    spans = _Finder(text, hides, literals).spans()
-    if not literals and "input_value=" in text:
+    text = _decoded(text)
+    if "%" in text and _ENCODED_SIGN.search(text) is not None:
+        text = _ENCODED_RUN.sub(lambda run: _mask_encoded(run.group(), hides), text)
+    spans = PairFinder(text, hides).spans()
+    if "input_value=" in text:
         spans += _inputs(text, hides)
-    if not literals and "nsert" in text.lower():
+    if "nsert" in text.lower():
         spans += _inserted(text, hides)
     if spans:
         found: list[str] = []
@@ -161,7 +67,7 @@ def mask_pairs(text: str, hides: Hides, *, literals: bool = False) -> str:
             found += (text[done:start], shown)
             done = end
         text = "".join(found) + text[done:]
-    if not literals and "-" in text:
+    if "-" in text:
         text = _mask_flags(text)
     return text
 
@@ -215,75 +121,6 @@ def _mask_flags(text: str) -> str:
     return text
 
 
-def string_end(text: str, at: int) -> int:
-    """Where a string that begins at ``at`` is over, its last quote included; ``at`` where none
-    begins there.
-
-    Inside an escaped string a quote with more backslashes before it belongs to what it holds.
-    """
-    slashes = _SLASHES.match(text, at)
-    begin = slashes.end() if slashes else at
-    mark = text[begin : begin + 1]
-    if mark not in ("'", '"'):
-        return at
-    if begin == at:
-        for match in _PLAIN_ENDS[mark].finditer(text, at + 1):
-            if match.group() == mark:
-                return match.end()
-        return len(text)
-    depth = begin - at
-    place = begin + 1
-    while (end := text.find(mark, place)) >= 0:
-        run = end
-        while run > place and text[run - 1] == "\\":
-            run -= 1
-        if end - run == depth:
-            return end + 1
-        place = end + 1
-    return len(text)
-
-
-def value_end(text: str, at: int) -> int:
-    """Where a value that begins at ``at`` is over: a string, a bracket with all that is in it, or
-    a word, which may be what stands before one of these (``b'…'``, ``Secret('…')``)."""
-    if text.startswith("<", at):
-        return (text.find(">", at) + 1) or len(text)
-    depth = 0
-    size = len(text)
-    while at < size:
-        char = text[at]
-        if char in "\"'\\":
-            end = string_end(text, at)
-            if end == at:
-                slashes = _SLASHES.match(text, at)
-                at = slashes.end() if slashes else at + 1
-                at = max(at, 1)
-                if depth == 0 and at < size and text[at] in " \t\r\n,;&":
-                    return at
-                if at < size and text[at] not in "\"'\\[({])}":
-                    at += 1
-                continue
-            at = end
-            if depth == 0:
-                return at
-        elif char in "[({":
-            depth += 1
-            at += 1
-        elif char in "])}":
-            if depth == 0:
-                return at
-            depth -= 1
-            at += 1
-            if depth == 0:
-                return at
-        else:
-            word = (_INSIDE if depth else _PLAIN).match(text, at)
-            if word is None:
-                return at
-            at = word.end()
-    return at
-
-
 def _inputs(text: str, hides: Hides) -> list[tuple[int, int, str]]:
     """Pydantic's messages: a field's name on a line, what came for it in the next one."""
     return [
@@ -315,269 +152,3 @@ def _inserted(text: str, hides: Hides) -> list[tuple[int, int, str]]:
                 break
             at = after.end()
     return found
-
-
-class _Finder:
-    """Goes over a text once and notes what is to be masked."""
-
-    def __init__(self, text: str, hides: Hides, literals: bool) -> None:
-        self._text = text
-        self._hides = hides
-        self._literals = literals
-        self._found: list[tuple[int, int, str]] = []
-        # Of pairs that say name and value: where a sensitive name ended, where a value began.
-        self._named = -1
-        self._valued = -1
-        self._begin = 0
-        self._oauth: bool | None = None
-
-    def spans(self) -> list[tuple[int, int, str]]:
-        """Start, end and replacement of each value."""
-        at = 0
-        text = self._text
-        while match := _PAIR.search(text, at):
-            at = self._pair(match)
-        return self._found
-
-    def _pair(self, match: re.Match[str]) -> int:
-        start = match.end()
-        self._begin = match.start()
-        name = match["name"] or match["tag"] or match["flag"]
-        if "%" in name:
-            name = unquote(name[-300:])
-        if self._text[match.start() - 1 : match.start()] == "\\" and name[0] in "nrt":
-            name = name[1:]  # after a line's end in a repr
-            self._begin += 1
-        name = name.strip("-")
-        sign = (match["sign"] or "").strip()
-        bare = not match["quote"]
-        hidden = self._hides(name)
-        longer = "" if hidden and name.lower() not in SENSITIVE_NAMES else self._longer(match, name)
-        if longer and not self._literals:
-            if self._hides(longer) or longer.lower().endswith("identified by"):
-                hidden = True
-            else:
-                longer = ""
-        if not hidden:
-            if self._literals or match["flag"] or match["call"] or match["space"] or match["gap"]:
-                return start
-            after = self._told(match, name.lower(), start)
-            # The names of a tag's attributes come next.
-            return match.end("tag") if match["tag"] and after == start else after
-        if self._literals:
-            if match["sep"] is None or not _LITERAL_START.match(self._text, start):
-                return start
-            return self._mask(start, value_end(self._text, start))
-        if match["tag"] is not None:
-            end = self._text.find("]]>" if match["cdata"] else "<", start)
-            return self._mask(start, end if end >= 0 else len(self._text))
-        if match["call"]:
-            if (
-                self._text[start] not in "bruBRU\"'"
-                or _LITERAL_START.match(self._text, start) is None
-            ):
-                self._named = start  # Secret(value='…')
-                return start
-            end = value_end(self._text, start - 1)
-            closed = self._text[end - 1 : end] == ")"
-            return self._mask(start, end - 1 if closed else end)
-        if match["space"]:
-            return self._spaced(start, name, longer)
-        if match["gap"]:
-            start += self._text[start] in "\"'`"
-            word = _PLAIN.match(self._text, start, start + 400)
-            if word is None or not is_random(word.group(), 6):
-                return start
-            return self._mask(start, value_end(self._text, start))
-        if match["flag"]:
-            if _PROSE.match(self._text, start):
-                return start
-            return self._mask(start, value_end(self._text, start))
-        if sign == ",":
-            return self._listed(match, start)
-        if bare and sign in (":", "：") and self._is_prose(match, name, longer, start):
-            return start
-        if name[-1:] == "s" and self._is_count(start):
-            return start
-        if name.lower() == "code" and not longer and _STATUS.match(self._text, start):
-            return start
-        return self._mask(start, self._end(match, name, sign, bare, start))
-
-    def _longer(self, match: re.Match[str], name: str) -> str:
-        """The name with the words before it, where it is a noun that needs them."""
-        start = match.start()
-        if start == 0 or self._text[start - 1] not in " \xa0":
-            return ""
-        if match["tag"] or match["flag"]:
-            return ""
-        if name.lower() not in _NOUNS and name.isascii() and not match["quote"]:
-            if name.lower() not in SENSITIVE_NAMES:
-                return ""
-        before = _BEFORE.search(self._text[max(0, start - 40) : start])
-        return f"{before.group()}{name}" if before else ""
-
-    def _told(self, match: re.Match[str], name: str, start: int) -> int:
-        """Pairs that say a name and, beside it, a value: ``{"key": "password", "value": …}``."""
-        last = re.split(r"[.:_-]", name)[-1] if len(name) < 40 else ""
-        if last in _NAMERS or name in _NAMERS:
-            if last != "id":
-                self._named = -1
-            said = _NAMED.match(self._text, start)
-            if said is None or not self._hides(said[1].strip()):
-                self._valued = -1
-                return start
-            end = said.end()
-            if 0 <= self._valued and start - self._valued < _WITHIN:
-                done = self._mask(self._valued, value_end(self._text, self._valued))
-                self._valued = -1
-                return max(done, end)
-            part = _PART.match(self._text, end)
-            if part is not None:
-                return self._mask_part(part.end())
-            self._named = end
-            if match["sep"] and (inner := _TAG_TEXT.match(self._text, end)) is not None:
-                if "=" not in inner.group():
-                    after = self._text.find("<", inner.end())
-                    return self._mask(inner.end(), after if after >= 0 else len(self._text))
-            return end
-        if name in ("state", "nonce") and self._text[match.start() - 1 : match.start()] in _MARKS:
-            if self._oauth is None:
-                self._oauth = _OAUTH.search(self._text) is not None
-            if self._oauth:
-                return self._mask(start, value_end(self._text, start))
-        if name in ("netloc", "authority"):
-            end = start + value_end(self._text[start : start + _WITHIN], 0)
-            at = self._text.rfind("@", start, end)
-            return self._mask(start + (self._text[start] in "'\""), at) if at > start else start
-        if last in _VALUERS or name in _VALUERS:
-            if 0 <= self._named and start - self._named < _WITHIN:
-                self._named = -1
-                if match["tag"]:
-                    end = self._text.find("<", start)
-                    return self._mask(start, end if end >= 0 else len(self._text))
-                return self._mask(start, value_end(self._text, start))
-            self._valued = start
-        return start
-
-    def _mask_part(self, start: int) -> int:
-        boundary = _BOUNDARY.search(self._text, start)
-        return self._mask(start, boundary.start() if boundary else len(self._text))
-
-    def _spaced(self, start: int, name: str, longer: str) -> int:
-        """``PASSWORD 'x'``, as SQL has it; ``Unexpected token 'x'`` is none."""
-        end = string_end(self._text, start)
-        inside = self._text[start + 1 : end - 1]
-        strong = longer.lower().endswith(" by") or "pass" in name.lower() or "pwd" in name.lower()
-        if strong:
-            if _PROSE.match(inside) or " " in inside or self._is_name(end):
-                return start
-        elif not is_random(inside, 12):
-            return start
-        return self._mask(start, end)
-
-    def _listed(self, match: re.Match[str], start: int) -> int:
-        """``("password", "x")``; in a longer list of names the next one is no value."""
-        paired = self._opens(match) or match["name"][:1] == "-"
-        if not paired and _LITERAL_START.match(self._text, start) is None:
-            return start
-        end = value_end(self._text, start)
-        value = self._text[start:end].strip("bruBRU").strip("\"'")
-        if _LITERAL_START.match(self._text, start) and self._is_name(end):
-            return start
-        if not paired and not (len(value) < 400 and is_random(value, 6)):
-            return start
-        return self._mask(start, end)
-
-    def _opens(self, match: re.Match[str]) -> bool:
-        before = self._text[max(0, match.start() - 12) : match.start()]
-        return before.rstrip("bruBRU\"'\\").endswith(("(", "["))
-
-    def _is_name(self, end: int) -> bool:
-        after = self._text[end : end + 8].lstrip()
-        return after[:1] in (":", "=")
-
-    def _is_prose(self, match: re.Match[str], name: str, longer: str, start: int) -> bool:
-        text = self._text
-        value = _PLAIN.match(text, start, start + 400)
-        word = value.group() if value else ""
-        if name.lower() in SENSITIVE_NAMES and not longer:
-            # "exit code: 3" in a sentence; "signature: 9f8e…" in a list of settings.
-            return not (is_random(word, 12) and self._begins_line())
-        if text[start : start + 1] in ("'", '"', "\\", "[", "{", "("):
-            return False
-        if (
-            match["sign"][-1:] in " \t\n"
-            and not name.lower().endswith(_HEADERS)
-            and _PROSE.match(text, start)
-        ):
-            return True
-        if _MEASURE.match(text, start):
-            return True  # "auth: 12 ms"
-        before = text[max(0, match.start() - 20) : match.start()].split()
-        if before and before[-1].lower() in _ADJECTIVES and text[match.start() - 1] == " ":
-            return not is_random(word, 8)
-        return False
-
-    def _is_count(self, start: int) -> bool:
-        """``tokens=1500`` is a number of them."""
-        word = _PLAIN.match(self._text, start, start + 20)
-        return word is not None and word.group().isdigit() and len(word.group()) < 8
-
-    def _begins_line(self) -> bool:
-        begin = max(0, self._begin - 40)
-        found = _LINE_START.search(self._text[begin : self._begin])
-        return found is not None and (begin == 0 or found.group()[:1] in "\r\n\\")
-
-    def _end(self, match: re.Match[str], name: str, sign: str, bare: bool, start: int) -> int:
-        text = self._text
-        first = text[start : start + 1]
-        if first in "\"'\\[({<":
-            return value_end(text, start)
-        if sign == ":" and name.lower().endswith(_HEADERS):
-            # A header as it is sent: its value has spaces and semicolons in it.
-            line = _LINE.match(text, start)
-            return line.end() if line else start
-        if any(word in name.lower() for word in ("phrase", "mnemonic", "words")):
-            words = _PHRASE.match(text, start)
-            return max(value_end(text, start), words.end() if words else start)
-        if bare and self._begins_line():
-            block = _BLOCK.match(text, start)
-            if block is not None:
-                return self._block_end(block.end())
-            spaced = match["sign"][:1] in " \t" or sign == ":" or name.isupper() or "\n" in text
-            line = _REST.match(text, start) if spaced else _WORD_REST.match(text, start)
-            end = value_end(text, start)
-            return max(end, line.end()) if line else end
-        return value_end(text, start)
-
-    def _block_end(self, at: int) -> int:
-        """Where YAML's block of text ends: at the first line that is not indented further."""
-        text = self._text
-        before = text[max(0, self._begin - 40) : self._begin]
-        indent = len(before) - len(before.rstrip(" \t-"))
-        end = at
-        while end < len(text):
-            line = _INDENTED.match(text, end)
-            if line is None or (line[2] and len(line[1]) <= indent) or line.end() == end:
-                break
-            end = line.end()
-        for mark in ("\n", "\\n"):
-            if end < len(text) and text.endswith(mark, at, end):
-                return end - len(mark)
-        return end
-
-    def _mask(self, start: int, end: int) -> int:
-        value = self._text[start:end]
-        if end <= start or (len(value) < 20 and value in _EMPTY):
-            return max(start, end)
-        mark = ""
-        slashes = _SLASHES.match(value)
-        run = slashes.end() if slashes else 0
-        if value[run : run + 1] in ("'", '"') and (closed := string_end(value, 0)) == len(value):
-            opening = value[: run + 1]
-            if closed > run + 1 and value.endswith(opening):
-                mark = opening
-            else:
-                mark = opening
-        self._found.append((start, end, f"{mark}{MASK}{mark}"))
-        return end

@@ -1,6 +1,6 @@
 """Any Python value as bounded, scrubbed JSON values.
 
-Values of a crashing program are hostile: their ``repr`` may raise, recurse, exit or be huge.
+Values of a crashing program cannot be trusted: their ``repr`` may raise, recurse, exit or be huge.
 Nothing here raises for what a value does, and every size has a bound.
 """
 
@@ -29,7 +29,7 @@ _CONTAINERS: Final = frozenset(map(id, (bytes, list, tuple, dict, set, frozenset
 # Words that hold nothing to mask: what looks like a secret has a digit, a capital or a sign in it,
 # or is longer.
 _WORD: Final = re.compile(r"[a-z]+|[a-z_]{1,11}")
-_REMEMBERED_MAX: Final = 200  # containers
+_SERIALIZED_MAX: Final = 200  # containers
 _AUTHORITIES: Final = ("netloc", "authority", "userinfo")
 _USER_FLAGS: Final = frozenset(("-u", "-U", "--user", "--proxy-user"))
 
@@ -86,7 +86,7 @@ class Serializer:
         self.left = budget
         # Containers that were serialized, by identity: a function that calls itself hands the same
         # ones down. The object is kept, so that no other one takes its identity meanwhile.
-        self._remembered: dict[tuple[int, int], tuple[Any, Any, int]] = {}
+        self._serialized: dict[tuple[int, int], tuple[Any, Any, int]] = {}
 
     def text(self, text: str) -> str:
         """A text, cut and scrubbed."""
@@ -156,7 +156,7 @@ class Serializer:
         return text
 
     def _container(self, value: Any, depth: int) -> Any:
-        known = self._remembered.get((id(value), depth))
+        known = self._serialized.get((id(value), depth))
         if known is not None and self.left > known[2]:
             self.left -= known[2]
             return known[1]
@@ -170,8 +170,8 @@ class Serializer:
             found = f"<{type_name(type(value))}: could not be read>"
             self.left -= len(found)
             return found
-        if self.left > 0 and len(self._remembered) < _REMEMBERED_MAX:
-            self._remembered[id(value), depth] = value, found, left - self.left
+        if self.left > 0 and len(self._serialized) < _SERIALIZED_MAX:
+            self._serialized[id(value), depth] = value, found, left - self.left
         return found
 
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from .literals import DEFINITION, USERINFO, Literals
-from .scrub import MASK, Scrubber
+from .literals import Literals
+from .mask import MASK
+from .scrub import Scrubber
+from .source_masks import USERINFO
+from .source_tokens import DEFINITION
 
 LINE_MAX: Final = 200
 """Characters of a line that are sent."""

@@ -19,7 +19,7 @@ def note_bodies_that_run_code(app: Flask) -> None:
     def process_response(*args: Any, **kwargs: Any) -> Any:
         response = process(*args, **kwargs)
         try:
-            runs_code = not response.is_sequence or runs_code_later(response)
+            runs_code = runs_code_later(response)
         except AttributeError:
             runs_code = True
         if runs_code:

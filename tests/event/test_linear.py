@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,9 +62,15 @@ def _is_linear(run: Callable[[int], object]) -> bool:
 
 
 def _uses(name: str) -> set[str]:
-    """How the module of a pattern uses it: from a text's beginning on, or anywhere in it."""
+    """How a pattern is used: from a text's beginning on, or anywhere in it."""
     module, _, variable = name.partition("[")[0].rpartition(".")
-    source = inspect.getsource(importlib.import_module(module))
+    own = importlib.import_module(module)
+    source = inspect.getsource(own)
+    if not variable.startswith("_"):
+        # Other modules of the room use it too, or they alone do.
+        source += "".join(
+            path.read_text("utf-8") for path in Path(own.__file__ or "").parent.glob("*.py")
+        )
     found = set(re.findall(rf"\b{variable}(?:\[\w+\])?\.(\w+)\(", source))
     found &= {"match", "fullmatch", "search", "sub", "subn", "finditer", "findall", "split"}
     return found or {"match", "fullmatch", "search"}

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from flask_sentry_kit.event.card_numbers import is_card
 from flask_sentry_kit.event.scrub import MASK, Scrubber
-from flask_sentry_kit.event.secret_looks import is_card
 from flask_sentry_kit.event.serialize import Serializer
 
 LOOKS = r"""

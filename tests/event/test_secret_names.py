@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from flask_sentry_kit.event.name_lists import FOREIGN_PARTS, FOREIGN_WORDS
 from flask_sentry_kit.event.scrub import Scrubber
-from flask_sentry_kit.event.secret_names import FOREIGN_PARTS, FOREIGN_WORDS
 
 SECRET_NAMES = """
     password passwd user_password passwordConfirm new_password password2

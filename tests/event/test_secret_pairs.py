@@ -13,6 +13,8 @@ SECRET = "Zq9xhunter2"
 NOTATIONS = r"""
 password: Zq9xhunter2
 password: correct Zq9xhunter2 staple
+code=0~Zq9xhunter2
+code=-5Zq9xhunter2
 db:\n  password: Zq9xhunter2\n  host: x
 db:\n  password: |\n    Zq9xhunter2\n    b\n  host: x
 key: |-\n

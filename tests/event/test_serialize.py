@@ -13,7 +13,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_sentry_kit.event.scrub import Scrubber
+from flask_sentry_kit.event.scrub import MASK, Scrubber
 from flask_sentry_kit.event.serialize import Serializer, safe_repr, safe_str
 
 _scrubber = Scrubber()
@@ -230,3 +230,22 @@ def test_hostile_locals_do_not_cost_the_event(
     assert variables["plain"] == "seen"
     assert "failed" in variables["first"]
     assert len(json.dumps(event)) < 200_000
+
+
+def test_a_container_that_is_met_again_is_shown_again() -> None:
+    """What many frames share is as whole in each of them, and costs the budget each time."""
+    basket = {"lamp": [1, 2], "password": "hunter2"}
+    serializer = Serializer(Scrubber())
+    first = serializer.named("basket", basket)
+    spent = 64_000 - serializer.left
+    assert serializer.named("basket", basket) == first == {"lamp": [1, 2], "password": MASK}
+    assert serializer.left == 64_000 - 2 * spent
+
+
+def test_a_container_that_no_longer_fits_is_cut() -> None:
+    """A container that was whole before is cut where the budget is nearly gone."""
+    numbers = list(range(40))
+    serializer = Serializer(Scrubber())
+    assert serializer.value(numbers) == numbers
+    serializer.left = 100
+    assert serializer.value(numbers)[-1].endswith("more")

@@ -102,7 +102,7 @@ def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> 
 
     :param raven_logging: raven's hook instead of ours: patches ``logging`` for the whole
         process and sees records below every logger's level too.
-    :param libraries: of ``requests`` and ``httplib``, those whose calls raven shall record.
+    :param libraries: of ``requests`` and ``httplib``, those whose calls raven records.
     """
     if raven_logging:
         raven.breadcrumbs.install_logging_hook()

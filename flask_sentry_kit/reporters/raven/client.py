@@ -20,8 +20,6 @@ import raven
 import raven.base
 from flask import Flask
 from raven.conf import defaults
-from raven.conf.remote import RemoteConfig
-from raven.utils import get_auth_header
 
 from ...containment import FOREIGN_ERRORS, log_exception
 from ...dsn import Dsn
@@ -37,16 +35,15 @@ from ...outbox import Item, Outbox
 from ...outbox import Request as Post
 from ...settings import Settings
 from ...threads import lock_at_use
-from . import breadcrumbs, logs
+from . import breadcrumbs, excepthook, logs
 from .context import Context
-from .errors import exception_of
+from .errors import exception_of, is_ignored
 from .options import transport_options
 from .processors import Processors
-from .transport import OutboxTransport, make_outbox
+from .transport import OutboxTransport, make_outbox, remote_config, store_headers
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
-AGENT: Final = f"raven-python/{raven.VERSION}"
 SDK: Final = {"name": "raven-python", "version": raven.VERSION}
 
 
@@ -83,7 +80,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
-        # sys.argv may hold a password; raven sends it with every event unless told otherwise.
+        # sys.argv may hold a password; raven sends it with every event unless ``context`` is given.
         if options.get("context") is None:
             options["context"] = {}
         options.setdefault("include_versions", False)
@@ -137,17 +134,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.dsn = Dsn.parse(text) if text else None
         # Looked up by name: the registry has raven's own transports, which are not ours to use.
         self._transport_class = transport or OutboxTransport
-        if self.dsn is None:
-            self.remote = RemoteConfig(transport=self._transport_class)
-        else:
-            self.remote = RemoteConfig(
-                base_url=f"{self.dsn.origin}{self.dsn.path}",
-                project=self.dsn.project,
-                public_key=self.dsn.public_key,
-                secret_key=self.dsn.secret_key,
-                options=dict(self.dsn.options),
-                transport=self._transport_class,
-            )
+        self.remote = remote_config(self.dsn, self._transport_class)
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
@@ -256,13 +243,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                     return self._capture_exception(occurrence, kwargs["exc_info"], rate)
                 return self._send(occurrence, rate, partial(self._describe, event_type, kwargs))
         except FOREIGN_ERRORS:
-            log_exception("An event could not be captured; the app goes on")
+            log_exception("An event could not be captured and is lost; the app continues")
             self.refuse("an event could not be captured")
             self._give_up(kwargs.get("exc_info"), environ)
             return None
 
     def _give_up(self, exc_info: Any, environ: Environ | None) -> None:
-        """Deal with this exception no more: the page asks again for what a signal reported."""
+        """Note that this exception is done with: the page asks again for what a signal reported."""
         try:
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
@@ -271,7 +258,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             log_exception("An exception that could not be captured could not be marked")
 
     def refuse(self, reason: str) -> None:
-        """Count an event that is not accepted, and have it said in the log once a minute."""
+        """Count an event that is not accepted, and log the reason, at most once a minute."""
         try:
             self.outbox.refuse(reason)
         except FOREIGN_ERRORS:
@@ -313,7 +300,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             occurrence.transaction = self.transaction.peek()
             event = build_event(occurrence, options)
         except FOREIGN_ERRORS:
-            log_exception("An event could not be built whole; its outline is sent")
+            log_exception("An event could not be built completely; a short form of it is sent")
             event = outline_event(occurrence, options)
         self._processors.process(event)
         if not self._hand_over(event):
@@ -336,11 +323,15 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def _hand_over(self, event: dict[str, Any]) -> bool:
         body = encode(event)
         if self.dsn is not None and self._transport_class is OutboxTransport:
-            item = Item("event", event["event_id"], Post(self.dsn.store_url, self._headers(), body))
+            item = Item(
+                "event",
+                event["event_id"],
+                Post(self.dsn.store_url, store_headers(self.dsn, self.protocol_version), body),
+            )
             return self.outbox.put(item) is not None
         # A transport of the app's own: raven's way, which backs off after a failure.
         if not self.raise_send_errors and not self.state.should_try():
-            self.refuse("the app's transport failed, and is left alone for a while")
+            self.refuse("the app's transport failed, so no event is given to it for a while")
             return False
         logs.mute_transport_logs(self.remote.get_transport())
         self.send(**event)
@@ -348,20 +339,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             self.refuse("the app's transport failed")
             return False
         return True
-
-    def _headers(self) -> dict[str, str]:
-        assert self.dsn is not None
-        return {
-            "User-Agent": AGENT,
-            "Content-Type": "application/json",
-            "X-Sentry-Auth": get_auth_header(
-                protocol=self.protocol_version,
-                timestamp=int(datetime.now().timestamp()),
-                client=AGENT,
-                api_key=self.dsn.public_key,
-                api_secret=self.dsn.secret_key,
-            ),
-        }
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.
@@ -401,19 +378,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         It lists classes (their subclasses too), names (``ValueError``, ``module.Name``) and
         prefixes (``module.*``).
         """
-        kind = exc_info[0]
-        name = type.__dict__["__name__"].__get__(kind)
-        module = type.__dict__["__module__"].__get__(kind)
-        full = f"{module}.{name}"
-        for ignored in self.ignore_exceptions:
-            if isinstance(ignored, str):
-                if ignored in (name, full):
-                    return False
-                if ignored.endswith("*") and full.startswith(ignored[:-1]):
-                    return False
-            elif isinstance(ignored, type) and ignored in type.mro(kind):
-                return False
-        return True
+        return not is_ignored(exc_info[0], self.ignore_exceptions)
 
     def skip_error_for_logging(self, exc_info: Any) -> bool:
         """Whether this exception was dealt with already."""
@@ -422,7 +387,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         return error is not None and scope is not None and scope.recall(error)[0]
 
     def record_exception_seen(self, exc_info: Any) -> None:
-        """Deal with this exception no more; where it was captured that is noted already."""
+        """Note that this exception is done with, unless it was captured, which is noted already."""
         error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
             self._context.scope().remember(error, None)
@@ -439,13 +404,4 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def install_sys_hook(self) -> None:
         """Report what ends the process, through a hook that does not keep this client alive."""
-        previous: Callable[..., Any] = sys.excepthook
-        client = weakref.ref(self)
-
-        def report(*exc_info: Any) -> None:
-            alive = client()
-            if alive is not None:
-                alive.captureException(exc_info=exc_info, level="fatal", handled=False)
-            previous(*exc_info)
-
-        sys.excepthook = report
+        excepthook.install(self)

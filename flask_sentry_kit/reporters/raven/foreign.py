@@ -66,7 +66,7 @@ class RavenSentryReporter:
                 return event_id
             exc_info = (type(error), error, error.__traceback__)
             shown = g.get("sentry_event_id") if has_app_context() else None
-            # raven tells what it has seen by the traceback, and forgets the id when asked twice.
+            # raven recognises an exception by its traceback, and forgets the id when asked twice.
             if shown is not None and client.skip_error_for_logging(exc_info):
                 event_id = shown
             else:
@@ -146,7 +146,7 @@ def _wrap_capture(client: Any) -> None:
         if error is None:
             with _request_context(client):
                 return capture(*args, **kwargs)
-        # raven tells exceptions apart by their traceback, which another "raise" changes.
+        # raven distinguishes exceptions by their traceback, which another "raise" changes.
         scope = scopes.scope()
         known, event_id = scope.recall(error)
         if not known:
@@ -188,7 +188,7 @@ def _request_context(client: Any) -> Iterator[None]:
 def _http_info(sentry: Any, request: Request) -> Any:
     if _request_failed.get() or _body_was_read(request) or _overrides_http_info(sentry):
         return sentry.get_http_info(request)
-    # A view that goes on reads its body itself; raven would take it away here.
+    # A view that continues reads its body; raven would consume it here.
     return sentry.get_http_info_with_retriever(request, lambda request: {})
 
 

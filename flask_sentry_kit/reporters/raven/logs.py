@@ -68,13 +68,13 @@ class LogHandler(logging.Handler):
         client, app = self._client(), self._app()
         if client is None or app is None or not _reports(client, app):
             return
-        if self._excluded(record.name) or not self._reports_for(record, app):
+        if self._excluded(record.name) or not self._is_for_this_app(record, app):
             return
         if _capturing.get():
             # By a transport, or by a repr: it would be an event in its turn, and so on.
             refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
             if refuse is not None:
-                refuse("a log record made while an event was made: it would follow itself")
+                refuse("a log record made while an event was made: reporting it would never end")
             return
         with capturing():
             try:
@@ -89,7 +89,7 @@ class LogHandler(logging.Handler):
     def _excluded(self, name: str) -> bool:
         return any(name == known or name.startswith(f"{known}.") for known in self._exclude)
 
-    def _reports_for(self, record: logging.LogRecord, app: Flask) -> bool:
+    def _is_for_this_app(self, record: logging.LogRecord, app: Flask) -> bool:
         if has_app_context():
             return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
         # Outside every app: the app whose logger it is, else one of them, always the same.
@@ -157,11 +157,11 @@ def mute_transport_logs(transport: Any) -> None:
             continue
 
         @wraps(method)
-        def quiet(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
+        def send_without_events(*args: Any, _method: Any = method, **kwargs: Any) -> Any:
             with capturing():
                 return _method(*args, **kwargs)
 
-        setattr(transport, name, quiet)
+        setattr(transport, name, send_without_events)
 
 
 def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:

@@ -1,4 +1,4 @@
-"""raven's settings, checked before raven takes them: a wrong type is told at registration."""
+"""raven's settings, checked at registration, so that a wrong type is a clear error."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def transport_options(dsn: Dsn | None) -> dict[str, str]:
 
 
 def check_dsn(text: object, setting: str) -> None:
-    """Check a DSN and the transport options in its query, while there is somebody to tell.
+    """Check a DSN and the transport options in its query.
 
     :raises SettingError, DsnError: names the setting; shows no secret.
     """

@@ -1,6 +1,6 @@
 """``Sentry``: the class an app has from raven's documentation, safe to have.
 
-Connects an app to a client: what Flask tells of a crash becomes one event, and the event's id
+Connects an app to a client: what Flask signals of a crash becomes one event, and the event's id
 is where raven's users look for it. Costs a healthy request nothing but the thin WSGI layer.
 """
 
@@ -192,7 +192,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
     # capturing
 
     def handle_exception(self, *args: Any, **kwargs: Any) -> str | None:
-        """Capture what Flask's ``got_request_exception`` tells of, or ``exc_info=…``."""
+        """Capture the exception of Flask's ``got_request_exception``, or ``exc_info=…``."""
         app = args[0] if args and isinstance(args[0], Flask) else None
         error = kwargs.get("exception")
         if error is None:

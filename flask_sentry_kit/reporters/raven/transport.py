@@ -1,17 +1,64 @@
 """raven's transport interface on top of the outbox, for ``SENTRY_TRANSPORT`` and raven's registry.
 
-The only file of this room that imports raven. Events that our own ``Sentry`` captures do not
-pass here: they are put into the app's outbox directly.
+Events that our own ``Sentry`` captures do not pass its ``OutboxTransport``: they are put into the
+app's outbox directly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from time import time
+from typing import Any, Final
 
+import raven
+from raven.conf.remote import RemoteConfig
 from raven.transport.base import AsyncTransport
+from raven.utils import get_auth_header
 
+from ...dsn import Dsn
 from ...outbox.item import Item, Request
 from ...outbox.outbox import Outbox
+
+AGENT: Final = f"raven-python/{raven.VERSION}"
+
+
+def store_headers(dsn: Dsn, protocol: str) -> dict[str, str]:
+    """What an event is sent with: https://develop.sentry.dev/sdk/overview/#authentication
+
+    :param protocol: the version of Sentry's protocol.
+    """
+    return {
+        "User-Agent": AGENT,
+        "Content-Type": "application/json",
+        "X-Sentry-Auth": _authorization(dsn, protocol, int(time())),
+    }
+
+
+@lru_cache(maxsize=4)
+def _authorization(dsn: Dsn, protocol: str, second: int) -> str:
+    header: str = get_auth_header(
+        protocol=protocol,
+        timestamp=second,
+        client=AGENT,
+        api_key=dsn.public_key,
+        api_secret=dsn.secret_key,
+    )
+    return header
+
+
+def remote_config(dsn: Dsn | None, transport: Any) -> Any:
+    """A DSN as raven's clients know it; a client without one is switched off."""
+    if dsn is None:
+        return RemoteConfig(transport=transport)
+    return RemoteConfig(
+        base_url=f"{dsn.origin}{dsn.path}",
+        project=dsn.project,
+        public_key=dsn.public_key,
+        secret_key=dsn.secret_key,
+        options=dict(dsn.options),
+        transport=transport,
+    )
 
 
 def make_outbox(
