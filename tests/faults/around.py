@@ -174,7 +174,7 @@ def default_exclusions(sentry_class: Any, rig: Rig) -> None:
     expect(not events, f"{len(events)} events")
 
 
-class Chatty(ThreadedHTTPTransport):  # type: ignore[misc]  # raven carries no types
+class Chatty(ThreadedHTTPTransport):  # raven carries no types
     """A transport that logs, as HTTP libraries do."""
 
     def send_sync(self, url: str, data: bytes, *rest: Any) -> None:

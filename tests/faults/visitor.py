@@ -71,7 +71,7 @@ if "MAX_FORM_PARTS" in Flask.default_config:
         expect(visit.text == "1500", f"{visit.text[:40]} of 1500 fields")
 
 
-class _User(flask_login.UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
+class _User(flask_login.UserMixin):  # Flask-Login carries no types
     email = "ada@example.org"
 
     def __init__(self, id: str) -> None:
@@ -84,7 +84,7 @@ def _logins(app: Flask) -> list[str]:
     loaded: list[str] = []
     manager = flask_login.LoginManager(app)
 
-    @manager.user_loader  # type: ignore[untyped-decorator]  # Flask-Login carries no types
+    @manager.user_loader  # Flask-Login carries no types
     def load(user_id: str) -> _User:
         loaded.append(user_id)
         return _User(user_id)

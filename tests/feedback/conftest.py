@@ -238,7 +238,7 @@ def visit() -> Iterator[Open]:
 
         def open_(app: Any) -> Visitor:
             server = make_server("127.0.0.1", 0, app, threaded=True)
-            server.daemon_threads = True
+            server.daemon_threads = True  # type: ignore[attr-defined]  # the threaded one's
             thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
             thread.start()
             stack.callback(thread.join)

@@ -26,7 +26,7 @@ def behind_waitress() -> Iterator[Callable[[Flask], str]]:
 
     def serve(app: Flask) -> str:
         sockets: dict[int, Any] = {}
-        server = create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
+        server: Any = create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
 
         def loop() -> None:
             while not stop.is_set():
