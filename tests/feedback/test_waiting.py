@@ -84,8 +84,7 @@ def shop(
 ) -> Iterator[Shop]:
     """With nobody answering, whoever waits for Sentry waits until the test's end."""
     monkeypatch.setattr(relay, "WAIT", 30.0)
-    sentry.holds = "POST"
-    sentry.held.clear()
+    sentry.hold("POST")
     app = crashing_app(SENTRY_DSN=sentry.dsn)
     app.add_url_rule("/fine", view_func=lambda: "fine")
     yield Shop(visitor_of(behind_waitress(app)), sentry)
@@ -99,7 +98,7 @@ def test_clicks_on_one_report_leave_the_threads_free(shop: Shop) -> None:
     assert shop.wait_for(7) == ["saved"] * 7
     assert shop.visitor.request("GET", "/fine").text == "fine"
     assert len(shop.told) == 7, "the first click was to wait"
-    shop.sentry.held.set()
+    shop.sentry.release()
     for thread in threads:
         thread.join()
     assert shop.told == ["saved"] * 7 + ["sent"]
@@ -114,7 +113,7 @@ def test_two_requests_wait_and_no_more(shop: Shop) -> None:
     assert shop.wait_for(4) == ["saved"] * 4
     assert shop.visitor.request("GET", "/fine").text == "fine"
     assert len(shop.told) == 4, "two were to wait"
-    shop.sentry.held.set()
+    shop.sentry.release()
     for thread in threads:
         thread.join()
     assert sorted(shop.told) == ["saved"] * 4 + ["sent"] * 2
@@ -130,7 +129,7 @@ def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -
         page = shop.visitor.crash()
         assert shop.visitor.send(page, comments="Words").status == 303
     assert len(relay._places) == relay.WAITING_MAX
-    shop.sentry.held.set()
+    shop.sentry.release()
 
 
 @pytest.mark.parametrize("chunked", [False, True])

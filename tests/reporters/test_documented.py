@@ -467,7 +467,7 @@ def test_the_documentations_own_recipe(wire: Any, tmp_path: Any) -> None:
     html = app.test_client().get("/boom").text
     event = wire.one_event(app)
     assert f"eventId: '{event['event_id']}'" in html
-    assert f"dsn: '//public@{wire.host}/1'" in html
+    assert f"dsn: '//public@{wire.host}:{wire.port}/1'" in html
     assert "hidden-secret" not in html
 
 

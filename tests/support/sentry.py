@@ -193,10 +193,13 @@ class RecordingSentry:
                 self._changed.wait(min(left, 0.05))
         return True
 
+    def events_arrive(self, count: int, timeout: float = 10.0) -> bool:
+        """Whether so many events arrive within some seconds."""
+        return self.wait(lambda: len(self.events) >= count, timeout)
+
     def wait_for(self, count: int = 1, timeout: float = 10.0) -> list[dict[str, Any]]:
         """The events, as soon as there are so many."""
-        arrived = self.wait(lambda: len(self.events) >= count, timeout)
-        assert arrived, f"{len(self.events)} of {count} events arrived"
+        assert self.events_arrive(count, timeout), f"{len(self.events)} of {count} events arrived"
         return self.events
 
     def wait_for_requests(self, count: int, timeout: float = 10.0) -> list[Received]:
