@@ -20,7 +20,8 @@ dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
 audit   := $(VENV)/.stamp-audit
 oldest  := $(VENV)-oldest/.stamp-dev
-npm     := node_modules/.stamp-npm
+js      := tests/js
+npm     := $(js)/node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -98,7 +99,7 @@ screenshots: browser
 	$(bin)/python -m scripts.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .nox .browser node_modules dist
+	rm -rf $(VENV) $(VENV)-oldest .nox .browser $(js)/node_modules dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -134,6 +135,6 @@ $(oldest): pyproject.toml scripts/oldest.py $(dev)
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.
-$(npm): package.json package-lock.json .npmrc $(dev)
-	$(bin)/npm ci
+$(npm): $(js)/package.json $(js)/package-lock.json $(js)/.npmrc $(dev)
+	$(bin)/npm --prefix $(js) ci
 	@touch $@

@@ -12,7 +12,7 @@ from flask_talisman import Talisman
 
 from flask_sentry_kit.page.dialog import csp_sources
 
-RAVEN_JS = Path(__file__).parents[2] / "node_modules/raven-js/dist/raven.min.js"
+RAVEN_JS = Path(__file__).parents[1] / "js/node_modules/raven-js/dist/raven.min.js"
 
 # What is known of Sentry's own dialog: the wrapper's class, the class of its thanks, the message
 # on closing. Everything else about it is its own.
