@@ -171,7 +171,7 @@ def test_a_body_that_drips_has_one_deadline(
         # Forty drops are four seconds; a time-out that each of them renews would wait for them.
         assert drops < 30
         listener.join(10)
-    assert b" 400 BAD REQUEST" in answer
+    assert answer.split(b" ", 2)[1] == b"400"
     assert b"it did not arrive whole" in answer
 
 
@@ -190,6 +190,6 @@ def test_half_a_report_is_not_relayed(visit: Any, crashing_app: Any, sentry: Any
         connection.sendall((head + body).encode())
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert b" 400 BAD REQUEST" in answer
+    assert answer.split(b" ", 2)[1] == b"400"
     assert b"it did not arrive whole" in answer and b"I did not" in answer
     assert sentry.reports == []
