@@ -20,18 +20,21 @@ dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
 audit   := $(VENV)/.stamp-audit
 oldest  := $(VENV)-oldest/.stamp-dev
-npm     := node_modules/.stamp-npm
+js      := tests/js
+npm     := $(js)/node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-oldest lint browser faults matrix attacks leaks audit bench docs translations screenshots clean
+.PHONY: help demo test test-all test-oldest test-main lint browser faults matrix attacks leaks audit bench docs translations screenshots clean
 
 help:
 	@echo "make demo          a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
 	@echo "make test          ruff, mypy and pytest, browser included (ARGS= for pytest)"
 	@echo "make test-all      pytest on every Python of 3.10 to 3.14 that can be found  [SHORT]"
 	@echo "make test-oldest   pytest on the oldest release of every dependency that is allowed  [SHORT]"
+	@echo "make test-main     pytest on Flask and Werkzeug as they are not yet released"
+	@echo "                   (FLASK= and WERKZEUG=: paths of checkouts, or addresses that pip installs)"
 	@echo "make lint          ruff and mypy alone"
 	@echo "make browser       finds a Chromium, or installs one into .browser"
 	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
@@ -69,6 +72,15 @@ test-all: $(nox) $(if $(SHORT),,lint browser $(npm))
 test-oldest: $(if $(SHORT),$(dev),browser $(npm) $(oldest))
 	$(if $(SHORT),$(bin)/python -m scripts.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
 
+test-main: browser $(npm)
+	@test -n "$(FLASK)" -a -n "$(WERKZEUG)" || { echo "Say what to test on, as paths of checkouts or" \
+	  "addresses that pip installs: make test-main FLASK=../flask WERKZEUG=../werkzeug" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)-main
+	$(VENV)-main/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-main/bin/python -m pip install --quiet --editable . --group dev
+	$(VENV)-main/bin/python -m pip install --quiet --force-reinstall --no-deps $(FLASK) $(WERKZEUG)
+	$(VENV)-main/bin/python -m pytest $(ARGS)
+
 faults: $(dev)
 	$(bin)/python -m tests.faults $(options)
 
@@ -98,7 +110,7 @@ screenshots: browser
 	$(bin)/python -m scripts.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest .nox .browser node_modules dist
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-main .nox .browser $(js)/node_modules dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -134,6 +146,6 @@ $(oldest): pyproject.toml scripts/oldest.py $(dev)
 	@touch $@
 
 # npm itself comes from PyPI, so no Node.js is asked of the machine.
-$(npm): package.json package-lock.json .npmrc $(dev)
-	$(bin)/npm ci
+$(npm): $(js)/package.json $(js)/package-lock.json $(js)/.npmrc $(dev)
+	$(bin)/npm --prefix $(js) ci
 	@touch $@

@@ -4,22 +4,19 @@ comes back and workers are killed (SIGKILL) at random. All of it must arrive, on
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import random
 import re
-import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+
+from tests.support.sentry import JSON, Answer, Received, RecordingSentry
 
 ITEMS = 1000
 SHORT = 15
@@ -33,66 +30,30 @@ class Server:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.up = True
-        self._lock = threading.Lock()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                if server._listener is None:
-                    self.close_connection = True
-                    return
-                self.send_response(server._take(self.path, body))
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # workers are killed while they send
-
-        def make(port: int) -> Listener:
-            return Listener(("127.0.0.1", port), Handler)
-
-        self._make = make
-        self._listener: Any = None
         self.port = 0
+        self._lock = threading.Lock()
+        self._sentry: RecordingSentry | None = None
         self.open()
 
     def open(self) -> None:
-        if self._listener is None:
-            self._listener = self._make(self.port)
-            self.port = self._listener.server_address[1]
-            serving = self._listener
-            threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
+        if self._sentry is None:
+            self._sentry = RecordingSentry(answer=self._take, port=self.port)
+            self.port = self._sentry.port
 
     def close(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.shutdown()
-            listener.server_close()
+        sentry, self._sentry = self._sentry, None
+        if sentry is not None:
+            sentry.close()
 
-    def _take(self, path: str, body: bytes) -> int:
+    def _take(self, request: Received) -> Answer | None:
+        if self._sentry is None:
+            return None
         if not self.up:
-            return 503
-        if "/store/" in path:
-            key = str(json.loads(body)["event_id"])
-        else:
-            key = parse_qs(body.decode())["comments"][0]
+            return 503, {}, b""
+        key = request.id if request.project else request.fields["comments"]
         with self._lock:
             self.taken.append(key)
-        return 200
+        return 200, JSON, b"{}"
 
 
 def work(name: str, dsn: str, spool: str, ledger: str, items: str) -> None:
@@ -210,9 +171,10 @@ def _judge(ledger: list[tuple[str, int, str]], taken: list[str], killed: int, ou
     )
     print(
         f"  lost {len(lost)}, out of order within a process {late},"
-        f" sent again by event id {repeats} (at most one for each kill, which Sentry ignores)"
+        f" sent again by event id {repeats} (at most one for each kill and outage;"
+        f" Sentry ignores them)"
     )
-    reached = not lost and not late and repeats <= killed
+    reached = not lost and not late and repeats <= killed + outages
     print(f"  nothing lost, nothing twice, in order: {'reached' if reached else 'MISSED'}")
     return reached
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from statistics import median, quantiles
 
-from .race import contender, verdict
+from .race import contender
 from .sink import sink
+from .verdict import verdict
 
 CRASHES = 5000
 SHORT = 100

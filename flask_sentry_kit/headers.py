@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
-from werkzeug.http import parse_accept_header
+from werkzeug.wrappers import Request
 
 LIST_MAX: Final = 2_000
 """Characters that are read of a list. The longest that browsers send of their own are some 300."""
@@ -46,14 +46,20 @@ def _entries(environ: Mapping[str, Any], name: str) -> str:
     return ",".join(found.split(",", ENTRIES_MAX)[:ENTRIES_MAX])
 
 
+def _only(environ: Mapping[str, Any], name: str) -> Request:
+    """A request with this list alone: what reads it in Werkzeug has another name from 3.2 on, and
+    the request's own attribute has not."""
+    return Request({name: _entries(environ, name)}, populate_request=False)
+
+
 def media_types(environ: Mapping[str, Any]) -> MIMEAccept:
     """``Accept``, the first entries of it."""
-    return parse_accept_header(_entries(environ, "HTTP_ACCEPT"), MIMEAccept)
+    return _only(environ, "HTTP_ACCEPT").accept_mimetypes
 
 
 def languages(environ: Mapping[str, Any]) -> LanguageAccept:
     """``Accept-Language``, the first entries of it."""
-    return parse_accept_header(_entries(environ, "HTTP_ACCEPT_LANGUAGE"), LanguageAccept)
+    return _only(environ, "HTTP_ACCEPT_LANGUAGE").accept_languages
 
 
 def content_type(environ: Mapping[str, Any]) -> str:

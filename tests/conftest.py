@@ -3,160 +3,37 @@
 from __future__ import annotations
 
 import faulthandler
-import gzip
 import json
 import re
 import signal
 import sys
 import threading
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from scripts import browser
+from tests.support.sentry import RecordingSentry
+from tests.support.types import NewSentry
 
 pytest_plugins = ["tests.support.apps"]
 
-Answer = tuple[int, dict[str, str], bytes]
 
-
-@dataclass
-class Received:
-    """One request as it arrived, its body unpacked."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Wire:
-    """A server that records what is sent to it and answers as Sentry does, or as it is told."""
-
-    port: int = 0
-    project: str = "1"
-    received: list[Received] = field(default_factory=list)
-    answer: Callable[[Received], Answer] | None = None
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def dsn(self) -> str:
-        return f"http://public:hidden-secret@{self.host}/{self.project}"
-
-    @property
-    def public_dsn(self) -> str:
-        return f"http://public@{self.host}/{self.project}"
-
-    @property
-    def stored(self) -> list[Received]:
-        return [one for one in self.received if one.path.endswith("/store/")]
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [one.json() for one in self.stored]
-
-    @property
-    def reports(self) -> list[Received]:
-        return [
-            one
-            for one in self.received
-            if one.path.endswith("/api/embed/error-page/") and one.method == "POST"
-        ]
-
-    def wait_for(self, count: int = 1, timeout: float = 10) -> list[dict[str, Any]]:
-        """The events, as soon as there are so many."""
-        with self.changed:
-            if not self.changed.wait_for(lambda: len(self.stored) >= count, timeout):
-                raise AssertionError(f"{len(self.stored)} of {count} events arrived")
-        return self.events
-
-    def one_event(self, *apps: Flask) -> dict[str, Any]:
-        """The one event there is, once everything the apps queued has been sent."""
-        for app in apps:
-            assert app.extensions["sentry"].flush(10)
-        events = self.wait_for(1)
-        assert len(events) == 1, [event["message"] for event in events]
-        return events[0]
-
-    def default_answer(self, one: Received) -> Answer:
-        if one.path.endswith("/store/"):
-            body = json.dumps({"id": one.json()["event_id"]}).encode()
-            return 200, {"Content-Type": "application/json"}, body
-        return 200, {"Content-Type": "application/json"}, b"{}"
-
-
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    if encoding == "gzip":
-        return gzip.decompress(body)
-    if encoding == "deflate":
-        return zlib.decompress(body)
-    return body
+@pytest.fixture
+def new_sentry() -> Iterator[NewSentry]:
+    """Make a recording Sentry on loopback; arguments are ``RecordingSentry``'s."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(RecordingSentry(*args, **options))
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire(new_sentry: NewSentry) -> RecordingSentry:
     """A recording Sentry on loopback."""
-    state = Wire()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # head and body are two writes: 40 ms an answer otherwise
-
-        def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            url = urlsplit(self.path)
-            one = Received(
-                self.command,
-                url.path,
-                parse_qs(url.query, keep_blank_values=True),
-                dict(self.headers.items()),
-                _unpacked(self.rfile.read(length), self.headers.get("Content-Encoding", "")),
-            )
-            with state.changed:
-                state.received.append(one)
-                state.changed.notify_all()
-            status, headers, body = (state.answer or state.default_answer)(one)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        do_GET = do_POST = do_OPTIONS = do_HEAD = answer
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return new_sentry()
 
 
 @pytest.fixture
@@ -191,7 +68,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the process, with every thread's stack, where a thread that a test left running would
     keep it from ending. The limits of pyproject.toml hold until the last test alone."""
     limit = float(config.getini("faulthandler_timeout"))
-    faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -94,7 +94,7 @@ def test_uwsgi_shows_its_connection_by_number(monkeypatch: pytest.MonkeyPatch) -
     """The descriptor stays uWSGI's: it is neither closed nor kept."""
     server, client = socket.socketpair()
     module = types.SimpleNamespace(connection_fd=server.fileno)
-    monkeypatch.setitem(sys.modules, "uwsgi", module)  # type: ignore[arg-type]  # like one
+    monkeypatch.setitem(sys.modules, "uwsgi", module)
     with server, client:
         server.settimeout(10)
         with body_deadline({"uwsgi.version": b"2.0"}, 0.05) as passed:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,11 +21,11 @@ NAMES = ("", "-wal", "-shm", "-journal", ".lock")
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> str:
     return str(tmp_path / "kept.sqlite")
 
 
-def refused(path):
+def refused(path: str) -> str:
     with pytest.raises(UnsafeFileError) as caught:
         check_private_file(path, "The spool")
     text = str(caught.value)
@@ -34,19 +35,19 @@ def refused(path):
     return text
 
 
-def make(path, mode=0o600):
+def make(path: str | Path, mode: int = 0o600) -> None:
     with open(path, "w"):
         os.chmod(path, mode)
 
 
-def test_a_file_that_is_not_there_passes(path):
+def test_a_file_that_is_not_there_passes(path: str) -> None:
     """Nothing to refuse, and looking makes nothing."""
     check_private_file(path, "The spool")
     assert not os.path.exists(path)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640])
-def test_a_file_of_our_own_passes(path, mode):
+def test_a_file_of_our_own_passes(path: str, mode: int) -> None:
     """Others may read it, if somebody wanted that; what counts here is who writes it."""
     for name in NAMES:
         make(path + name, mode)
@@ -55,7 +56,7 @@ def test_a_file_of_our_own_passes(path, mode):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("mode", "who"), [(0o660, "its group"), (0o602, "every user")])
-def test_a_file_that_others_may_write_is_refused(path, name, mode, who):
+def test_a_file_that_others_may_write_is_refused(path: str, name: str, mode: int, who: str) -> None:
     """Group or everybody, the database or what belongs to it."""
     make(path + name, mode)
     text = refused(path)
@@ -65,7 +66,7 @@ def test_a_file_that_others_may_write_is_refused(path, name, mode, who):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_link_is_refused_wherever_it_leads(path, tmp_path, name):
+def test_a_link_is_refused_wherever_it_leads(path: str, tmp_path: Path, name: str) -> None:
     """To a file, or to nothing: what would be made there is another's to choose."""
     os.symlink(tmp_path / "elsewhere", path + name)
     assert "symbolic link" in refused(path)
@@ -75,14 +76,14 @@ def test_a_link_is_refused_wherever_it_leads(path, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_with_two_names_is_refused(path, tmp_path, name):
+def test_a_file_with_two_names_is_refused(path: str, tmp_path: Path, name: str) -> None:
     """A hard link: the other name may be anybody's."""
     make(tmp_path / "elsewhere")
     os.link(tmp_path / "elsewhere", path + name)
     assert "hard link" in refused(path)
 
 
-def test_what_is_no_file_is_refused(path):
+def test_what_is_no_file_is_refused(path: str) -> None:
     """A pipe would block for ever whoever opens it."""
     os.mkfifo(path)
     assert "no regular file" in refused(path)
@@ -93,7 +94,7 @@ def test_what_is_no_file_is_refused(path):
 
 @needs_root
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_of_somebody_else_is_refused(path, name):
+def test_a_file_of_somebody_else_is_refused(path: str, name: str) -> None:
     """Also to root, which could open it: its rows are not ours."""
     make(path + name)
     os.chown(path + name, 65534, 65534)
@@ -103,7 +104,7 @@ def test_a_file_of_somebody_else_is_refused(path, name):
 
 
 @needs_root
-def test_a_file_of_root_is_refused_to_anybody_else(tmp_path, path):
+def test_a_file_of_root_is_refused_to_anybody_else(tmp_path: Path, path: str) -> None:
     """It was not made by this app."""
     make(path, 0o644)
     tmp_path.chmod(0o755)
@@ -122,7 +123,9 @@ def test_a_file_of_root_is_refused_to_anybody_else(tmp_path, path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def test_a_directory_that_everybody_may_write_needs_the_sticky_bit(tmp_path, path):
+def test_a_directory_that_everybody_may_write_needs_the_sticky_bit(
+    tmp_path: Path, path: str
+) -> None:
     """/tmp is one that has it: a file of ours stays ours there."""
     tmp_path.chmod(0o777)
     text = refused(path)
@@ -134,7 +137,7 @@ def test_a_directory_that_everybody_may_write_needs_the_sticky_bit(tmp_path, pat
     check_private_file(path, "The spool")
 
 
-def test_a_database_is_its_owners_alone_from_its_first_moment(path):
+def test_a_database_is_its_owners_alone_from_its_first_moment(path: str) -> None:
     """Whatever the umask says, and with all that SQLite puts beside it."""
     before = os.umask(0)
     try:
@@ -150,7 +153,7 @@ def test_a_database_is_its_owners_alone_from_its_first_moment(path):
 
 
 @pytest.mark.parametrize("name", ["a?mode=memory", "a#b", "a%2fb", "ä b", "a&cache=shared"])
-def test_a_path_is_taken_by_the_letter(tmp_path, name):
+def test_a_path_is_taken_by_the_letter(tmp_path: Path, name: str) -> None:
     """SQLite is given a URI; nothing in a path is an option in it."""
     path = tmp_path / name
     db = files.connect(path, "The spool")
@@ -160,7 +163,9 @@ def test_a_path_is_taken_by_the_letter(tmp_path, name):
     assert path.stat().st_size
 
 
-def test_a_database_that_is_deleted_in_between_is_not_made_by_sqlite(path, monkeypatch):
+def test_a_database_that_is_deleted_in_between_is_not_made_by_sqlite(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite would make it readable to all."""
     monkeypatch.setattr(files, "make_private_file", lambda path, what: None)
     with pytest.raises(sqlite3.OperationalError):

@@ -166,7 +166,7 @@ def test_a_transport_that_fails_is_counted_each_time_and_said(
     """Also while it is left alone, when raven says nothing."""
     from raven.transport.http import HTTPTransport
 
-    class Broken(HTTPTransport):  # type: ignore[misc]  # raven carries no types
+    class Broken(HTTPTransport):  # raven carries no types
         def send(self, *args: Any) -> None:
             raise OSError("no way out")
 

@@ -635,7 +635,7 @@ def test_a_template_of_the_apps_own_wins(kit_app: Make, wire: Any, tmp_path: Any
         "{% block heading %}<h1>Mine: {{ event_id }} {{ public_dsn }}</h1>{% endblock %}"
     )
     app = kit_app()
-    app.jinja_loader.searchpath[:] = [str(tmp_path)]  # type: ignore[union-attr]  # Flask's loader
+    app.jinja_loader.searchpath[:] = [str(tmp_path)]  # Flask's loader
     response = app.test_client().get("/boom", headers={"Accept": "text/html"})
     event = wire.one_event(app)
     assert f"Mine: {event['event_id']} {wire.public_dsn}" in response.text

@@ -24,7 +24,7 @@ def ask(app: Flask, path: str = "/boom", body: bytes = b"", **environ: str) -> t
     """One request, with the environment as a server would make it: status, headers, text."""
     made = EnvironBuilder(
         method="POST" if body else "GET",
-        headers={"Accept": "text/html"},
+        headers=[("Accept", "text/html")],
         data=body or None,
         content_type=FORM if body else None,
     ).get_environ()
@@ -107,7 +107,7 @@ def test_trying_again_keeps_what_was_encoded(kit_app: Any, name: str) -> None:
     app = kit_app()
     app.add_url_rule("/files/<path:any>", "any", lambda any: 1 // 0)
     given = {name: "/files/a%2Fb%3Fc?d=%2F+e", "QUERY_STRING": "d=%2F+e"}
-    _, _, page = ask(app, "/files/a/b?c", **given)
+    _, _, page = ask(app, "/files/a/b?c", b"", **given)
     assert "/files/a%2Fb%3Fc?d=%2F+e" in addresses(page)
 
 
@@ -269,7 +269,7 @@ def test_twice_the_condition_is_not_four_times_the_wait(
         best = 10.0
         for _ in range(3):
             begun = time.process_time()
-            assert ask(app, f"/_sentry_kit/static/{name}", **given)[0] < 500
+            assert ask(app, f"/_sentry_kit/static/{name}", b"", **given)[0] < 500
             best = min(best, time.process_time() - begun)
         return best
 

@@ -129,7 +129,7 @@ def test_a_script_that_asks_the_broken_api_is_told_the_reference(page: Page, dem
 def test_real_raven_js_opens_the_same_dialog(page: Page, demo: Any, serve: Any) -> None:
     """With raven-js 3.27.2 in place of our loader, from another host as a CDN is, the loop closes
     in the same way."""
-    dist = ROOT / "node_modules" / "raven-js" / "dist"
+    dist = ROOT / "tests" / "js" / "node_modules" / "raven-js" / "dist"
     assert dist.is_dir(), "raven-js is missing: `make test` brings it, or npm ci"
     cdn = serve(Flask("cdn", static_folder=str(dist)))
     shop = serve(create_app(dsn=demo.dsn, SENTRY_KIT_RAVEN_JS=f"{cdn}/dist/raven.min.js"))

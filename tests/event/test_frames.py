@@ -116,7 +116,7 @@ def test_a_template_is_shown_as_a_template(make_app: Make, wire: Any, tmp_path: 
     """A crash in a template shows the template's own line and variables."""
     (tmp_path / "page.html").write_text("<h1>Hello</h1>\n<p>{{ 1 / none_left }}</p>\n")
     app = make_app()
-    app.jinja_loader.searchpath[:] = [str(tmp_path)]  # type: ignore[union-attr]  # Flask's loader
+    app.jinja_loader.searchpath[:] = [str(tmp_path)]  # Flask's loader
 
     @app.get("/page")
     def page() -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -136,7 +136,7 @@ class _Group(Exception):
 
 
 _Group.__name__ = "BaseExceptionGroup"
-_group: Any = _Group if sys.version_info < (3, 11) else ExceptionGroup  # noqa: F821  # 3.11's
+_group: Any = getattr(builtins, "ExceptionGroup", _Group)  # 3.11 has it
 
 
 def test_members_of_groups_are_told(event_of: Any) -> None:

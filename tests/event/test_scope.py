@@ -41,7 +41,7 @@ def _tagging(app: Flask) -> None:
 
 
 def _is_of(event: dict[str, Any], who: str) -> bool:
-    return (
+    return bool(
         event["tags"].get("who") == who
         and event["extra"]["who"] == who
         and event["user"]["id"] == who

@@ -268,7 +268,7 @@ def test_bodies(make_app: Make, wire: Any, name: str, kind: str) -> None:
         raise ValueError
 
     fields = {"amount": "12", name: SECRET}
-    options: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "form": {"data": fields},
         "multipart": {"data": fields, "content_type": "multipart/form-data"},
         "json": {"json": {"amount": "12", "deep": [{name: SECRET}], name: {"a": [SECRET]}}},
@@ -277,8 +277,8 @@ def test_bodies(make_app: Make, wire: Any, name: str, kind: str) -> None:
             "data": urlencode(fields).replace("w", "%77"),
             "content_type": "application/x-www-form-urlencoded",
         },
-    }[kind]
-    app.test_client().post("/raw" if kind == "raw form" else "/boom", **options)
+    }
+    app.test_client().post("/raw" if kind == "raw form" else "/boom", **kinds[kind])
     event = wire.one_event(app)
     _assert_home(event)
     assert "12" in json.dumps(event["request"]["data"])

@@ -72,15 +72,15 @@ class _Hostile:
     def _raise(self, *args: Any) -> Any:
         raise object.__getattribute__(self, "_error")
 
-    __repr__ = __str__ = __len__ = __iter__ = __bool__ = __hash__ = __eq__ = _raise  # type: ignore[assignment]  # that is what makes it hostile
-    __getattr__ = __setattr__ = __getitem__ = __format__ = _raise  # type: ignore[assignment]  # likewise
+    __repr__ = __str__ = __len__ = __iter__ = __bool__ = __hash__ = __eq__ = _raise
+    __getattr__ = __setattr__ = __getitem__ = __format__ = _raise
 
 
 class _HostileDict(dict[str, Any]):
     def items(self) -> Any:
         raise SystemExit
 
-    __repr__ = __str__ = __len__ = items  # type: ignore[assignment]  # hostile
+    __repr__ = __str__ = __len__ = items
 
 
 class _EndlessDict(dict[str, Any]):

@@ -128,7 +128,7 @@ def _logging_app(sentry_class: Any, rig: Rig, project: int, **options: Any) -> A
     app.add_url_rule("/", "view", _logs, defaults={"name": "shop"})
     app.add_url_rule("/<name>", "view", _logs)
     options.setdefault("level", logging.ERROR)
-    return app, sentry_class(app, dsn=rig.wire.dsn(project), logging=True, **options)
+    return app, sentry_class(app, dsn=rig.wire.dsn_of(project), logging=True, **options)
 
 
 @row("A2a", "logging=True on two apps: whose record", seen="project 1")
@@ -139,7 +139,7 @@ def second_logging(sentry_class: Any, rig: Rig) -> None:
     rig.visit(app)
     rig.settle(sentry, app)
     rig.settle(other[1], other[0])  # each has a queue of its own
-    hits = [hit for hit in rig.wire.hits if "told" in str((hit.event or {}).get("message"))]
+    hits = [hit for hit in rig.wire.received if "told" in str((hit.event or {}).get("message"))]
     expect([hit.project for hit in hits] == ["2"], "".join(f"project {h.project} " for h in hits))
 
 
@@ -174,7 +174,7 @@ def default_exclusions(sentry_class: Any, rig: Rig) -> None:
     expect(not events, f"{len(events)} events")
 
 
-class Chatty(ThreadedHTTPTransport):  # type: ignore[misc]  # raven carries no types
+class Chatty(ThreadedHTTPTransport):  # raven carries no types
     """A transport that logs, as HTTP libraries do."""
 
     def send_sync(self, url: str, data: bytes, *rest: Any) -> None:
@@ -186,14 +186,14 @@ class Chatty(ThreadedHTTPTransport):  # type: ignore[misc]  # raven carries no t
 def chatty_transport(sentry_class: Any, rig: Rig) -> None:
     """What the transport logs while it sends an event makes no further events."""
     app = rig.flask(SENTRY_TRANSPORT=Chatty)
-    sentry = sentry_class(app, dsn=rig.wire.dsn(), logging=True, level=logging.ERROR)
+    sentry = sentry_class(app, dsn=rig.wire.dsn, logging=True, level=logging.ERROR)
     app.add_url_rule("/", "view", _logs, defaults={"name": "shop"})
     rig.visit(app)
-    rig.wire.wait_for(1)
-    rig.wire.wait_for(2, 1.0)
+    rig.wire.events_arrive(1)
+    rig.wire.events_arrive(2, 1.0)
     count = len(rig.settle(sentry, app))
     if count > 1:  # and no end of it
-        rig.wire.wait_for(12, 20.0)
+        rig.wire.events_arrive(12, 20.0)
         count = len(rig.wire.events)
     expect(count == 1, f"{count} events")
 
@@ -276,10 +276,10 @@ def malformed(sentry_class: Any, rig: Rig) -> None:
 def ipv6(sentry_class: Any, rig: Rig) -> None:
     """A DSN's host can be an IPv6 address."""
     wire = rig.new_wire(host="::1")
-    app, sentry = _made(sentry_class, rig, wire.dsn())
+    app, sentry = _made(sentry_class, rig, wire.dsn)
     with app.app_context():
         sentry.captureMessage("hello")
-    expect(wire.wait_for(1, 2.0), "no event")
+    expect(wire.events_arrive(1, 2.0), "no event")
     # By luck raven's own client finds the port behind so many colons; no browser does.
     try:
         public = sentry.client.get_public_dsn()
@@ -302,12 +302,12 @@ def space(sentry_class: Any, rig: Rig) -> None:
 def trailing_slash(sentry_class: Any, rig: Rig) -> None:
     """A DSN may end in a slash."""
     try:
-        app, sentry = _made(sentry_class, rig, rig.wire.dsn() + "/")
+        app, sentry = _made(sentry_class, rig, rig.wire.dsn + "/")
     except Exception as error:
         expect(False, type(error).__name__)
     with app.app_context():
         sentry.captureMessage("hello")
-    expect(rig.wire.wait_for(1), "no event")
+    expect(rig.wire.events_arrive(1), "no event")
 
 
 def _cost(call: Callable[[], object], rounds: int, each: int) -> Callable[[], float]:

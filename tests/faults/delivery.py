@@ -13,50 +13,18 @@ import subprocess
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
+
+from tests.support.certificates import Certificates
+from tests.support.sentry import JSON, SECRET_KEY, Answer, Received, RecordingSentry
 
 from .book import row
 from .rig import Rig, expect
-from .wire import SECRET, Answer, Hit, Wire
+
+TAKEN: Answer = 200, JSON, b"{}"
 
 # ssl.wrap_socket, which raven calls, is gone: on these Pythons it delivers nothing over HTTPS.
 WRAPS = hasattr(ssl, "wrap_socket")
-
-
-def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def _authority(folder: Path) -> Path:
-    """A certificate authority of our own; returns its certificate's path."""
-    _openssl(
-        folder,
-        *("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2").split(),
-        *("-keyout ca.key -out ca.pem -subj /CN=faults").split(),
-        *("-addext keyUsage=critical,keyCertSign,cRLSign").split(),
-    )
-    return folder / "ca.pem"
-
-
-def _server(folder: Path, names: str) -> ssl.SSLContext:
-    """A server's context with a certificate for ``names``, signed by ``_authority``."""
-    (folder / "leaf.ext").write_text(
-        f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n"
-    )
-    _openssl(
-        folder,
-        *("req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes").split(),
-        *("-keyout leaf.key -out leaf.csr -subj /CN=server").split(),
-    )
-    _openssl(
-        folder,
-        *("x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2").split(),
-        *("-extfile leaf.ext -out leaf.pem").split(),
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "leaf.pem", folder / "leaf.key")
-    return context
 
 
 def _fail() -> str:
@@ -70,7 +38,7 @@ def _crash_to(rig: Rig, sentry_class: Any, dsn: str, **config: Any) -> Any:
     return rig.visit(app), sentry, app
 
 
-def _end(wire: Wire) -> bool:
+def _end(wire: RecordingSentry) -> bool:
     """Waits until the server has an event or a connection was given up."""
     return wire.wait(lambda: bool(wire.events or wire.refused_handshakes), 5.0)
 
@@ -78,56 +46,52 @@ def _end(wire: Wire) -> bool:
 @row("D1", "HTTPS on Python 3.12+", seen="no event", raven_too=not WRAPS)
 def https(sentry_class: Any, rig: Rig) -> None:
     """An event is delivered over HTTPS, on every Python."""
-    folder = rig.folder()
-    authority = _authority(folder)
-    wire = rig.new_wire(tls=_server(folder, "DNS:localhost"))
-    dsn = wire.dsn(host="localhost", tail=f"?ca_certs={authority}")
+    certificates = Certificates(rig.folder())
+    wire = rig.new_wire(tls=certificates.context("localhost"))
+    dsn = wire.dsn_of(1, f"?ca_certs={certificates.ca}")
     visit, _, _ = _crash_to(rig, sentry_class, dsn)
-    expect(wire.wait_for(1, 3.0), f"no event, while the page shows {visit.id}")
+    expect(wire.events_arrive(1, 3.0), f"no event, while the page shows {visit.id}")
 
 
 @row("D2a", "HTTPS without SNI", seen="asked for None", raven_too=WRAPS)
 def server_name(sentry_class: Any, rig: Rig) -> None:
     """The server is told which name it is asked for (SNI), to choose its certificate by."""
-    folder = rig.folder()
-    authority = _authority(folder)
-    context = _server(folder, "DNS:localhost")
-    asked: list[str | None] = []
-    context.sni_callback = lambda connection, name, own: asked.append(name)
+    certificates = Certificates(rig.folder())
+    context = certificates.context("localhost")
     wire = rig.new_wire(tls=context)
-    _crash_to(rig, sentry_class, wire.dsn(host="localhost", tail=f"?ca_certs={authority}"))
-    expect(wire.wait_for(1), "no event")
+    _crash_to(rig, sentry_class, wire.dsn_of(1, f"?ca_certs={certificates.ca}"))
+    expect(wire.events_arrive(1), "no event")
+    asked = wire.server_names
     expect(asked == ["localhost"], f"asked for {asked[0] if asked else None}")
 
 
 @row("D2b", "HTTPS to another name's certificate", seen="delivered", raven_too=WRAPS)
 def other_name(sentry_class: Any, rig: Rig) -> None:
     """Nothing is delivered to a server that has another name's certificate."""
-    folder = rig.folder()
-    authority = _authority(folder)
-    wire = rig.new_wire(tls=_server(folder, "DNS:elsewhere.example"))
-    _crash_to(rig, sentry_class, wire.dsn(host="localhost", tail=f"?ca_certs={authority}"))
+    certificates = Certificates(rig.folder())
+    wire = rig.new_wire(tls=certificates.context("elsewhere.example"))
+    _crash_to(rig, sentry_class, wire.dsn_of(1, f"?ca_certs={certificates.ca}"))
     if not _end(wire):
         # Both ends have finished the handshake; it is the client that hung up without a word.
         wire.wait(lambda: bool(wire.connections), 1.0)
     expect(not wire.events, "delivered to a server that is another")
 
 
-def _redirecting(rig: Rig) -> tuple[Wire, Wire]:
+def _redirecting(rig: Rig) -> tuple[RecordingSentry, RecordingSentry]:
     elsewhere = rig.new_wire()
     target = f"http://127.0.0.1:{elsewhere.port}/elsewhere"
-    return elsewhere, rig.new_wire(lambda hit: Answer(302, {"Location": target}))
+    return elsewhere, rig.new_wire(answer=lambda hit: (302, {"Location": target}, b""))
 
 
 @row("D3a", "a redirect is followed, secret and all", seen="secret elsewhere")
 def redirected(sentry_class: Any, rig: Rig) -> None:
     """The DSN's secret goes to the DSN's host only: redirects are not followed."""
     elsewhere, wire = _redirecting(rig)
-    _crash_to(rig, sentry_class, wire.dsn())
-    expect(wire.wait_for(1), "no event")
+    _crash_to(rig, sentry_class, wire.dsn)
+    expect(wire.events_arrive(1), "no event")
     # Time enough for a second request over loopback; one that never comes cannot be awaited.
-    elsewhere.wait(lambda: bool(elsewhere.hits), 1.0)
-    told = [hit for hit in elsewhere.hits if SECRET in str(hit.headers)]
+    elsewhere.wait(lambda: bool(elsewhere.received), 1.0)
+    told = [hit for hit in elsewhere.received if SECRET_KEY in str(hit.headers)]
     expect(not told, "secret elsewhere" + "".join(f": {h.method} {h.path}" for h in told))
 
 
@@ -147,8 +111,8 @@ def redirect_told(sentry_class: Any, rig: Rig) -> None:
     records = _Records()
     logging.getLogger().addHandler(records)
     elsewhere, wire = _redirecting(rig)
-    _crash_to(rig, sentry_class, wire.dsn())
-    expect(wire.wait_for(1), "no event")
+    _crash_to(rig, sentry_class, wire.dsn)
+    expect(wire.events_arrive(1), "no event")
     wire.wait(lambda: bool(records.texts), 2.0)
     expect(records.texts, "nothing was logged")
 
@@ -156,13 +120,13 @@ def redirect_told(sentry_class: Any, rig: Rig) -> None:
 @row("D4a", "the system's certificates are not used", seen="no event", raven_too=WRAPS)
 def system_roots(sentry_class: Any, rig: Rig) -> None:
     """A server whose certificate the system trusts is trusted."""
-    folder = rig.folder()
+    certificates = Certificates(rig.folder())
     # Says what OpenSSL takes for the system's certificates.
-    os.environ["SSL_CERT_FILE"] = str(_authority(folder))
-    wire = rig.new_wire(tls=_server(folder, "DNS:localhost"))
-    _crash_to(rig, sentry_class, wire.dsn(host="localhost"))
+    os.environ["SSL_CERT_FILE"] = certificates.ca
+    wire = rig.new_wire(tls=certificates.context("localhost"))
+    _crash_to(rig, sentry_class, wire.dsn)
     _end(wire)
-    expect(wire.wait_for(1, 0.1), f"no event, {wire.refused_handshakes} refused handshakes")
+    expect(wire.events_arrive(1, 0.1), f"no event, {wire.refused_handshakes} refused handshakes")
 
 
 @row("D4b", "expired roots are trusted", seen=r"\d\d expired roots")
@@ -185,12 +149,12 @@ def many_waiting(sentry_class: Any, rig: Rig) -> None:
     """What waits for a server that does not answer is bounded in number."""
     wire = rig.new_wire(hold=True)
     app = rig.flask()
-    sentry = sentry_class(app, dsn=wire.dsn(tail="?timeout=30"))
+    sentry = sentry_class(app, dsn=wire.dsn_of(1, "?timeout=30"))
     with app.app_context():
         ids = [sentry.captureMessage(f"message {number}") for number in range(1500)]
-    expect(wire.wait_for(1), "nothing arrived")
+    expect(wire.events_arrive(1), "nothing arrived")
     # One is being sent; an id was given for what was accepted.
-    waiting = len([one for one in ids if one]) - len(wire.hits) + 1
+    waiting = len([one for one in ids if one]) - len(wire.received) + 1
     expect(waiting <= 1001, f"{waiting} waiting")
 
 
@@ -200,15 +164,15 @@ def much_waiting(sentry_class: Any, rig: Rig) -> None:
 
     wire = rig.new_wire(hold=True)
     app = rig.flask()
-    sentry = sentry_class(app, dsn=wire.dsn(tail="?timeout=30"))
+    sentry = sentry_class(app, dsn=wire.dsn_of(1, "?timeout=30"))
     app.add_url_rule("/", "view", _fail, methods=["POST"])
     body = secrets.token_hex(500_000).encode()  # nothing that compression could hide
     for _ in range(30):
         rig.visit(app, body=body, headers={"Content-Type": "application/json"})
-    wire.wait_for(1)
+    wire.events_arrive(1)
     wire.release()
     rig.settle(sentry, app, wire)
-    waited = sum(len(hit.body) for hit in wire.hits)
+    waited = sum(len(hit.raw) for hit in wire.received)
     expect(waited <= 10_000_000, f"{waited // 1_000_000} MB waiting")
 
 
@@ -219,7 +183,7 @@ def connections(sentry_class: Any, rig: Rig) -> None:
     with app.app_context():
         for number in range(10):
             sentry.captureMessage(f"message {number}")
-    expect(rig.wire.wait_for(10), "not all arrived")
+    expect(rig.wire.events_arrive(10), "not all arrived")
     expect(rig.wire.connections == 1, f"{rig.wire.connections} connections")
 
 
@@ -249,7 +213,7 @@ def _until(program: subprocess.Popen[str], word: str) -> None:
 def exit_time(sentry_class: Any, rig: Rig) -> None:
     """A program whose server is dead ends within two seconds (and a busy machine's slack)."""
     wire = rig.new_wire(hold=True)
-    with rig.program(sentry_class, ONE_CRASH, wire.dsn(tail="?timeout=20")) as program:
+    with rig.program(sentry_class, ONE_CRASH, wire.dsn_of(1, "?timeout=20")) as program:
         _until(program, "end\n")
         try:
             program.wait(6.0)
@@ -261,7 +225,7 @@ def exit_time(sentry_class: Any, rig: Rig) -> None:
 def exit_output(sentry_class: Any, rig: Rig) -> None:
     """A reporter has nothing to say on the program's standard output."""
     wire = rig.new_wire(hold=True)
-    with rig.program(sentry_class, ONE_CRASH, wire.dsn()) as program:
+    with rig.program(sentry_class, ONE_CRASH, wire.dsn) as program:
         _until(program, "end\n")
         time.sleep(0.5)  # the program is at its end and waits; nothing else would show that
         wire.release()
@@ -308,23 +272,23 @@ Server().run()
 """
 
 
-def _messages(wire: Wire) -> list[str]:
+def _messages(wire: RecordingSentry) -> list[str]:
     return [str(event.get("message")) for event in wire.events]
 
 
-def _unhurried(hit: Hit) -> Answer:
+def _unhurried(hit: Received) -> Answer:
     """0.1 s for each event: what ten of them take is less than two seconds."""
     time.sleep(0.1)
-    return Answer()
+    return TAKEN
 
 
 @row("D6c", "SIGTERM, then the next process", seen=r"^\d of 10")
 def terminated(sentry_class: Any, rig: Rig) -> None:
     """What SIGTERM cut off is delivered by the next process, where there is a spool."""
-    wire = rig.new_wire(_unhurried)
+    wire = rig.new_wire(answer=_unhurried)
     spool = str(rig.folder() / "spool")
     for count in ("10", "0"):
-        with rig.program(sentry_class, TEN_MESSAGES, wire.dsn(), spool, count) as program:
+        with rig.program(sentry_class, TEN_MESSAGES, wire.dsn, spool, count) as program:
             _until(program, "captured\n")
             if count == "10":
                 program.send_signal(signal.SIGTERM)
@@ -338,11 +302,11 @@ def terminated(sentry_class: Any, rig: Rig) -> None:
 def terminated_worker(sentry_class: Any, rig: Rig) -> None:
     """SIGTERM under gunicorn loses nothing that two seconds can send."""
     # raven passes this: its exit takes up to ten seconds, which D6a holds against it.
-    wire = rig.new_wire(_unhurried)
+    wire = rig.new_wire(answer=_unhurried)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number = listener.fileno()
         with rig.program(
-            sentry_class, UNDER_GUNICORN, wire.dsn(), str(number), pass_fds=[number]
+            sentry_class, UNDER_GUNICORN, wire.dsn, str(number), pass_fds=[number]
         ) as program:
             visitor = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=20)
             visitor.request("GET", "/")
@@ -357,22 +321,22 @@ def terminated_worker(sentry_class: Any, rig: Rig) -> None:
 def too_large(sentry_class: Any, rig: Rig) -> None:
     """An event that the server finds too large is dropped alone."""
 
-    def script(hit: Hit) -> Answer:
+    def script(hit: Received) -> Answer:
         large = "too large" in str((hit.event or {}).get("message"))
-        return Answer(413 if large else 200)
+        return (413, {}, b"") if large else TAKEN
 
     def say(message: str) -> bool:
         with app.app_context():
             sentry.captureMessage(message)
         return wire.wait(lambda: message in _messages(wire), 0.5)
 
-    wire = rig.new_wire(script)
+    wire = rig.new_wire(answer=script)
     app, sentry = rig.app(sentry_class, wire=wire)
     said: list[str] = []
     for number in range(5):
         say(f"too large {number}")
         # raven hangs up when it has the answer, and backs off once it has logged that.
-        wire.wait(lambda: wire.closed == len(wire.hits), 0.2)
+        wire.wait(lambda: wire.closed_connections == len(wire.received), 0.2)
         time.sleep(0.1)
         said.append(f"message {number}")
         if not say(said[-1]):
@@ -382,22 +346,35 @@ def too_large(sentry_class: Any, rig: Rig) -> None:
     expect(not lost, f"{len(lost)} of {len(said)} events lost")
 
 
-def _second(rig: Rig, sentry_class: Any, wire: Wire, dsn: str, **config: Any) -> bool:
+def _second(rig: Rig, sentry_class: Any, wire: RecordingSentry, dsn: str, **config: Any) -> bool:
     """Whether a second event arrives within 4 s of the first one's getting stuck."""
     app = rig.flask(**config)
     sentry = sentry_class(app, dsn=dsn)
     with app.app_context():
         sentry.captureMessage("first")
-        wire.wait_for(1)
+        wire.events_arrive(1)
         sentry.captureMessage("second")
     return wire.wait(lambda: any(event.get("message") == "second" for event in wire.events), 4.0)
+
+
+def _drip(hit: Received) -> None:
+    """A header that grows by one byte at a time: no single read ever waits for long."""
+    out = hit.handler.wfile
+    try:
+        out.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(60):
+            out.write(b".")
+            time.sleep(0.1)
+        out.write(b"\r\n\r\n{}")
+    except OSError:
+        pass  # the client gave up
 
 
 @row("D7b", "a server that drips", seen="held for 4 s")
 def dripping(sentry_class: Any, rig: Rig) -> None:
     """The time-out is a deadline for the whole request, not for each byte of the answer."""
-    wire = rig.new_wire(lambda hit: Answer(drip=0.1 if hit.number == 0 else 0.0))
-    arrived = _second(rig, sentry_class, wire, wire.dsn(tail="?timeout=1"))
+    wire = rig.new_wire(answer=lambda hit: TAKEN if hit.number else _drip(hit))
+    arrived = _second(rig, sentry_class, wire, wire.dsn_of(1, "?timeout=1"))
     expect(arrived, "held for 4 s")
 
 
@@ -406,13 +383,13 @@ def timeout_setting(sentry_class: Any, rig: Rig) -> None:
     """SENTRY_TIMEOUT is how long a server may take."""
     stuck = threading.Event()
 
-    def script(hit: Hit) -> Answer:
+    def script(hit: Received) -> Answer:
         if hit.number == 0:
             stuck.wait(20.0)
-        return Answer()
+        return TAKEN
 
-    wire = rig.new_wire(script)
-    arrived = _second(rig, sentry_class, wire, wire.dsn(), SENTRY_TIMEOUT=1)
+    wire = rig.new_wire(answer=script)
+    arrived = _second(rig, sentry_class, wire, wire.dsn, SENTRY_TIMEOUT=1)
     stuck.set()
     expect(arrived, "held for 4 s")
 
@@ -474,7 +451,7 @@ os._exit(0)
 def fork_at_a_bad_time(sentry_class: Any, rig: Rig) -> None:
     """A child ends, whatever another thread of its parent was doing at the fork."""
     with rig.program(
-        sentry_class, FORKED_WITH_LOCKS_HELD, rig.wire.dsn(), before=NOTE_LOCKS
+        sentry_class, FORKED_WITH_LOCKS_HELD, rig.wire.dsn, before=NOTE_LOCKS
     ) as program:
         said, complaint = program.communicate(timeout=20)
     if said[-7:] not in (" ended\n", " hangs\n"):
@@ -494,7 +471,7 @@ def samples(sentry_class: Any, rig: Rig) -> None:
                 for number in range(16):
                     sentry.captureMessage(f"{worker} {number}")
                 sentry.captureMessage(f"{worker} end", sample_rate=1)
-            rig.wire.wait_for(99, 40.0)  # the parent ends it
+            rig.wire.events_arrive(99, 40.0)  # the parent ends it
         workers.append(pid)
 
     def drawn(worker: int) -> list[str]:

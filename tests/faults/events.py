@@ -12,7 +12,6 @@ from flask import Flask, Response, abort, request
 
 from .book import row
 from .rig import Rig, errors, expect, flat
-from .wire import Answer
 
 
 def _fail() -> str:
@@ -58,7 +57,7 @@ def captured_twice(sentry_class: Any, rig: Rig) -> None:
 def logged_then_raised(sentry_class: Any, rig: Rig) -> None:
     """An exception that was logged with its traceback and then raised is one event."""
     app = rig.flask()
-    sentry = sentry_class(app, dsn=rig.wire.dsn(), logging=True, level=logging.ERROR)
+    sentry = sentry_class(app, dsn=rig.wire.dsn, logging=True, level=logging.ERROR)
 
     @app.route("/")
     def view() -> str:
@@ -93,14 +92,14 @@ def sampled_out(sentry_class: Any, rig: Rig, where: str) -> None:
 def backing_off(sentry_class: Any, rig: Rig) -> None:
     """An id on the page belongs to an event that arrives, even when the server had a bad moment."""
     # Two, since the second may be on its way before the reporter has noted the first.
-    wire = rig.new_wire(lambda hit: Answer(503 if hit.number < 2 else 200))
+    wire = rig.new_wire(answer=lambda hit: (503 if hit.number < 2 else 200, {}, b"{}"))
     app, sentry = rig.crashing(sentry_class, _fail, wire=wire)
     first = rig.visit(app)
-    wire.wait_for(1)
+    wire.events_arrive(1)
     second = rig.visit(app)
     expect(first.page and second.page, "page lost")
     rig.settle(sentry, app, wire)
-    taken = [hit.event["event_id"] for hit in wire.hits if hit.event and hit.status == 200]
+    taken = [hit.event["event_id"] for hit in wire.received if hit.event and hit.status == 200]
     expect(second.id is None or second.id in taken, f"{second.id} on the page, no event")
 
 
@@ -131,7 +130,7 @@ def id_of_another(sentry_class: Any, rig: Rig) -> None:
     def login_wall() -> str | None:
         return "please sign in" if "stranger" in request.args else None
 
-    sentry_class(app, dsn=rig.wire.dsn())
+    sentry_class(app, dsn=rig.wire.dsn)
     app.add_url_rule("/", "view", _fail)
     first = rig.visit(app)
     expect(first.id, "page lost")
@@ -189,7 +188,7 @@ def aborting_hook(sentry_class: Any, rig: Rig) -> None:
     def database() -> None:
         abort(500)
 
-    sentry = sentry_class(app, dsn=rig.wire.dsn())
+    sentry = sentry_class(app, dsn=rig.wire.dsn)
     visit = rig.visit(app, "/nowhere")
     expect(visit.page, "page lost")
     # The page came at the second try: the first one raised where it read g.
@@ -277,7 +276,7 @@ def late(sentry_class: Any, rig: Rig, build: Callable[[Any], None]) -> None:
     build(app)
     rig.visit(app, "/late")
     # Teardown and close may come after the visitor has the answer.
-    rig.wire.wait_for(1, 2.0)
+    rig.wire.events_arrive(1, 2.0)
     app.teardown_request_funcs.clear()  # the settling message has an app context of its own
     events = [event for event in rig.settle(sentry, app) if errors(event)]
     expect(len(events) == 1, f"{len(events)} events")
@@ -321,11 +320,11 @@ def async_request(sentry_class: Any, rig: Rig) -> None:
 def _two_apps(sentry_class: Any, rig: Rig) -> tuple[Any, Any]:
     sentry = sentry_class()
     first = rig.flask("first", SENTRY_RELEASE="1.0")
-    sentry.init_app(first, dsn=rig.wire.dsn(1))
+    sentry.init_app(first, dsn=rig.wire.dsn_of(1))
     second = rig.flask(
         "second", SENTRY_RELEASE="2.0", SENTRY_CONFIG={"ignore_exceptions": ["ZeroDivisionError"]}
     )
-    sentry.init_app(second, dsn=rig.wire.dsn(2))
+    sentry.init_app(second, dsn=rig.wire.dsn_of(2))
     second.add_url_rule("/", "view", _fail)
     second.add_url_rule("/ignored", "ignored", lambda: str(1 / 0))
     return second, sentry
@@ -341,7 +340,7 @@ def second_dsn(sentry_class: Any, rig: Rig) -> None:
     """An app's events go to the app's own DSN."""
     app, sentry = _two_apps(sentry_class, rig)
     _second_event(rig, app, sentry)
-    projects = [hit.project for hit in rig.wire.hits if hit.event and errors(hit.event)]
+    projects = [hit.project for hit in rig.wire.received if hit.event and errors(hit.event)]
     expect(projects == ["2"], f"project {projects}")
 
 

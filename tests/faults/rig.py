@@ -27,7 +27,7 @@ from urllib.parse import urlencode
 from flask import Flask, g
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from .wire import Wire
+from tests.support.sentry import RecordingSentry
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,18 +89,18 @@ class Rig:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._sites: dict[int, BaseWSGIServer] = {}
-        self._wire: Wire | None = None
+        self._wire: RecordingSentry | None = None
         self.kept = Room()
 
     @property
-    def wire(self) -> Wire:
+    def wire(self) -> RecordingSentry:
         """The Sentry most scenarios need: takes everything."""
         if self._wire is None:
             self._wire = self.new_wire()
         return self._wire
 
-    def new_wire(self, *args: Any, **options: Any) -> Wire:
-        wire = Wire(*args, **options)
+    def new_wire(self, *args: Any, **options: Any) -> RecordingSentry:
+        wire = RecordingSentry(*args, **options)
         self._stack.callback(wire.close)
         return wire
 
@@ -116,11 +116,11 @@ class Rig:
         return app
 
     def app(
-        self, sentry_class: Any, *, wire: Wire | None = None, **config: Any
+        self, sentry_class: Any, *, wire: RecordingSentry | None = None, **config: Any
     ) -> tuple[Flask, Any]:
         """An app and its Sentry, as the documentation makes them."""
         app = self.flask(**config)
-        return app, sentry_class(app, dsn=(wire or self.wire).dsn())
+        return app, sentry_class(app, dsn=(wire or self.wire).dsn)
 
     def crashing(
         self, sentry_class: Any, view: Callable[[], Any], **config: Any
@@ -166,7 +166,9 @@ class Rig:
             self._stack.callback(site.server_close)
         return site.server_port
 
-    def settle(self, sentry: Any, app: Flask, wire: Wire | None = None) -> list[dict[str, Any]]:
+    def settle(
+        self, sentry: Any, app: Flask, wire: RecordingSentry | None = None
+    ) -> list[dict[str, Any]]:
         """Every event that was on its way: a last message is sent, and delivery is in order."""
         wire = wire or self.wire
         marker = f"settle-{secrets.token_hex(8)}"

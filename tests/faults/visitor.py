@@ -71,7 +71,7 @@ if "MAX_FORM_PARTS" in Flask.default_config:
         expect(visit.text == "1500", f"{visit.text[:40]} of 1500 fields")
 
 
-class _User(flask_login.UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
+class _User(flask_login.UserMixin):  # Flask-Login carries no types
     email = "ada@example.org"
 
     def __init__(self, id: str) -> None:
@@ -84,7 +84,7 @@ def _logins(app: Flask) -> list[str]:
     loaded: list[str] = []
     manager = flask_login.LoginManager(app)
 
-    @manager.user_loader  # type: ignore[untyped-decorator]  # Flask-Login carries no types
+    @manager.user_loader  # Flask-Login carries no types
     def load(user_id: str) -> _User:
         loaded.append(user_id)
         return _User(user_id)
@@ -123,7 +123,7 @@ def loads(sentry_class: Any, rig: Rig, path: str) -> None:
     app.static_folder = str(folder)
     app.add_url_rule("/static/<path:filename>", "files", app.send_static_file)
     loaded = _logins(app)
-    sentry_class(app, dsn=rig.wire.dsn())
+    sentry_class(app, dsn=rig.wire.dsn)
     app.add_url_rule("/", "view", lambda: "fine")
     cookie = _signed_in(rig, app)
     del loaded[:]
@@ -136,7 +136,7 @@ def load_order(sentry_class: Any, rig: Rig) -> None:
     """The user is loaded after the app's own before_request, which may open the database."""
     app = rig.flask()
     loaded = _logins(app)
-    sentry_class(app, dsn=rig.wire.dsn())
+    sentry_class(app, dsn=rig.wire.dsn)
     order: list[str] = []
 
     @app.before_request
@@ -192,7 +192,7 @@ def user_of_another(sentry_class: Any, rig: Rig) -> None:
         if "mallory" in request.args:
             raise OSError("database away")
 
-    sentry = sentry_class(app, dsn=rig.wire.dsn())
+    sentry = sentry_class(app, dsn=rig.wire.dsn)
     app.add_url_rule("/", "view", lambda: str(1 / 0))
     rig.visit(app, headers=_signed_in(rig, app, "alice"))
     rig.visit(app, "/?mallory=1")
@@ -327,9 +327,9 @@ def leaked_by_frames(sentry_class: Any, rig: Rig, local: str) -> None:
 def _small(rig: Rig, app: Flask, sentry: Any, visit: Visit) -> dict[str, Any]:
     expect(visit.page, f"page lost: {visit.status}")
     rig.settle(sentry, app)
-    hits = [hit for hit in rig.wire.hits if hit.event and errors(hit.event)]
+    hits = [hit for hit in rig.wire.received if hit.event and errors(hit.event)]
     expect(len(hits) == 1, f"{len(hits)} events")
-    size, event = hits[0].size, hits[0].event
+    size, event = len(hits[0].body), hits[0].event
     count = len(frames(event or {}))
     expect(size <= LIMIT, f"{size:,} bytes, {count} frames")
     return event or {}
@@ -373,7 +373,7 @@ def nested_lists(sentry_class: Any, rig: Rig) -> None:
     app, sentry = rig.crashing(sentry_class, view)
     rig.visit(app)
     rig.settle(sentry, app)
-    sizes = [hit.size for hit in rig.wire.hits if hit.event and errors(hit.event)]
+    sizes = [len(hit.body) for hit in rig.wire.received if hit.event and errors(hit.event)]
     expect(sizes, "no event")
     expect(max(sizes) <= LIMIT, f"{max(sizes):,} bytes")
 

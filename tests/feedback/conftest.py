@@ -9,133 +9,24 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
 from flask_sentry_kit import SentryKit
-
-
-@dataclass
-class Seen:
-    """One request that reached Sentry."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def fields(self) -> dict[str, str]:
-        return {key: values[0] for key, values in parse_qs(self.body.decode()).items()}
-
-
-@dataclass
-class Sentry:
-    """Answers 200 to everything, or what ``answers`` says by method and last part of the path."""
-
-    port: int = 0
-    seen: list[Seen] = field(default_factory=list)
-    answers: dict[tuple[str, str], tuple[int, str, bytes]] = field(default_factory=dict)
-    held: threading.Event = field(default_factory=threading.Event)
-    """Cleared, requests with the method ``holds`` are not answered: the dialog's script."""
-    holds: str = "GET"
-    _news: threading.Condition = field(default_factory=threading.Condition)
-
-    @property
-    def dsn(self) -> str:
-        return f"http://public:topsecret@127.0.0.1:{self.port}/7"
-
-    @property
-    def public_dsn(self) -> str:
-        return self.dsn.replace(":topsecret", "")
-
-    def record(self, seen: Seen) -> None:
-        with self._news:
-            self.seen.append(seen)
-            self._news.notify_all()
-
-    @property
-    def reports(self) -> list[Seen]:
-        """The visitors' words that arrived, by either door."""
-        return [
-            seen
-            for seen in self.seen
-            if seen.method == "POST" and seen.path.endswith(("/error-page/", "/envelope/"))
-        ]
-
-    def wait_for_report(self, timeout: float = 20.0) -> Seen:
-        with self._news:
-            assert self._news.wait_for(lambda: self.reports, timeout), "no words arrived"
-        return self.reports[0]
-
-    @contextmanager
-    def running(self, port: int = 0) -> Iterator[Sentry]:
-        sentry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self.answer()
-
-            def do_POST(self) -> None:
-                self.answer()
-
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                url = urlsplit(self.path)
-                query = {key: values[0] for key, values in parse_qs(url.query).items()}
-                sentry.record(Seen(self.command, url.path, query, dict(self.headers), body))
-                last = url.path.rstrip("/").rpartition("/")[2]
-                status, kind, content = sentry.answers.get(
-                    (self.command, last), (200, "application/json", b"{}")
-                )
-                if self.command == sentry.holds:
-                    sentry.held.wait(30)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                # A browser that gave up on a script closes its connection.
-                pass
-
-        self.held.set()
-        server = Server(("127.0.0.1", port), Handler)
-        self.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.held.set()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+from tests.support.sentry import RecordingSentry
+from tests.support.types import NewSentry
 
 
 @pytest.fixture
-def sentry() -> Iterator[Sentry]:
+def sentry(new_sentry: NewSentry) -> RecordingSentry:
     """A Sentry on loopback that records what reaches it."""
-    with Sentry().running() as running:
-        yield running
+    return new_sentry(project="7")
 
 
 @dataclass
@@ -238,7 +129,7 @@ def visit() -> Iterator[Open]:
 
         def open_(app: Any) -> Visitor:
             server = make_server("127.0.0.1", 0, app, threaded=True)
-            server.daemon_threads = True
+            server.daemon_threads = True  # type: ignore[attr-defined]  # the threaded one's
             thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
             thread.start()
             stack.callback(thread.join)
@@ -256,7 +147,7 @@ def visitor_of() -> Callable[[str], Visitor]:
 
 
 @pytest.fixture
-def shop(crashing_app: Any, visit: Open, sentry: Sentry) -> Visitor:
+def shop(crashing_app: Any, visit: Open, sentry: RecordingSentry) -> Visitor:
     """A visitor of a crashing app that reports to ``sentry``."""
     return visit(crashing_app(SENTRY_DSN=sentry.dsn))
 

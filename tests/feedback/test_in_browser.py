@@ -12,7 +12,7 @@ from flask_talisman import Talisman
 
 from flask_sentry_kit import csp_sources
 
-RAVEN_JS = Path(__file__).parents[2] / "node_modules/raven-js/dist/raven.min.js"
+RAVEN_JS = Path(__file__).parents[1] / "js/node_modules/raven-js/dist/raven.min.js"
 
 # What is known of Sentry's own dialog: the wrapper's class, the class of its thanks, the message
 # on closing. Everything else about it is its own.
@@ -53,7 +53,7 @@ SHADOWED = b"""
 })();
 """
 HIDDEN = DIALOG.replace(b"document.body", b"wrapper.style.display = 'none'; document.body")
-SCRIPT = "text/javascript"
+SCRIPT = {"Content-Type": "text/javascript"}
 
 FORM = "#sentry-kit-feedback"
 COMMENTS = f"{FORM} textarea"
@@ -96,7 +96,7 @@ def test_the_form_steps_back_for_the_open_dialog(open_crash: Open, sentry: Any) 
     page = open_crash()
     page.wait_for_function(DIALOG_IS, arg="open")
     assert page.is_visible(".sentry-error-embed") and not page.is_visible(FORM)
-    [script] = [seen for seen in sentry.seen if seen.method == "GET"]
+    [script] = [seen for seen in sentry.received if seen.method == "GET"]
     assert script.query["dsn"] == sentry.public_dsn
 
 
@@ -144,7 +144,7 @@ def test_a_report_through_the_dialog_invites_no_second(
 
 @pytest.mark.parametrize(
     "answer",
-    [(404, "application/json", b"{}"), (403, "application/json", b"{}"), (500, "text/html", b"no")],
+    [(404, {}, b"{}"), (403, {}, b"{}"), (500, {}, b"no")],
 )
 def test_a_refused_dialog_leaves_the_form(open_crash: Open, sentry: Any, answer: Any) -> None:
     """When Sentry answers no, the form is known at once, and not after 4 seconds, to be all."""
@@ -181,14 +181,14 @@ def test_a_script_without_a_visible_dialog_leaves_the_form(
 def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: Any) -> None:
     """A slow dialog keeps nobody waiting, and after 4 seconds it stays away for good."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
-    sentry.held.clear()
+    sentry.hold("GET")
     page = open_crash(clock=True)
     page.wait_for_function(DIALOG_IS, arg="loading")
     assert page.is_visible(FORM)
     page.clock.run_for(4100)
     page.wait_for_function(DIALOG_IS, arg="failed")
     with page.expect_event("requestfinished", lambda request: "error-page" in request.url):
-        sentry.held.set()
+        sentry.release()
     page.clock.run_for(1000)
     assert page.is_visible(FORM)
     assert page.query_selector(".sentry-error-embed") is None
@@ -197,12 +197,12 @@ def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: Any) -> 
 def test_nobody_who_writes_is_interrupted(open_crash: Open, sentry: Any) -> None:
     """A dialog that comes when the visitor has begun to write does not open."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
-    sentry.held.clear()
+    sentry.hold("GET")
     page = open_crash()
     page.wait_for_function(DIALOG_IS, arg="loading")
     page.fill(COMMENTS, "I was just")
     with page.expect_event("requestfinished", lambda request: "error-page" in request.url):
-        sentry.held.set()
+        sentry.release()
     page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
     assert page.query_selector(".sentry-error-embed") is None
     assert page.is_visible(FORM) and page.input_value(COMMENTS) == "I was just"
@@ -315,7 +315,7 @@ def test_a_strict_policy_leaves_the_form_whole(
     page.click(f"{FORM} button")
     page.wait_for_selector("text=Sent. Thank you.")
     assert page.url == address
-    assert [seen.method for seen in sentry.seen] == ["POST", "POST"]
+    assert [seen.method for seen in sentry.received] == ["POST", "POST"]
 
 
 def test_a_policy_without_connections_gets_a_plain_post(
@@ -362,7 +362,7 @@ def test_real_raven_js_in_place_of_the_loader(
 
     @app.get("/raven.js")
     def raven_js() -> Response:
-        return Response(RAVEN_JS.read_bytes(), mimetype=SCRIPT)
+        return Response(RAVEN_JS.read_bytes(), mimetype="text/javascript")
 
     page = open_crash(app)
     page.wait_for_function(DIALOG_IS, arg="open")

@@ -17,6 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_sentry_kit.feedback import limit_feedback
+from tests.support.sentry import SECRET_KEY, RecordingSentry
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -43,7 +44,7 @@ def test_the_words_come_after_their_event(shop: Any, sentry: Any) -> None:
     """Sentry knows the event before the words on it come."""
     shop.send(shop.crash(), comments="Words")
     sentry.wait_for_report()
-    assert [seen.path.split("/")[-2] for seen in sentry.seen] == ["store", "error-page"]
+    assert [seen.path.split("/")[-2] for seen in sentry.received] == ["store", "error-page"]
 
 
 def test_the_words_come_from_the_apps_own_origin(shop: Any, sentry: Any) -> None:
@@ -105,7 +106,7 @@ def test_saved_is_said_while_sentry_is_down(
     visitor = visit(crashing_app(SENTRY_DSN=dsn))
     answer = visitor.send(visitor.crash(), comments="Words from the outage")
     assert "Saved. It will be sent as soon as we can." in visitor.follow(answer).text
-    with type(sentry)().running(free_port) as back:
+    with RecordingSentry(port=free_port, project="7") as back:
         assert back.wait_for_report().fields["comments"] == "Words from the outage"
 
 
@@ -122,7 +123,7 @@ def test_with_a_spool_the_words_survive_a_restart(
     page = visitor.crash()
     assert visitor.send(page, comments="Words from before").status == 303
     before.extensions["sentry_kit"].outbox.close(0.1)
-    with type(sentry)().running(free_port) as back:
+    with RecordingSentry(port=free_port, project="7") as back:
         after = visit(crashing_app(**config))
         after.crash()
         report = back.wait_for_report()
@@ -132,7 +133,7 @@ def test_with_a_spool_the_words_survive_a_restart(
 
 def test_an_origin_that_is_refused_takes_the_other_door(shop: Any, sentry: Any) -> None:
     """A project that does not list the host still gets the words: envelopes need no origin."""
-    sentry.answers["POST", "error-page"] = (403, "application/json", b"{}")
+    sentry.answers["POST", "error-page"] = (403, {}, b"{}")
     answer = shop.send(shop.crash(), comments="Words")
     assert "Sent. Thank you." in shop.follow(answer).text
     assert sentry.reports[-1].path == "/api/7/envelope/"
@@ -141,7 +142,7 @@ def test_an_origin_that_is_refused_takes_the_other_door(shop: Any, sentry: Any) 
 @pytest.mark.parametrize("status", [404, 405, 410])
 def test_a_server_without_the_address_gets_an_envelope(shop: Any, sentry: Any, status: int) -> None:
     """Bugsink and Spotlight have no crash dialog: a user_report in an envelope reaches them."""
-    sentry.answers["POST", "error-page"] = (status, "text/html", b"")
+    sentry.answers["POST", "error-page"] = (status, {}, b"")
     page = shop.crash()
     answer = shop.send(page, comments="Words", name="Ada")
     assert "Sent. Thank you." in shop.follow(answer).text
@@ -159,15 +160,15 @@ def test_a_server_without_the_address_gets_an_envelope(shop: Any, sentry: Any, s
         "email": "anonymous@example.invalid",
         "comments": "Words",
     }
-    assert rest == b"" and b"topsecret" not in envelope.body
+    assert rest == b"" and SECRET_KEY.encode() not in envelope.body
 
 
 def test_a_refusal_is_said_and_logged(
     shop: Any, sentry: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When no door of Sentry's takes the words, the visitor hears it and the log has the reason."""
-    sentry.answers["POST", "error-page"] = (400, "application/json", b'{"errors": {}}')
-    sentry.answers["POST", "envelope"] = (400, "application/json", b"{}")
+    sentry.answers["POST", "error-page"] = (400, {}, b'{"errors": {}}')
+    sentry.answers["POST", "envelope"] = (400, {}, b"{}")
     answer = shop.send(shop.crash(), comments="Words")
     assert answer.status == 502
     assert "This could not be sent:" in answer.text

@@ -26,7 +26,7 @@ def behind_waitress() -> Iterator[Callable[[Flask], str]]:
 
     def serve(app: Flask) -> str:
         sockets: dict[int, Any] = {}
-        server = create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
+        server: Any = create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
 
         def loop() -> None:
             while not stop.is_set():
@@ -84,8 +84,7 @@ def shop(
 ) -> Iterator[Shop]:
     """With nobody answering, whoever waits for Sentry waits until the test's end."""
     monkeypatch.setattr(relay, "WAIT", 30.0)
-    sentry.holds = "POST"
-    sentry.held.clear()
+    sentry.hold("POST")
     app = crashing_app(SENTRY_DSN=sentry.dsn)
     app.add_url_rule("/fine", view_func=lambda: "fine")
     yield Shop(visitor_of(behind_waitress(app)), sentry)
@@ -99,7 +98,7 @@ def test_clicks_on_one_report_leave_the_threads_free(shop: Shop) -> None:
     assert shop.wait_for(7) == ["saved"] * 7
     assert shop.visitor.request("GET", "/fine").text == "fine"
     assert len(shop.told) == 7, "the first click was to wait"
-    shop.sentry.held.set()
+    shop.sentry.release()
     for thread in threads:
         thread.join()
     assert shop.told == ["saved"] * 7 + ["sent"]
@@ -114,7 +113,7 @@ def test_two_requests_wait_and_no_more(shop: Shop) -> None:
     assert shop.wait_for(4) == ["saved"] * 4
     assert shop.visitor.request("GET", "/fine").text == "fine"
     assert len(shop.told) == 4, "two were to wait"
-    shop.sentry.held.set()
+    shop.sentry.release()
     for thread in threads:
         thread.join()
     assert sorted(shop.told) == ["saved"] * 4 + ["sent"] * 2
@@ -130,7 +129,7 @@ def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -
         page = shop.visitor.crash()
         assert shop.visitor.send(page, comments="Words").status == 303
     assert len(relay._places) == relay.WAITING_MAX
-    shop.sentry.held.set()
+    shop.sentry.release()
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -172,7 +171,7 @@ def test_a_body_that_drips_has_one_deadline(
         # Forty drops are four seconds; a time-out that each of them renews would wait for them.
         assert drops < 30
         listener.join(10)
-    assert b" 400 BAD REQUEST" in answer
+    assert answer.split(b" ", 2)[1] == b"400"
     assert b"it did not arrive whole" in answer
 
 
@@ -191,6 +190,6 @@ def test_half_a_report_is_not_relayed(visit: Any, crashing_app: Any, sentry: Any
         connection.sendall((head + body).encode())
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert b" 400 BAD REQUEST" in answer
+    assert answer.split(b" ", 2)[1] == b"400"
     assert b"it did not arrive whole" in answer and b"I did not" in answer
     assert sentry.reports == []

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 LOADER = ROOT / "flask_sentry_kit/static/dialog.js"
-RAVEN_JS = ROOT / "node_modules/raven-js/dist/raven.js"
+RAVEN_JS = ROOT / "tests/js/node_modules/raven-js/dist/raven.js"
 
 # Where both scripts put their element, it is caught instead: no example waits for a network.
 HARNESS = """

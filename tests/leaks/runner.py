@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
-import threading
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+
+from tests.support.sentry import JSON, Received, RecordingSentry
 
 from .corpus import CLASSES, Planted, corpus, marker
 
@@ -42,12 +38,9 @@ class Result:
     planted: list[Planted] = field(default_factory=list)
 
 
-def _text(body: bytes, encoding: str) -> str:
-    if encoding == "gzip":
-        body = gzip.decompress(body)
-    elif encoding == "deflate":
-        body = zlib.decompress(body)
-    elif not body.startswith(b"{"):
+def _text(request: Received) -> str:
+    body = request.body
+    if not (request.headers.get("Content-Encoding") or body.startswith(b"{")):
         # raven's older form: deflated, then base64.
         body = zlib.decompress(b64decode(body))
     lines = []
@@ -59,52 +52,21 @@ def _text(body: bytes, encoding: str) -> str:
     return "\n".join(lines)
 
 
-@contextmanager
-def _sink() -> Iterator[tuple[str, list[str]]]:
-    texts: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if body:
-                texts.append(_text(body, self.headers.get("Content-Encoding", "")))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://public:half@127.0.0.1:{server.server_port}/1", texts
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def run(who: str, share: int = 1) -> Result:
     """Let one reporter crash with one in ``share`` of the corpus.
 
     :raises RuntimeError: the reporter's process failed, or sent less than an event a case.
     """
     planted = corpus(share)
-    with _sink() as (dsn, texts):
+    with RecordingSentry(answer=lambda request: (200, JSON, b"{}")) as sink:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.leaks.reporter", who, dsn, str(share)],
+            [sys.executable, "-m", "tests.leaks.reporter", who, sink.dsn, str(share)],
             cwd=ROOT,
             timeout=LIMIT,
             capture_output=True,
             text=True,
         )
+    texts = [_text(one) for one in sink.received if one.raw]
     if done.returncode or len(texts) < len(planted):
         raise RuntimeError(f"{who}: {len(texts)} events of {len(planted)}\n{done.stderr[-3000:]}")
     everything = "\n".join(texts)

@@ -19,7 +19,7 @@ from flask_sentry_kit import SentryKit
 Who = Literal["raven", "kit", "kit, form alone"]
 
 ROOT = Path(__file__).resolve().parents[2]
-RAVEN_JS = ROOT / "node_modules" / "raven-js" / "dist"
+RAVEN_JS = ROOT / "tests" / "js" / "node_modules" / "raven-js" / "dist"
 
 # As raven's documentation has it, but for three favours: raven-js is the last release, the app
 # serves it (the documented CDN is another host to block), and its script gets the app's nonce.

@@ -28,10 +28,11 @@ from playwright.sync_api import TimeoutError as Timeout
 from werkzeug.serving import make_server
 
 from flask_sentry_kit.inbox import InboxServer, create_inbox
+from tests.support.certificates import Certificates
 
 from .book import Lost
 from .shop import ROOT, Quiet, Who, make_shop
-from .tls import CERTIFICATE, tls_proxy
+from .tls import tls_proxy
 from .visitor import PATIENCE, Hand, Tab, Words
 
 
@@ -69,10 +70,11 @@ class Sentry:
 
     def behind_tls(self) -> None:
         """Have it at an https address, with a certificate that shops trust."""
-        self.origin = self._stack.enter_context(tls_proxy(self.origin, self._folder, "localhost"))
-        trusted = self._folder / CERTIFICATE
+        certificates = Certificates(self._folder)
+        context = certificates.context("localhost")
+        self.origin = self._stack.enter_context(tls_proxy(self.origin, context, "localhost"))
         host = self.origin.removeprefix("https://")
-        self.dsn = f"https://public:hidden@{host}/1?ca_certs={trusted}"
+        self.dsn = f"https://public:hidden@{host}/1?ca_certs={certificates.ca}"
 
     def hang(self) -> None:
         """Be there and answer nobody, until ``start``."""
@@ -145,7 +147,8 @@ class Stage:
 
     def tls(self, address: str) -> str:
         """Put a proxy that ends TLS before an address; returns the proxy's."""
-        return self._stack.enter_context(tls_proxy(address, self._folder))
+        context = Certificates(self._folder).context("127.0.0.1")
+        return self._stack.enter_context(tls_proxy(address, context))
 
     def visitor(self, hand: Hand = Hand.MOUSE, *, block: str = "", **options: Any) -> Visitor:
         """Somebody with a browser.

@@ -1,36 +1,15 @@
-"""A proxy that ends TLS, as one stands before many a Flask app. Its certificate is made when it
-starts."""
+"""A proxy that ends TLS, as one stands before many a Flask app."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-CERTIFICATE = "tls.crt"
-
-
-def _context(folder: Path) -> ssl.SSLContext:
-    key, certificate = folder / "tls.key", folder / CERTIFICATE
-    if not certificate.exists():
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-            + ["-nodes", "-subj", "/CN=127.0.0.1", "-days", "1"]
-            + ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-            + ["-keyout", str(key), "-out", str(certificate)],
-            check=True,
-            capture_output=True,
-        )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 class _Server(ThreadingHTTPServer):
@@ -42,10 +21,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def tls_proxy(address: str, folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
+def tls_proxy(address: str, context: ssl.SSLContext, host: str = "127.0.0.1") -> Iterator[str]:
     """Stand before ``address``; yields the address for visitors, with the given name of this host.
 
-    Says in ``X-Forwarded-*`` what ProxyFix reads. The certificate is ``CERTIFICATE`` in the folder.
+    Says in ``X-Forwarded-*`` what ProxyFix reads.
     """
     upstream = urlsplit(address).netloc
 
@@ -81,7 +60,7 @@ def tls_proxy(address: str, folder: Path, host: str = "127.0.0.1") -> Iterator[s
 
     server = _Server(("127.0.0.1", 0), Handler)
     # The handshake is each connection's own thread's, so that no visitor waits for another.
-    server.socket = _context(folder).wrap_socket(
+    server.socket = context.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False
     )
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

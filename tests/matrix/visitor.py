@@ -54,7 +54,7 @@ class Words:
             return False
         if not self.name:
             # Servers want both fields; nobody's address is under .invalid.
-            return report["name"] == "Anonymous" and report["email"].endswith(".invalid")
+            return bool(report["name"] == "Anonymous" and report["email"].endswith(".invalid"))
         return bool((report["name"], report["email"]) == (self.name, self.email))
 
 

@@ -6,30 +6,36 @@ import json
 import os
 import sqlite3
 import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, item, memory, rows
+from flask_sentry_kit.outbox import Item, Request, rows
 from flask_sentry_kit.outbox.errors import SpoolReplaced
+from flask_sentry_kit.outbox.item import Answer
+from flask_sentry_kit.outbox.memory import MemoryQueue
 from flask_sentry_kit.outbox.spool import Spool
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Until, Workers
 
 HEADERS = {"X-Sentry-Auth": "Sentry sentry_version=7, sentry_key=public"}
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> str:
     return str(tmp_path / "spool.db")
 
 
 @pytest.fixture(autouse=True)
-def new_process(monkeypatch):
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows the servers of another."""
     monkeypatch.setattr(rows, "_destinations", set())
 
 
-def plant(path, url, **columns):
+def plant(path: str, url: str, **columns: Any) -> None:
     """Put a row into a spool as somebody with an editor would."""
     Spool(path, 10, 10).count()
     row = {
@@ -51,19 +57,26 @@ def plant(path, url, **columns):
         db.execute(f"INSERT INTO items ({names}) VALUES ({marks})", tuple(row.values()))
 
 
-def count(path):
+def count(path: str) -> int:
     with closing(sqlite3.connect(path)) as db:
-        return db.execute("SELECT count(*) FROM items").fetchone()[0]
+        found: int = db.execute("SELECT count(*) FROM items").fetchone()[0]
+    return found
 
 
 # Who may send what
 
 
 def test_a_row_for_a_server_of_no_app_here_is_left_for_its_own_process(
-    path, server, serve, new_outbox, event, caplog, until
-):
+    path: str,
+    server: RecordingSentry,
+    new_sentry: NewSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """It is counted as queued, and said once; what is ours goes past it, and flush() says no."""
-    stranger = serve()
+    stranger = new_sentry()
     plant(path, stranger.url)
     outbox = new_outbox(spool=path)
     tickets = [outbox.put(event(server, id)) for id in "ab"]
@@ -82,8 +95,14 @@ def test_a_row_for_a_server_of_no_app_here_is_left_for_its_own_process(
 
 
 def test_processes_with_different_servers_do_not_hold_each_other_up(
-    path, server, dead_port, spawn, new_outbox, event, until
-):
+    path: str,
+    server: RecordingSentry,
+    dead_port: int,
+    spawn: Spawn,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    until: Until,
+) -> None:
     """One whose server is away lets the other deliver from the same file."""
     child = spawn(
         """
@@ -103,10 +122,14 @@ sys.stdin.readline()
 
 
 def test_the_address_and_not_the_column_says_where_a_row_goes(
-    path, server, serve, new_outbox, event
-):
+    path: str,
+    server: RecordingSentry,
+    new_sentry: NewSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+) -> None:
     """A row filed under our server whose request, or second request, names another goes nowhere."""
-    evil = serve()
+    evil = new_sentry()
     elsewhere = json.dumps({"url": f"{evil.url}/steal", "headers": HEADERS})
     ours = json.dumps({"url": f"{server.url}/api/1/store/", "headers": HEADERS})
     plant(path, server.url, request=elsewhere)
@@ -120,7 +143,9 @@ def test_the_address_and_not_the_column_says_where_a_row_goes(
     assert len(server.received) <= 1
 
 
-def test_only_headers_that_are_ours_are_sent(path, server, new_outbox):
+def test_only_headers_that_are_ours_are_sent(
+    path: str, server: RecordingSentry, new_outbox: NewOutbox
+) -> None:
     """A row cannot make the app authorize itself elsewhere, or speak for a browser."""
     headers = {**HEADERS, "Authorization": "Bearer x", "Cookie": "a=b", "X-Forwarded-For": "::1",
                "Host": "admin.internal", "Transfer-Encoding": "chunked"}  # fmt: skip
@@ -128,11 +153,16 @@ def test_only_headers_that_are_ours_are_sent(path, server, new_outbox):
     assert new_outbox(spool=path, destination=server.url).flush(5)
     got = server.received[0].headers
     assert got["x-sentry-auth"] == HEADERS["X-Sentry-Auth"]
-    assert not got.keys() & {"authorization", "cookie", "x-forwarded-for", "transfer-encoding"}
+    assert not {name.lower() for name in got.keys()} & {
+        "authorization",
+        "cookie",
+        "x-forwarded-for",
+        "transfer-encoding",
+    }
     assert got["host"] == f"127.0.0.1:{server.port}"
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "no JSON": {"request": "nonsense"},
     "a list": {"request": "[]"},
     "a number": {"request": "5"},
@@ -153,15 +183,21 @@ BAD = {
     "an id that is bytes": {"event_id": b"\xff"},
     "tries that are words": {"tries": "many"},
     "bytes that are no text": {"request": b"\xff\xfe"},
-    "an fallback without a body": {"fallback": json.dumps({"url": "URL", "headers": {}})},
+    "an otherwise without a body": {"fallback": json.dumps({"url": "URL", "headers": {}})},
     "a negative id": {"id": -5, "request": "nonsense"},
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_row_that_is_no_request_blocks_nobody(
-    name, path, server, new_outbox, event, caplog, until
-):
+    name: str,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """It goes, is counted and said; those behind it arrive."""
     columns = {
         key: value.replace("URL", server.url) if isinstance(value, str) else value
@@ -177,7 +213,9 @@ def test_a_row_that_is_no_request_blocks_nobody(
     until(lambda: "a row of the spool was no item" in caplog.text)
 
 
-def test_a_giant_row_is_not_read(path, server, new_outbox, event):
+def test_a_giant_row_is_not_read(
+    path: str, server: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """Larger than the whole spool may be: it goes without passing through memory."""
     plant(path, server.url, body=b"x" * 3_000_000)
     outbox = new_outbox(spool=path, max_bytes=1_000_000)
@@ -191,7 +229,14 @@ def test_a_giant_row_is_not_read(path, server, new_outbox, event):
 
 
 @pytest.fixture
-def filled(path, server, new_outbox, event, until, workers):
+def filled(
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    until: Until,
+    workers: Workers,
+) -> None:
     """A spool with items that a process left, which has closed it."""
     server.answer = lambda request: (503, {}, b"")
     outbox = new_outbox(spool=path)
@@ -204,18 +249,18 @@ def filled(path, server, new_outbox, event, until, workers):
     server.received.clear()
 
 
-def zero(path):
+def zero(path: str) -> None:
     size = os.path.getsize(path)
     with open(path, "wb") as file:
         file.write(bytes(size))
 
 
-def garbage(path):
+def garbage(path: str) -> None:
     with open(path, "wb") as file:
         file.write(bytes(range(256)) * 100)
 
 
-def text_of_sqlite(path):
+def text_of_sqlite(path: str) -> None:
     """The name of a table becomes bytes that are no text, which SQLite repeats in its errors."""
     with open(path, "r+b") as file:
         data = file.read()
@@ -223,33 +268,33 @@ def text_of_sqlite(path):
         file.write(data.replace(b"items", b"\xff\xfe\xfd\xfc\xfb"))
 
 
-def middle(path):
+def middle(path: str) -> None:
     with open(path, "r+b") as file:
         file.seek(3 * 4096)
         file.write(os.urandom(20 * 4096))
 
 
-def short(path):
+def short(path: str) -> None:
     os.truncate(path, 5 * 4096 + 17)
 
 
-def header(path):
+def header(path: str) -> None:
     with open(path, "r+b") as file:
         file.write(os.urandom(100))
 
 
-def trigger(path):
+def trigger(path: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("CREATE TRIGGER t AFTER DELETE ON items BEGIN INSERT INTO refused VALUES (1,'');"
                    " END")  # fmt: skip
 
 
-def no_total(path):
+def no_total(path: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DELETE FROM total")
 
 
-def last_id(path):
+def last_id(path: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807")
 
@@ -260,8 +305,14 @@ def last_id(path):
     ids=lambda damage: damage.__name__,
 )
 def test_a_damaged_spool_is_set_aside_and_a_new_one_begins(
-    damage, filled, path, server, new_outbox, event, caplog
-):
+    damage: Callable[[str], None],
+    filled: None,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Nothing raises, it is said once, the old one is kept, and what comes now is on disk again."""
     damage(path)
     outbox = new_outbox(spool=path, destination=server.url)
@@ -279,8 +330,14 @@ def test_a_damaged_spool_is_set_aside_and_a_new_one_begins(
 
 @pytest.mark.parametrize("damage", [trigger, no_total, last_id], ids=lambda one: one.__name__)
 def test_what_can_still_be_read_of_a_damaged_spool_is_sent(
-    damage, filled, path, server, new_outbox, event, caplog
-):
+    damage: Callable[[str], None],
+    filled: None,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """In order, once, and before what came later."""
     damage(path)
     outbox = new_outbox(spool=path, destination=server.url)
@@ -291,21 +348,27 @@ def test_what_can_still_be_read_of_a_damaged_spool_is_sent(
     assert "30 items could be saved" in caplog.text
 
 
-def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(path, server, event):
+def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(
+    path: str, server: RecordingSentry, event: MakeEvent
+) -> None:
     """The item has another id in another file; and so has one that is under way meanwhile."""
     rows.add_destination(server.url)
     spool = Spool(path, 10, 10**6)
     places = [spool.add(event(server, id)) for id in "abcd"]
     first = spool.head((), pytest.fail)
+    assert first
     spool.remove(first, None)
     under_way = spool.head((), pytest.fail)
+    assert under_way
     no_total(path)
     with pytest.raises(SpoolReplaced):
         spool.count()
     assert spool.count() == 3
     spool.remove(under_way, "no")
-    spool.remove(spool.head((), pytest.fail), None)
-    assert [spool.outcome(place) for place in places[1:]] == [
+    third = spool.head((), pytest.fail)
+    assert third
+    spool.remove(third, None)
+    assert [spool.outcome(place) for place in places[1:] if place] == [
         ("refused", "no"),
         ("sent", None),
         ("waiting", None),
@@ -315,8 +378,13 @@ def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(path, server
 
 
 def test_no_damage_of_a_page_stops_the_delivery_or_repeats_it(
-    filled, path, server, new_outbox, event, tmp_path
-):
+    filled: None,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    tmp_path: Path,
+) -> None:
     """Any page in place of its neighbour: SQLite may find rows that it cannot delete."""
     data = Path(path).read_bytes()
     for at in range(0, min(len(data), 40 * 4096) - 4096, 4096):
@@ -338,7 +406,13 @@ def test_no_damage_of_a_page_stops_the_delivery_or_repeats_it(
         outbox.close(1)
 
 
-def test_a_rubbish_wal_beside_a_good_spool_is_no_damage(filled, path, server, new_outbox, caplog):
+def test_a_rubbish_wal_beside_a_good_spool_is_no_damage(
+    filled: None,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """SQLite reads no frame without a good checksum."""
     for suffix in ("-wal", "-shm"):
         with open(path + suffix, "wb") as file:
@@ -352,8 +426,13 @@ def test_a_rubbish_wal_beside_a_good_spool_is_no_damage(filled, path, server, ne
 
 
 def test_a_ticket_of_a_spool_that_was_set_aside_claims_nothing(
-    path, server, new_outbox, event, until, workers
-):
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    until: Until,
+    workers: Workers,
+) -> None:
     """Its id is another item's in the new file, which was sent."""
     server.answer = lambda request: (503, {}, b"")
     outbox = new_outbox(spool=path)
@@ -367,7 +446,9 @@ def test_a_ticket_of_a_spool_that_was_set_aside_claims_nothing(
     assert lost.state != "sent"
 
 
-def test_several_processes_set_a_damaged_spool_aside_once(path, server, spawn, event):
+def test_several_processes_set_a_damaged_spool_aside_once(
+    path: str, server: RecordingSentry, spawn: Spawn, event: MakeEvent
+) -> None:
     """The second must not move the new one."""
     Spool(path, 1, 1).count()
     garbage(path)
@@ -390,7 +471,7 @@ print([outbox.put(event(sys.argv[2], sys.argv[3] + str(i))).wait(10) for i in ra
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB, mounted on a folder."""
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -401,7 +482,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(folder):
+def fill(folder: Path) -> None:
     with open(folder / "filler", "wb", buffering=0) as file:
         size = 2**16
         while size:
@@ -412,8 +493,13 @@ def fill(folder):
 
 
 def test_a_full_disk_sends_nothing_twice_and_passes(
-    small_disk, new_outbox, server, event, caplog, until
-):
+    small_disk: Path,
+    new_outbox: NewOutbox,
+    server: RecordingSentry,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """What is sent cannot be deleted, and yet is not sent again; room made, the spool goes on."""
     path = str(small_disk / "spool.db")
     server.answer = lambda request: (503, {}, b"")
@@ -441,7 +527,9 @@ def test_a_full_disk_sends_nothing_twice_and_passes(
     assert count(path) == 1
 
 
-def test_a_file_that_may_not_grow_is_a_full_disk(path, spawn, server):
+def test_a_file_that_may_not_grow_is_a_full_disk(
+    path: str, spawn: Spawn, server: RecordingSentry
+) -> None:
     """The limit on a file's size, which anybody may set for himself."""
     child = spawn(
         """
@@ -463,8 +551,8 @@ print(outbox.put(event(sys.argv[2], "c")).wait(5), outbox._worker.spool is not N
 
 
 def test_the_other_way_is_remembered_where_the_disk_is_full(
-    small_disk, new_outbox, server, event, until
-):
+    small_disk: Path, new_outbox: NewOutbox, server: RecordingSentry, event: MakeEvent, until: Until
+) -> None:
     """Sent the first way, answered 404, and not noted on disk: the second way comes next."""
     path = str(small_disk / "spool.db")
     codes = {"/first/": 503}
@@ -485,7 +573,14 @@ def test_the_other_way_is_remembered_where_the_disk_is_full(
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", ".lock"])
-def test_a_spool_that_becomes_unsafe_is_not_used(suffix, path, server, new_outbox, event, caplog):
+def test_a_spool_that_becomes_unsafe_is_not_used(
+    suffix: str,
+    path: str,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A link to another file, put there after the start: memory takes over, and that is said."""
     other = f"{path}.other"
     plant(other, server.url)
@@ -500,7 +595,9 @@ def test_a_spool_that_becomes_unsafe_is_not_used(suffix, path, server, new_outbo
     assert count(other) == 1
 
 
-def test_a_spool_is_not_begun_through_a_link(path, server, new_outbox, event):
+def test_a_spool_is_not_begun_through_a_link(
+    path: str, server: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """What a link to nothing would make there is not made."""
     os.symlink(f"{path}.target", path)
     assert new_outbox(spool=path).put(event(server, "a")).wait(5) == "sent"
@@ -508,8 +605,8 @@ def test_a_spool_is_not_begun_through_a_link(path, server, new_outbox, event):
 
 
 def test_flush_says_false_where_the_spool_was_lost_with_something_in_it(
-    path, server, dead_port, new_outbox, event
-):
+    path: str, server: RecordingSentry, dead_port: int, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """Nothing is in the queue any more, and something is left all the same."""
     outbox = new_outbox(spool=path)
     outbox.put(event(f"http://127.0.0.1:{dead_port}", "left"))
@@ -524,7 +621,13 @@ def test_flush_says_false_where_the_spool_was_lost_with_something_in_it(
 # Every refusal
 
 
-def test_every_refusal_is_counted_and_said_once(server, new_outbox, event, caplog, monkeypatch):
+def test_every_refusal_is_counted_and_said_once(
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Full, too large, closed, a fault of ours: one line a minute with the number of each."""
     outbox = new_outbox(max_items=2, max_bytes=10_000)
     hold = Request(f"{server.url}/x", {}, b"")
@@ -533,7 +636,7 @@ def test_every_refusal_is_counted_and_said_once(server, new_outbox, event, caplo
         outbox.put(Item("event", "e", hold))
     outbox.put(event(server, "large", size=20_000))
     assert outbox.counters.dropped == 3
-    monkeypatch.setattr(memory.MemoryQueue, "add", lambda *args: 1 / 0)
+    monkeypatch.setattr(MemoryQueue, "add", lambda *args: 1 / 0)
     assert outbox.put(Item("event", "e", hold)) is None
     assert outbox.counters.dropped == 4
     outbox.close(0)
@@ -545,14 +648,19 @@ def test_every_refusal_is_counted_and_said_once(server, new_outbox, event, caplo
     assert len(said) <= 2
 
 
-def test_what_the_delivery_logs_is_counted_too(server, new_outbox, event, monkeypatch):
+def test_what_the_delivery_logs_is_counted_too(
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """An event made while another is delivered is refused, since it would follow itself."""
     outbox = new_outbox()
     results = []
 
-    def post(request):
+    def post(request: Request) -> Answer:
         results.append(outbox.put(event(server, "inner")))
-        return item.Answer(200)
+        return Answer(200)
 
     monkeypatch.setattr(outbox._here().sender, "post", post)
     assert outbox.put(event(server, "outer")).wait(5) == "sent"

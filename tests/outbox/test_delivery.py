@@ -6,88 +6,114 @@ import base64
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, backoff, delivery
+from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery
 from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
 from flask_sentry_kit.outbox.send import Sender
+from tests.support.certificates import Certificates
+from tests.support.sentry import Answer, Received, RecordingSentry
+from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Until
 
 SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
 
 
-def test_d1_https_delivers_on_every_python(serve, certificates, new_outbox, event):
+def test_d1_https_delivers_on_every_python(
+    new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """An event reaches an HTTPS server whose certificate a given CA signed."""
-    server = serve(certificates.context("localhost"))
+    server = new_sentry(certificates.context("localhost"))
     outbox = new_outbox(ca_certs=certificates.ca)
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     assert server.ids == ["a"]
 
 
 def test_d1_a_home_made_ca_that_is_given_works_on_every_python(
-    serve, home_made_certificates, new_outbox, event
-):
+    new_sentry: NewSentry,
+    home_made_certificates: Certificates,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+) -> None:
     """Many a Sentry of one's own has one: 3.13's stricter rules are not for a CA named by hand."""
-    server = serve(home_made_certificates.context("localhost"))
+    server = new_sentry(home_made_certificates.context("localhost"))
     outbox = new_outbox(ca_certs=home_made_certificates.ca)
     assert outbox.put(event(server, "a")).wait(5) == "sent"
 
 
-def test_d2_the_server_is_told_the_name_it_is_asked_for(serve, certificates, new_outbox, event):
+def test_d2_the_server_is_told_the_name_it_is_asked_for(
+    new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """TLS sends the host's name (SNI), which servers with several names need."""
-    server = serve(certificates.context("localhost"))
+    server = new_sentry(certificates.context("localhost"))
     assert new_outbox(ca_certs=certificates.ca).put(event(server, "a")).wait(5) == "sent"
-    assert server.names == ["localhost"]
+    assert server.server_names == ["localhost"]
 
 
 def test_d2_a_certificate_of_another_name_gets_nothing(
-    serve, certificates, new_outbox, event, until
-):
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    until: Until,
+) -> None:
     """A server that shows another name's certificate receives no byte of the event."""
-    server = serve(certificates.context("other.example"))
+    server = new_sentry(certificates.context("other.example"))
     ticket = new_outbox(ca_certs=certificates.ca).put(event(server, "a"))
     until(lambda: ticket.reason)
-    assert "certificate" in ticket.reason
+    assert "certificate" in str(ticket.reason)
     assert ticket.state == "waiting"
     assert server.received == []
 
 
-def test_d2_an_unknown_ca_gets_nothing(serve, certificates, outbox, event, until):
+def test_d2_an_unknown_ca_gets_nothing(
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    outbox: Outbox,
+    event: MakeEvent,
+    until: Until,
+) -> None:
     """Without ``ca_certs`` only the system's CAs are trusted."""
-    server = serve(certificates.context("localhost"))
+    server = new_sentry(certificates.context("localhost"))
     ticket = outbox.put(event(server, "a"))
     until(lambda: ticket.reason)
-    assert "certificate" in ticket.reason
+    assert "certificate" in str(ticket.reason)
     assert server.received == []
 
 
-def test_verify_ssl_false_asks_for_no_certificate(serve, certificates, new_outbox, event):
+def test_verify_ssl_false_asks_for_no_certificate(
+    new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """``verify_ssl=False`` delivers to whoever answers, as raven's option does."""
-    server = serve(certificates.context("other.example"))
+    server = new_sentry(certificates.context("other.example"))
     assert new_outbox(verify_ssl=False).put(event(server, "a")).wait(5) == "sent"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_d3_a_redirect_is_refused_and_no_secret_goes_to_its_target(
-    status, server, serve, outbox, event
-):
+    status: int, server: RecordingSentry, new_sentry: NewSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """A 3xx drops the item: it is neither followed nor counted as sent."""
-    target = serve()
+    target = new_sentry()
     server.answer = lambda request: (status, {"Location": f"{target.url}/elsewhere"}, b"")
     ticket = outbox.put(event(server, "a"))
     assert ticket.wait(5) == "refused"
-    assert str(status) in ticket.reason
+    assert str(status) in str(ticket.reason)
     assert target.received == []
     assert len(server.received) == 1
     assert outbox.counters == (0, 0, 0, 1)
 
 
-def test_d4_the_system_decides_which_cas_are_trusted(serve, certificates, spawn):
+def test_d4_the_system_decides_which_cas_are_trusted(
+    new_sentry: NewSentry, certificates: Certificates, spawn: Spawn
+) -> None:
     """No bundle of our own: the store OpenSSL is told of is used, certifi or not."""
-    server = serve(certificates.context("localhost"))
+    server = new_sentry(certificates.context("localhost"))
     child = spawn(
         "print(Outbox().put(event(sys.argv[1], 'a')).wait(5))",
         server.url,
@@ -96,7 +122,9 @@ def test_d4_the_system_decides_which_cas_are_trusted(serve, certificates, spawn)
     assert child.communicate(timeout=10) == ("sent\n", "")
 
 
-def test_d5_one_connection_carries_many_events(server, outbox, event):
+def test_d5_one_connection_carries_many_events(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """A connection is kept and used again."""
     for index in range(20):
         outbox.put(event(server, str(index)))
@@ -105,7 +133,9 @@ def test_d5_one_connection_carries_many_events(server, outbox, event):
     assert server.connections == 1
 
 
-def test_a_connection_the_server_closed_meanwhile_costs_no_retry(server, outbox, event):
+def test_a_connection_the_server_closed_meanwhile_costs_no_retry(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """A kept connection that has gone stale is replaced, and that is no failure."""
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     server.answer = lambda request: (200, {"Connection": "close"}, b"{}")
@@ -115,14 +145,17 @@ def test_a_connection_the_server_closed_meanwhile_costs_no_retry(server, outbox,
     assert outbox.counters.retried == 0
 
 
-def test_a_kept_connection_that_breaks_under_the_next_request_is_tried_anew(server, outbox, event):
+def test_a_kept_connection_that_breaks_under_the_next_request_is_tried_anew(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """A server that hangs up on a kept connection without an answer gets the event again."""
     assert outbox.put(event(server, "a")).wait(5) == "sent"
-    dropped = []
+    dropped: list[object] = []
 
-    def answer(request):
+    def answer(request: Received) -> Answer | None:
         if not dropped:
-            return dropped.append(request.client)
+            dropped.append(request.client)
+            return None
         return 200, {}, b"{}"
 
     server.answer = answer
@@ -131,7 +164,9 @@ def test_a_kept_connection_that_breaks_under_the_next_request_is_tried_anew(serv
     assert outbox.counters.retried == 0
 
 
-def test_d7_one_413_drops_that_event_alone(server, outbox, event):
+def test_d7_one_413_drops_that_event_alone(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """What is too large for the server is dropped; those behind it go on."""
     server.answer = lambda request: (413 if request.id == "big" else 200, {}, b"{}")
     tickets = [outbox.put(event(server, id)) for id in ("a", "big", "b")]
@@ -142,11 +177,13 @@ def test_d7_one_413_drops_that_event_alone(server, outbox, event):
 
 
 @pytest.mark.parametrize("part", ["headers", "status"])
-def test_d7_a_server_that_drips_holds_the_worker_no_longer_than_the_timeout(part, server, event):
+def test_d7_a_server_that_drips_holds_the_worker_no_longer_than_the_timeout(
+    part: str, server: RecordingSentry, event: MakeEvent
+) -> None:
     """The time-out is one deadline for the whole request, however many bytes trickle in."""
     over = threading.Event()
 
-    def drip(request):
+    def drip(request: Received) -> None:
         out = request.handler.wfile
         out.write(b"HTTP/1.1 200 OK\r\nX-Drip: " if part == "headers" else b"HTTP")
         try:
@@ -168,11 +205,13 @@ def test_d7_a_server_that_drips_holds_the_worker_no_longer_than_the_timeout(part
     assert 0.3 < took < 1.0
 
 
-def test_d7_a_dripping_body_takes_no_longer_and_the_status_still_counts(server, event):
+def test_d7_a_dripping_body_takes_no_longer_and_the_status_still_counts(
+    server: RecordingSentry, event: MakeEvent
+) -> None:
     """What the server has taken is not sent again because its answer never ends."""
     over = threading.Event()
 
-    def drip(request):
+    def drip(request: Received) -> None:
         out = request.handler.wfile
         out.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         try:
@@ -193,7 +232,7 @@ def test_d7_a_dripping_body_takes_no_longer_and_the_status_still_counts(server, 
     assert took < 1.0
 
 
-def test_d7_a_server_that_reads_nothing_is_left_at_the_timeout(dead_port):
+def test_d7_a_server_that_reads_nothing_is_left_at_the_timeout(dead_port: int) -> None:
     """Sending has the same deadline as reading: a full socket does not hold the worker."""
     import socket
 
@@ -211,7 +250,9 @@ def test_d7_a_server_that_reads_nothing_is_left_at_the_timeout(dead_port):
     assert took < 1.0
 
 
-def test_an_answer_without_end_is_read_no_further_than_needed(server, outbox, event):
+def test_an_answer_without_end_is_read_no_further_than_needed(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """Of a body only what can hold a reason is read."""
     server.answer = lambda request: (200, {}, b"x" * (BODY_LIMIT * 50))
     assert outbox.put(event(server, "a")).wait(5) == "sent"
@@ -231,7 +272,14 @@ def test_an_answer_without_end_is_read_no_further_than_needed(server, outbox, ev
         ({}, b"[" * 9000, "403 Forbidden"),
     ],
 )
-def test_a_refusal_says_why(headers, body, reason, server, outbox, event):
+def test_a_refusal_says_why(
+    headers: dict[str, str],
+    body: bytes,
+    reason: str,
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: MakeEvent,
+) -> None:
     """The reason is the server's own: its header, its JSON, else the status."""
     server.answer = lambda request: (403, headers, body)
     ticket = outbox.put(event(server, "a"))
@@ -239,7 +287,9 @@ def test_a_refusal_says_why(headers, body, reason, server, outbox, event):
     assert ticket.reason == reason
 
 
-def test_a_refusal_is_logged_without_secret_and_within_bounds(server, outbox, event, caplog):
+def test_a_refusal_is_logged_without_secret_and_within_bounds(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, caplog: pytest.LogCaptureFixture
+) -> None:
     """A server that repeats the secret, or talks for ever, does not get that into the log."""
     said = f"no: {SECRET} \x1b[31m{'x' * 5000}"
     server.answer = lambda request: (401, {}, b'{"detail": "%s"}' % said.encode())
@@ -247,13 +297,15 @@ def test_a_refusal_is_logged_without_secret_and_within_bounds(server, outbox, ev
     ticket = outbox.put(event(server, "a"))
     assert ticket.wait(5) == "refused"
     assert outbox.close(1)
-    assert SECRET not in ticket.reason + caplog.text + repr(event(server, "a"))
-    assert len(ticket.reason) <= REASON_LIMIT
+    assert SECRET not in f"{ticket.reason}{caplog.text}{event(server, 'a')!r}"
+    assert len(str(ticket.reason)) <= REASON_LIMIT
     assert len(caplog.records) == 1
     assert "401 no" in caplog.text
 
 
-def test_5xx_waits_and_keeps_its_place(server, outbox, event):
+def test_5xx_waits_and_keeps_its_place(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """The head of the line is retried before anything behind it goes."""
     tries = iter([500, 503, 500])
     server.answer = lambda request: (next(tries, 200), {}, b"")
@@ -264,7 +316,9 @@ def test_5xx_waits_and_keeps_its_place(server, outbox, event):
     assert outbox.counters == (0, 3, 3, 0)
 
 
-def test_an_event_the_server_chokes_on_is_given_up(server, outbox, event, monkeypatch):
+def test_an_event_the_server_chokes_on_is_given_up(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a number of 500s the item is dropped, so that those behind it are not held up."""
     monkeypatch.setattr(delivery, "TRIES", 4)
     server.answer = lambda request: (500 if request.id == "poison" else 200, {}, b"")
@@ -276,7 +330,9 @@ def test_an_event_the_server_chokes_on_is_given_up(server, outbox, event, monkey
     assert server.ids == ["poison"] * 4 + ["good"]
 
 
-def test_a_server_that_is_away_costs_no_event_its_tries(server, outbox, event, monkeypatch):
+def test_a_server_that_is_away_costs_no_event_its_tries(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """502, 503 and 504 come from what stands before Sentry: such an outage loses nothing."""
     monkeypatch.setattr(delivery, "TRIES", 2)
     tries = iter([502, 503, 504] * 3)
@@ -285,7 +341,9 @@ def test_a_server_that_is_away_costs_no_event_its_tries(server, outbox, event, m
     assert len(server.received) == 10
 
 
-def test_429_waits_as_long_as_it_is_asked_to(server, outbox, event):
+def test_429_waits_as_long_as_it_is_asked_to(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """Retry-After in seconds is kept to, and the item is not lost."""
     tries = iter([(429, {"Retry-After": "0.3"}, b"")])
     server.answer = lambda request: next(tries, (200, {}, b""))
@@ -294,9 +352,11 @@ def test_429_waits_as_long_as_it_is_asked_to(server, outbox, event):
     assert time.monotonic() - began >= 0.3
 
 
-def test_429_that_asks_for_no_wait_is_not_hammered(server, outbox, event, monkeypatch):
+def test_429_that_asks_for_no_wait_is_not_hammered(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Retry-After: 0 still leaves the server our own back-off."""
-    asked = []
+    asked: list[int] = []
     monkeypatch.setattr(backoff, "backoff", lambda failures: asked.append(failures) or 0.05)
     tries = iter([(429, {"Retry-After": "0"}, b"")] * 3)
     server.answer = lambda request: next(tries, (200, {}, b""))
@@ -306,7 +366,9 @@ def test_429_that_asks_for_no_wait_is_not_hammered(server, outbox, event, monkey
     assert time.monotonic() - began >= 0.15
 
 
-def test_a_rate_limit_on_a_good_answer_holds_the_next_event_back(server, outbox, event):
+def test_a_rate_limit_on_a_good_answer_holds_the_next_event_back(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """X-Sentry-Rate-Limits for errors is kept to; limits for other categories are not ours."""
     limits = iter(["60:transaction:key, 1:error;default:organization", "60:transaction"])
     server.answer = lambda request: (200, {"X-Sentry-Rate-Limits": next(limits, "")}, b"")
@@ -332,7 +394,15 @@ def test_a_rate_limit_on_a_good_answer_holds_the_next_event_back(server, outbox,
         ("Thu, 99 Zzz 2026 99:99:99 GMT", None),
     ],
 )
-def test_retry_after_is_bounded(asked, seconds, server, outbox, event, monkeypatch, until):
+def test_retry_after_is_bounded(
+    asked: str,
+    seconds: float,
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Until,
+) -> None:
     """Seconds or an HTTP date; ten years are ten minutes, and nonsense is our own back-off."""
     monkeypatch.setattr(backoff, "BACKOFF_CAP", 0.0)
     now = datetime(2031, 5, 4, 3, 2, 1, tzinfo=timezone.utc)
@@ -350,10 +420,10 @@ def test_retry_after_is_bounded(asked, seconds, server, outbox, event, monkeypat
     assert found == seconds
 
 
-def raw_answer(status, headers):
+def raw_answer(status: int, headers: dict[str, str]) -> Callable[[Received], None]:
     """Answer without the headers that the server adds by itself (Date)."""
 
-    def answer(request):
+    def answer(request: Received) -> None:
         lines = [f"HTTP/1.1 {status} No", *(f"{name}: {value}" for name, value in headers.items())]
         text = "\r\n".join([*lines, "Content-Length: 0", "", ""])
         request.handler.wfile.write(text.encode())
@@ -362,8 +432,8 @@ def raw_answer(status, headers):
 
 
 def test_a_missing_or_forbidden_address_tries_the_other_and_no_other_answer_does(
-    server, outbox, event
-):
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """``fallback`` is for a server that lacks the address or minds the origin."""
     codes = {"/403": 403, "/404": 404, "/405": 405, "/410": 410, "/400": 400}
     server.answer = lambda request: (codes.get(request.path, 200), {}, b"")
@@ -377,7 +447,7 @@ def test_a_missing_or_forbidden_address_tries_the_other_and_no_other_answer_does
     assert outbox.counters == (0, 4, 0, 1)
 
 
-def test_the_other_request_is_not_tried_for_ever(server, outbox):
+def test_the_other_request_is_not_tried_for_ever(server: RecordingSentry, outbox: Outbox) -> None:
     """A server that has neither address refuses the item."""
     server.answer = lambda request: (404, {}, b"")
     first, other = (Request(f"{server.url}/{name}", {}, b"") for name in ("a", "b"))
@@ -385,7 +455,9 @@ def test_the_other_request_is_not_tried_for_ever(server, outbox):
     assert [request.path for request in server.received] == ["/a", "/b"]
 
 
-def test_large_events_are_gzipped_and_forms_are_not(server, outbox, event):
+def test_large_events_are_gzipped_and_forms_are_not(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """No Sentry unpacks a form's body, so a long report must stay as it is."""
     outbox.put(event(server, "large", size=5000))
     outbox.put(event(server, "small"))
@@ -413,7 +485,9 @@ def test_large_events_are_gzipped_and_forms_are_not(server, outbox, event):
         Request("http://127.0.0.1:9/", {"X-A": "b\r\nX-C: d"}, b""),
     ],
 )
-def test_what_can_never_be_sent_is_dropped(request_, server, outbox, event):
+def test_what_can_never_be_sent_is_dropped(
+    request_: Request, server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """A request that is none is refused; it does not wait for the network to mend."""
     server.answer = lambda request: (200, {}, b"")
     if request_.headers:
@@ -425,9 +499,11 @@ def test_what_can_never_be_sent_is_dropped(request_, server, outbox, event):
     assert outbox.put(event(server, "b")).wait(5) == "sent"
 
 
-def test_no_proxy_is_taken_from_the_environment(server, serve, spawn):
+def test_no_proxy_is_taken_from_the_environment(
+    server: RecordingSentry, new_sentry: NewSentry, spawn: Spawn
+) -> None:
     """HTTP_PROXY and its kin are not asked: events go where the DSN says."""
-    proxy = serve()
+    proxy = new_sentry()
     names = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
     child = spawn(
         "print(Outbox().put(event(sys.argv[1], 'a')).wait(5))",
@@ -438,25 +514,29 @@ def test_no_proxy_is_taken_from_the_environment(server, serve, spawn):
     assert (server.ids, proxy.received) == (["a"], [])
 
 
-def test_a_proxy_that_is_asked_for_carries_plain_requests(serve, new_outbox, event):
+def test_a_proxy_that_is_asked_for_carries_plain_requests(
+    new_sentry: NewSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """``proxy=`` gets the whole address, and its own password."""
-    proxy = serve()
+    proxy = new_sentry()
     outbox = new_outbox(proxy=f"http://me:pass@127.0.0.1:{proxy.port}")
     assert outbox.put(event("http://sentry.example:9000", "a")).wait(5) == "sent"
     (received,) = proxy.received
-    assert received.path == "http://sentry.example:9000/api/1/store/"
+    assert received.target == "http://sentry.example:9000/api/1/store/"
     expected = base64.b64encode(b"me:pass").decode()
     assert received.headers["proxy-authorization"] == f"Basic {expected}"
 
 
-def test_a_proxy_tunnels_https_and_never_sees_the_event(serve, certificates, new_outbox, event):
+def test_a_proxy_tunnels_https_and_never_sees_the_event(
+    new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """Through a proxy TLS still ends at Sentry, and Sentry's certificate is still checked."""
     import socket
 
-    server = serve(certificates.context("localhost"))
+    server = new_sentry(certificates.context("localhost"))
     connects = []
 
-    def tunnel(listener):
+    def tunnel(listener: socket.socket) -> None:
         with listener.accept()[0] as client:
             head = client.recv(65536)
             connects.append(head)
@@ -471,7 +551,7 @@ def test_a_proxy_tunnels_https_and_never_sees_the_event(serve, certificates, new
                 for thread in pumps:
                     thread.join()
 
-    def pump(source, target):
+    def pump(source: socket.socket, target: socket.socket) -> None:
         try:
             while data := source.recv(65536):
                 target.sendall(data)
@@ -491,7 +571,7 @@ def test_a_proxy_tunnels_https_and_never_sees_the_event(serve, certificates, new
         thread.join(5)
     assert connects[0].startswith(f"CONNECT {urlsplit(server.url).netloc} ".encode())
     assert SECRET.encode() not in connects[0]
-    assert server.names == ["localhost"]
+    assert server.server_names == ["localhost"]
 
 
 @pytest.mark.parametrize(
@@ -499,15 +579,21 @@ def test_a_proxy_tunnels_https_and_never_sees_the_event(serve, certificates, new
     [("proxy", "socks5://x"), ("proxy", "nonsense"), ("ca_certs", "/no/such/file"),
      ("timeout", 0), ("timeout", float("nan"))],
 )  # fmt: skip
-def test_an_option_that_cannot_work_is_an_error_at_once(option, value, new_outbox):
+def test_an_option_that_cannot_work_is_an_error_at_once(
+    option: str, value: Any, new_outbox: NewOutbox
+) -> None:
     """A wrong path or proxy is told when the outbox is made, by its name."""
     with pytest.raises(ValueError, match=option):
         new_outbox(**{option: value})
 
 
 def test_trouble_is_logged_once_a_minute_and_not_at_a_hiccup(
-    dead_port, new_outbox, event, caplog, until
-):
+    dead_port: int,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """One line says that nothing is delivered; a single failure says nothing."""
     caplog.set_level(logging.INFO)
     outbox = new_outbox()

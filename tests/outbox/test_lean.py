@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.support.sentry import RecordingSentry
+
 SHOP = """
 import os, sys
 from flask import Flask
@@ -38,18 +40,18 @@ def run(code: str, url: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_healthy_process_loads_nothing_of_delivery(server) -> None:
+def test_a_healthy_process_loads_nothing_of_delivery(server: RecordingSentry) -> None:
     """Importing, registering and a healthy request load neither urllib3 nor SQLite."""
     assert run("print(loaded())", server.url) == "[]"
 
 
-def test_an_event_at_the_very_end_is_delivered(server) -> None:
+def test_an_event_at_the_very_end_is_delivered(server: RecordingSentry) -> None:
     """The thread that delivers loads what it needs, also while the process ends."""
     assert run("visitor.get('/boom'); print('done')", server.url) == "done"
     assert len(server.ids) == 1
 
 
-def test_a_child_delivers_what_its_parent_never_loaded(server) -> None:
+def test_a_child_delivers_what_its_parent_never_loaded(server: RecordingSentry) -> None:
     """After a fork the child loads it for itself."""
     code = """
 child = os.fork()
@@ -63,7 +65,7 @@ print(loaded())
     assert len(server.ids) == 1
 
 
-def test_forks_while_it_is_being_loaded_deliver_too(server) -> None:
+def test_forks_while_it_is_being_loaded_deliver_too(server: RecordingSentry) -> None:
     """A fork waits for an import under way, so that no child finds half a module."""
     code = """
 visitor.get("/boom")

@@ -12,13 +12,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 from urllib.parse import urlencode, urljoin
 
 import pytest
 
 import flask_sentry_kit
+from tests.support.certificates import Certificates
+from tests.support.sentry import Answer, Received, RecordingSentry
+from tests.support.types import NewSentry, Spawn, Until
 
 APP = """
 import os
@@ -72,10 +77,14 @@ SERVERS = {
 }
 
 
+Page = tuple[int, Message, str]
+"""Status, headers and body."""
+
+
 class Site:
     """The app on a real server."""
 
-    def __init__(self, name, folder, dsn, spool=None):
+    def __init__(self, name: str, folder: Path, dsn: str, spool: str | None = None) -> None:
         kind, *arguments = SERVERS[name]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -87,7 +96,7 @@ class Site:
                        f"--bind={address}", *arguments, "wsgi:app"]  # fmt: skip
         else:
             program = Path(sys.executable).with_name("pyuwsgi")
-            command = [program, *UWSGI, *arguments, f"--http-socket={address}",
+            command = [str(program), *UWSGI, *arguments, f"--http-socket={address}",
                        f"--home={sys.prefix}", "--module=wsgi:app"]  # fmt: skip
         env = {
             "HOME": str(folder),
@@ -102,7 +111,7 @@ class Site:
                 command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
             )
 
-    def get(self, path="", data=None):
+    def get(self, path: str = "", data: bytes | None = None) -> Page:
         """Status, headers and body."""
         try:
             with urllib.request.urlopen(urljoin(self.url, path), data, timeout=20) as answer:
@@ -111,25 +120,25 @@ class Site:
             with error:
                 return error.code, error.headers, error.read().decode()
 
-    def answers(self):
+    def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
             return self.get()[0] == 200
         except OSError:
             return False
 
-    def close(self):
+    def close(self) -> None:
         # With its workers; how they end in an orderly way is another test's.
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 @pytest.fixture
-def start(tmp_path, server, until):
+def start(tmp_path: Path, server: RecordingSentry, until: Until) -> Iterator[Callable[..., Site]]:
     """Start the app: ``start(name, spool=None)``."""
     sites = []
 
-    def start(name, spool=None):
+    def start(name: str, spool: str | None = None) -> Site:
         site = Site(name, tmp_path, f"http://public@127.0.0.1:{server.port}/1", spool)
         sites.append(site)
         until(site.answers, 20)
@@ -140,13 +149,15 @@ def start(tmp_path, server, until):
         site.close()
 
 
-def many(site, path, count):
+def many(site: Site, path: str, count: int) -> list[Page]:
     with ThreadPoolExecutor(10) as pool:
         return list(pool.map(site.get, [path] * count))
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_fifty_crashes_are_fifty_events(name, start, server, until):
+def test_fifty_crashes_are_fifty_events(
+    name: str, start: Callable[..., Site], server: RecordingSentry, until: Until
+) -> None:
     """Whenever gevent patches, and wherever the app was loaded: none is refused or lost."""
     site = start(name)
     answers = many(site, "crash", 50)
@@ -154,10 +165,10 @@ def test_fifty_crashes_are_fifty_events(name, start, server, until):
     ids = [headers["X-Sentry-ID"] for _, headers, _ in answers]
     assert len(set(ids) - {None}) == 50
     assert all("<form" in body for *_, body in answers)
-    server.wait_for(50)
+    server.wait_for_requests(50)
     # What is logged as an event leaves the marks as they were, too.
     many(site, "log", 10)
-    server.wait_for(60)
+    server.wait_for_requests(60)
     until(lambda: '"sent":60' in site.get("counters")[2].replace(" ", ""))
     assert re.search(r'"dropped":\s*0', site.get("counters")[2])
     assert set(ids) < set(server.ids)
@@ -165,23 +176,26 @@ def test_fifty_crashes_are_fifty_events(name, start, server, until):
 
 
 @pytest.mark.parametrize("name", ["gunicorn, late, preloaded", "uwsgi, late, preloaded"])
-def test_a_visitor_who_waits_for_sentrys_answer_holds_nobody(name, start, server, tmp_path):
+def test_a_visitor_who_waits_for_sentrys_answer_holds_nobody(
+    name: str, start: Callable[..., Site], server: RecordingSentry, tmp_path: Path
+) -> None:
     """With the spool as well: other requests are answered while a report waits for Sentry."""
     site = start(name, spool=str(tmp_path / "spool.db"))
     over = threading.Event()
 
-    def answer(request):
+    def answer(request: Received) -> Answer:
         if "error-page" in request.path:
             over.wait(10)
         return 200, {}, b"{}"
 
     server.answer = answer
     _, _, page = site.get("crash")
-    token = re.search(r'name="token" value="([^"]+)"', page)[1]
-    form = urlencode({"token": token, "comments": "I pressed the button"}).encode()
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token is not None, page
+    form = urlencode({"token": token[1], "comments": "I pressed the button"}).encode()
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(site.get, "_sentry_kit/feedback", form)
-        server.wait_for(2)
+        server.wait_for_requests(2)
         for _ in range(3):
             assert site.get()[0] == 200
             assert site.get("crash")[1]["X-Sentry-ID"]
@@ -214,10 +228,16 @@ print(*outbox.counters, flush=True)
 @pytest.mark.parametrize("kind", ["in memory", "on disk"])
 @pytest.mark.parametrize("before", ["fresh", "used"])
 def test_an_outbox_made_before_the_patch_serves_greenlets_after_it(
-    before, kind, serve, certificates, spawn, tmp_path, until
-):
+    before: str,
+    kind: str,
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    spawn: Spawn,
+    tmp_path: Path,
+    until: Until,
+) -> None:
     """Also over TLS, and also where a thread of it runs already; the hub goes on meanwhile."""
-    tls = serve(certificates.context("localhost"))
+    tls = new_sentry(certificates.context("localhost"))
     tls.answer = lambda request: time.sleep(0.01) or (200, {}, b"{}")
     spool = [str(tmp_path / "spool.db")] if kind == "on disk" else []
     child = spawn(LATE_IN_ONE_PROCESS, tls.url, before, certificates.ca, *spool, prelude=QUIET)
@@ -227,7 +247,7 @@ def test_an_outbox_made_before_the_patch_serves_greenlets_after_it(
     assert len(set(tls.ids)) == len(tls.ids) == count
 
 
-def test_a_lock_made_before_the_patch_excludes_greenlets_after_it(spawn):
+def test_a_lock_made_before_the_patch_excludes_greenlets_after_it(spawn: Spawn) -> None:
     """And a thread-local is each greenlet's own."""
     child = spawn(
         """

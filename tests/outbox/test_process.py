@@ -10,26 +10,33 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
+from flask_sentry_kit.outbox import Outbox
+from tests.support.certificates import Certificates
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeEvent, NewSentry, Spawn, Workers
+
 
 @pytest.fixture
-def hung(server):
+def hung(server: RecordingSentry) -> Iterator[RecordingSentry]:
     """A server that never answers, until the test is over."""
-    over = threading.Event()
-    server.answer = lambda request: over.wait(30) and None
+    server.hold()
     yield server
-    over.set()
+    server.release()
 
 
-def run(child, timeout=20):
+def run(child: Popen[str], timeout: float = 20) -> tuple[str, str, float]:
     began = time.monotonic()
     out, err = child.communicate(timeout=timeout)
     return out, err, time.monotonic() - began
 
 
-def test_d6_exit_sends_what_waits_and_prints_nothing(server, spawn):
+def test_d6_exit_sends_what_waits_and_prints_nothing(server: RecordingSentry, spawn: Spawn) -> None:
     """A script that ends at once still delivers, silently."""
     child = spawn(
         "outbox = Outbox()\nfor i in range(10): outbox.put(event(sys.argv[1], str(i)))",
@@ -40,7 +47,9 @@ def test_d6_exit_sends_what_waits_and_prints_nothing(server, spawn):
     assert server.ids == [str(index) for index in range(10)]
 
 
-def test_d6_exit_waits_two_seconds_at_most_for_all_outboxes_together(hung, spawn):
+def test_d6_exit_waits_two_seconds_at_most_for_all_outboxes_together(
+    hung: RecordingSentry, spawn: Spawn
+) -> None:
     """A server that never answers delays the end by two seconds, not two for each app."""
     child = spawn(
         """
@@ -57,7 +66,7 @@ print("exiting", flush=True)
     assert 1.5 < took < 3.0
 
 
-def test_d6_exit_with_a_dead_server_prints_nothing(dead_port, spawn):
+def test_d6_exit_with_a_dead_server_prints_nothing(dead_port: int, spawn: Spawn) -> None:
     """What two seconds cannot send is lost, and the terminal stays clean."""
     child = spawn("Outbox().put(event(sys.argv[1], 'a'))", f"http://127.0.0.1:{dead_port}")
     out, err, took = run(child)
@@ -65,19 +74,23 @@ def test_d6_exit_with_a_dead_server_prints_nothing(dead_port, spawn):
     assert took < 6
 
 
-def test_d6_exit_finds_a_server_that_comes_back_within_two_seconds(dead_port, serve, spawn):
+def test_d6_exit_finds_a_server_that_comes_back_within_two_seconds(
+    dead_port: int, new_sentry: NewSentry, spawn: Spawn
+) -> None:
     """While the process waits it tries again and again, back-off or not."""
     child = spawn(
         "Outbox().put(event(sys.argv[1], 'a')); print('exiting', flush=True)",
         f"http://127.0.0.1:{dead_port}",
     )
     assert child.stdout.readline() == "exiting\n"
-    server = serve(port=dead_port)
+    server = new_sentry(port=dead_port)
     assert run(child)[:2] == ("", "")
     assert server.ids == ["a"]
 
 
-def test_exit_does_not_wait_for_a_spool_that_keeps(dead_port, spawn, tmp_path):
+def test_exit_does_not_wait_for_a_spool_that_keeps(
+    dead_port: int, spawn: Spawn, tmp_path: Path
+) -> None:
     """What is on disk is safe: a dead server does not delay the end."""
     child = spawn(
         """
@@ -95,7 +108,7 @@ print("exiting", flush=True)
     assert took < 1.5
 
 
-def test_an_item_put_while_the_process_ends_is_sent(server, spawn):
+def test_an_item_put_while_the_process_ends_is_sent(server: RecordingSentry, spawn: Spawn) -> None:
     """A crash in an exit handler of the app's is reported too, on every Python."""
     child = spawn(
         """
@@ -109,7 +122,9 @@ atexit.register(lambda: outbox.put(event(sys.argv[1], "late")))
     assert server.ids == ["late"]
 
 
-def test_what_waits_is_sent_though_no_thread_can_be_started(server, spawn):
+def test_what_waits_is_sent_though_no_thread_can_be_started(
+    server: RecordingSentry, spawn: Spawn
+) -> None:
     """Python 3.12.0 starts no threads at exit, a full system none at all: exit sends itself."""
     child = spawn(
         """
@@ -127,7 +142,9 @@ outbox.put(event(sys.argv[1], "b"))
     assert server.ids == ["a", "b"]
 
 
-def test_d8_a_forked_child_has_an_empty_queue_and_ends_at_once(hung, spawn):
+def test_d8_a_forked_child_has_an_empty_queue_and_ends_at_once(
+    hung: RecordingSentry, spawn: Spawn
+) -> None:
     """The parent's items are the parent's; no lock is held that nobody will release."""
     child = spawn(
         """
@@ -162,7 +179,9 @@ os._exit(0)
     assert took < 15
 
 
-def test_d8_a_forked_child_sends_its_own_over_a_connection_of_its_own(server, spawn):
+def test_d8_a_forked_child_sends_its_own_over_a_connection_of_its_own(
+    server: RecordingSentry, spawn: Spawn
+) -> None:
     """No socket is shared with the parent: two processes' bytes never mix."""
     child = spawn(
         """
@@ -182,7 +201,7 @@ print(good, os.waitpid(pid, 0)[1], outbox.counters.sent)
     assert sorted(server.ids) == ["before"] + ["child"] * 20 + ["parent"] * 20
 
 
-def test_d8_a_fork_that_runs_no_hooks_is_noticed_too(server, spawn):
+def test_d8_a_fork_that_runs_no_hooks_is_noticed_too(server: RecordingSentry, spawn: Spawn) -> None:
     """uWSGI forks without Python's knowledge: the process id tells."""
     child = spawn(
         """
@@ -200,7 +219,9 @@ print(os.waitpid(pid, 0)[1], ticket.wait(5))
     assert sorted(server.ids) == ["before", "child", "parent"]
 
 
-def test_d8_no_thread_runs_in_the_process_that_uwsgi_forks(server, spawn, tmp_path):
+def test_d8_no_thread_runs_in_the_process_that_uwsgi_forks(
+    server: RecordingSentry, spawn: Spawn, tmp_path: Path
+) -> None:
     """There a thread would freeze every worker; what the first process put, a worker delivers."""
     child = spawn(
         """
@@ -225,7 +246,9 @@ print(os.waitpid(pid, 0)[1])
     assert server.ids == ["first", "worker"]
 
 
-def test_d8_forked_processes_share_a_spool_each_with_its_own_file(server, spawn, tmp_path):
+def test_d8_forked_processes_share_a_spool_each_with_its_own_file(
+    server: RecordingSentry, spawn: Spawn, tmp_path: Path
+) -> None:
     """SQLite's file is never open across a fork: what children put is sent, and sent once."""
     child = spawn(
         """
@@ -251,7 +274,7 @@ print([os.waitpid(pid, 0)[1] for pid in pids], outbox.flush(10), outbox.counters
         assert own == [f"{number}-{i}" for i in range(25)]
 
 
-def test_d8_no_two_processes_wait_alike(spawn):
+def test_d8_no_two_processes_wait_alike(spawn: Spawn) -> None:
     """Back-off is drawn from the system's source: forked workers do not return in step."""
     child = spawn(
         """
@@ -298,7 +321,9 @@ def app(environ, start_response):
     ],
     ids=lambda arguments: " ".join(arguments),
 )
-def test_d6_sigterm_under_gunicorn_loses_nothing(arguments, server, tmp_path, bare):
+def test_d6_sigterm_under_gunicorn_loses_nothing(
+    arguments: list[str], server: RecordingSentry, tmp_path: Path, bare: str
+) -> None:
     """gunicorn's workers end in an orderly way: what two seconds can send is sent."""
     server.answer = lambda request: time.sleep(0.03) or (200, {}, b"")
     (tmp_path / "wsgi.py").write_text(bare + APP)
@@ -330,11 +355,13 @@ def test_d6_sigterm_under_gunicorn_loses_nothing(arguments, server, tmp_path, ba
     assert gunicorn.returncode == 0
 
 
-def test_gevent_greenlets_share_the_outbox(server, certificates, serve, spawn):
+def test_gevent_greenlets_share_the_outbox(
+    server: RecordingSentry, certificates: Certificates, new_sentry: NewSentry, spawn: Spawn
+) -> None:
     """Monkey-patched, everything works the same, TLS and time-outs too, and nobody blocks."""
-    tls = serve(certificates.context("localhost"))
+    tls = new_sentry(certificates.context("localhost"))
     over = threading.Event()
-    slow = serve()
+    slow = new_sentry()
     slow.answer = lambda request: over.wait(20) and None
     child = spawn(
         """
@@ -366,7 +393,7 @@ os._exit(0)
     assert tls.ids == [str(i) for i in range(1, 20, 2)]
 
 
-def test_gevent_flushes_at_exit(server, spawn):
+def test_gevent_flushes_at_exit(server: RecordingSentry, spawn: Spawn) -> None:
     """The exit hook runs the greenlet that sends."""
     # The first one waits: gevent looks names up in threads, and Python 3.12.0 and 3.12.1 start
     # no first thread at exit.
@@ -383,7 +410,9 @@ for id in "bcd": outbox.put(event(sys.argv[1], id))
     assert server.ids == ["a", "b", "c", "d"]
 
 
-def test_a_fork_leaves_the_parents_worker_as_it_was(server, outbox, event, workers):
+def test_a_fork_leaves_the_parents_worker_as_it_was(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, workers: Workers
+) -> None:
     """Forking (a subprocess pool, say) disturbs nobody here."""
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     pid = os.fork()

@@ -7,22 +7,27 @@ import logging
 import threading
 import time
 import tracemalloc
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, backoff, delivery, delivery_log
+from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery, delivery_log
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeEvent, NewOutbox, Until, Workers
 
 
 @pytest.fixture
-def hung(server, new_outbox):
+def hung(server: RecordingSentry, new_outbox: NewOutbox) -> Iterator[RecordingSentry]:
     """A server that never answers, until the test is over."""
-    over = threading.Event()
-    server.answer = lambda request: over.wait(20) and None
+    server.hold()
     yield server
-    over.set()
+    server.release()
 
 
-def test_nothing_starts_before_the_first_put(new_outbox, server, event, until, workers):
+def test_nothing_starts_before_the_first_put(
+    new_outbox: NewOutbox, server: RecordingSentry, event: MakeEvent, until: Until, workers: Workers
+) -> None:
     """An app that never crashes has no thread; the first item starts one, all share it."""
     outbox = new_outbox()
     assert outbox.counters == (0, 0, 0, 0)
@@ -35,7 +40,9 @@ def test_nothing_starts_before_the_first_put(new_outbox, server, event, until, w
     assert workers()[0].daemon
 
 
-def test_items_of_one_server_arrive_in_the_order_they_were_put(server, outbox, event):
+def test_items_of_one_server_arrive_in_the_order_they_were_put(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """First in, first out; feedback put after its event arrives after it."""
     for index in range(50):
         outbox.put(event(server, str(index)))
@@ -43,15 +50,19 @@ def test_items_of_one_server_arrive_in_the_order_they_were_put(server, outbox, e
     assert server.ids == [str(index) for index in range(50)]
 
 
-def test_one_servers_trouble_does_not_hold_up_another(server, dead_port, outbox, event):
+def test_one_servers_trouble_does_not_hold_up_another(
+    server: RecordingSentry, dead_port: int, outbox: Outbox, event: MakeEvent
+) -> None:
     """Order is kept for each server; a dead one makes nobody else wait."""
     stuck = outbox.put(event(f"http://127.0.0.1:{dead_port}", "stuck"))
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     assert stuck.state == "waiting"
-    assert "refused" in stuck.reason
+    assert "refused" in str(stuck.reason)
 
 
-def test_d5_the_queue_is_bounded_by_count_and_keeps_the_oldest(hung, new_outbox, event, until):
+def test_d5_the_queue_is_bounded_by_count_and_keeps_the_oldest(
+    hung: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent, until: Until
+) -> None:
     """When it is full the newest is refused with None: its id is never shown."""
     outbox = new_outbox(max_items=3)
     tickets = [outbox.put(event(hung, str(index))) for index in range(5)]
@@ -59,7 +70,9 @@ def test_d5_the_queue_is_bounded_by_count_and_keeps_the_oldest(hung, new_outbox,
     assert outbox.counters == (3, 0, 0, 2)
 
 
-def test_d5_the_queue_is_bounded_by_bytes(hung, new_outbox, event):
+def test_d5_the_queue_is_bounded_by_bytes(
+    hung: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """Large crashes do not add up to more than the bound."""
     outbox = new_outbox(max_bytes=1_000_000)
     accepted = [outbox.put(event(hung, str(i), size=200_000)) is not None for i in range(60)]
@@ -67,11 +80,13 @@ def test_d5_the_queue_is_bounded_by_bytes(hung, new_outbox, event):
     assert outbox.put(event(hung, "small")) is not None
 
 
-def test_d5_a_storm_against_a_silent_server_costs_bounded_memory(hung, new_outbox, event):
+def test_d5_a_storm_against_a_silent_server_costs_bounded_memory(
+    hung: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """5,000 crashes while the server never answers: memory grows by less than 10 MB."""
     outbox = new_outbox()
     outbox.put(event(hung, "warm"))
-    hung.wait_for(1)
+    hung.wait_for_requests(1)
     tracemalloc.start()
     for index in range(5000):
         outbox.put(event(hung, str(index), size=20_000))
@@ -81,7 +96,9 @@ def test_d5_a_storm_against_a_silent_server_costs_bounded_memory(hung, new_outbo
     assert outbox.counters.queued + outbox.counters.dropped == 5001
 
 
-def test_what_waits_is_packed_and_so_makes_room(dead_port, new_outbox, event, until):
+def test_what_waits_is_packed_and_so_makes_room(
+    dead_port: int, new_outbox: NewOutbox, event: MakeEvent, until: Until
+) -> None:
     """While a server is away, waiting events shrink and more of them fit."""
     outbox = new_outbox(max_bytes=200_000)
     item = event(f"http://127.0.0.1:{dead_port}", "a", size=50_000)
@@ -91,7 +108,9 @@ def test_what_waits_is_packed_and_so_makes_room(dead_port, new_outbox, event, un
     assert outbox.counters.queued > 3
 
 
-def test_room_comes_back_when_items_have_gone(server, new_outbox, event):
+def test_room_comes_back_when_items_have_gone(
+    server: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """The bounds hold for what waits, not for what ever was."""
     outbox = new_outbox(max_items=2, max_bytes=20_000)
     for index in range(30):
@@ -99,11 +118,13 @@ def test_room_comes_back_when_items_have_gone(server, new_outbox, event):
     assert outbox.counters == (0, 30, 0, 0)
 
 
-def test_put_never_waits_for_the_network(hung, new_outbox, event):
+def test_put_never_waits_for_the_network(
+    hung: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """While the worker hangs in a request, putting takes no notice."""
     outbox = new_outbox(timeout=30)
     outbox.put(event(hung, "first"))
-    hung.wait_for(1)
+    hung.wait_for_requests(1)
     item = event(hung, "x")
     began = time.perf_counter()
     for _ in range(500):
@@ -111,20 +132,26 @@ def test_put_never_waits_for_the_network(hung, new_outbox, event):
     assert time.perf_counter() - began < 0.5
 
 
-def test_put_never_raises(server, outbox, event):
+def test_put_never_raises(server: RecordingSentry, outbox: Outbox, event: MakeEvent) -> None:
     """Whatever is wrong with an item is the outbox's trouble, not the crash page's."""
-    assert outbox.put(None) is None
-    broken = Request(None, None, b"x")
+    assert outbox.put(None) is None  # type: ignore[arg-type]  # what is wrong
+    broken = Request(None, None, b"x")  # type: ignore[arg-type]  # likewise
     assert outbox.put(Item("event", "a", broken)) is None
     assert outbox.put(event(server, "b")).wait(5) == "sent"
 
 
-def test_what_the_worker_logs_never_comes_back_as_an_event(server, outbox, event, caplog, until):
+def test_what_the_worker_logs_never_comes_back_as_an_event(
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """A handler that turns records into events cannot start a flood (raven: 752 in 3 s)."""
     refused = []
 
     class Capture(logging.Handler):
-        def emit(self, record):
+        def emit(self, record: logging.LogRecord) -> None:
             if record.name.startswith(("flask_sentry_kit", "urllib3")):
                 refused.append(outbox.put(event(server, "again")))
 
@@ -145,7 +172,14 @@ def test_what_the_worker_logs_never_comes_back_as_an_event(server, outbox, event
     assert server.ids == ["a"]
 
 
-def test_what_is_dropped_is_logged_once_a_minute(server, outbox, event, caplog, monkeypatch, until):
+def test_what_is_dropped_is_logged_once_a_minute(
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Until,
+) -> None:
     """A hundred refusals are two lines: the first at once, the others counted together."""
     server.answer = lambda request: (403, {"X-Sentry-Error": "no"}, b"")
     outbox.put(event(server, "first")).wait(5)
@@ -164,7 +198,13 @@ def test_what_is_dropped_is_logged_once_a_minute(server, outbox, event, caplog, 
     ]
 
 
-def test_a_full_queue_is_logged_though_nothing_moves(hung, new_outbox, event, caplog, until):
+def test_a_full_queue_is_logged_though_nothing_moves(
+    hung: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    until: Until,
+) -> None:
     """Refusals of a full queue are told while the server still hangs."""
     outbox = new_outbox(max_items=1, timeout=0.2)
     for id in "abc":
@@ -172,7 +212,13 @@ def test_a_full_queue_is_logged_though_nothing_moves(hung, new_outbox, event, ca
     until(lambda: "Not delivered: 2 × the queue is full" in caplog.text)
 
 
-def test_flush_does_not_wait_out_a_back_off(server, new_outbox, event, monkeypatch, until):
+def test_flush_does_not_wait_out_a_back_off(
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Until,
+) -> None:
     """A server that is back is found at once when somebody waits."""
     monkeypatch.setattr(backoff, "BACKOFF_BASE", 1e6)
     monkeypatch.setattr(backoff, "BACKOFF_CAP", 1e6)
@@ -185,7 +231,9 @@ def test_flush_does_not_wait_out_a_back_off(server, new_outbox, event, monkeypat
     assert ticket.state == "sent"
 
 
-def test_flush_waits_no_longer_than_it_may(hung, new_outbox, event):
+def test_flush_waits_no_longer_than_it_may(
+    hung: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
     """It gives up at its time-out and says so."""
     outbox = new_outbox(timeout=30)
     outbox.put(event(hung, "a"))
@@ -194,7 +242,9 @@ def test_flush_waits_no_longer_than_it_may(hung, new_outbox, event):
     assert 0.25 < time.monotonic() - began < 0.8
 
 
-def test_flush_does_not_wait_for_what_the_server_put_off(server, outbox, event, until):
+def test_flush_does_not_wait_for_what_the_server_put_off(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, until: Until
+) -> None:
     """When all that waits was asked to wait longer, there is nothing to wait for."""
     server.answer = lambda request: (429, {"Retry-After": "500"}, b"")
     outbox.put(event(server, "a"))
@@ -204,7 +254,9 @@ def test_flush_does_not_wait_for_what_the_server_put_off(server, outbox, event, 
     assert time.monotonic() - began < 2
 
 
-def test_a_closed_outbox_accepts_nothing_and_has_no_thread(server, outbox, event, until, workers):
+def test_a_closed_outbox_accepts_nothing_and_has_no_thread(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent, until: Until, workers: Workers
+) -> None:
     """close() sends what waits, ends the thread, and refuses what comes later."""
     outbox.put(event(server, "a"))
     assert outbox.close(5)
@@ -213,7 +265,9 @@ def test_a_closed_outbox_accepts_nothing_and_has_no_thread(server, outbox, event
     assert server.ids == ["a"]
 
 
-def test_an_outbox_nobody_holds_sends_what_it_has_and_ends(server, event, until, workers):
+def test_an_outbox_nobody_holds_sends_what_it_has_and_ends(
+    server: RecordingSentry, event: MakeEvent, until: Until, workers: Workers
+) -> None:
     """Many short-lived apps in one process leave no threads behind."""
     from flask_sentry_kit.outbox import Outbox
 
@@ -224,7 +278,9 @@ def test_an_outbox_nobody_holds_sends_what_it_has_and_ends(server, event, until,
     assert sorted(server.ids, key=int) == [str(index) for index in range(20)]
 
 
-def test_a_ticket_tells_what_became_of_its_item(server, outbox, event):
+def test_a_ticket_tells_what_became_of_its_item(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """waiting, then sent or refused with the reason; wait() returns as soon as it is known."""
     gate = threading.Event()
     server.answer = lambda request: gate.wait(10) and (200, {}, b"")
@@ -237,10 +293,12 @@ def test_a_ticket_tells_what_became_of_its_item(server, outbox, event):
     assert (ticket.wait(5), ticket.reason) == ("refused", "400 Bad Request")
 
 
-def test_many_threads_put_at_once_and_each_item_is_sent_once(server, outbox, event):
+def test_many_threads_put_at_once_and_each_item_is_sent_once(
+    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+) -> None:
     """Requests of many threads share one outbox."""
 
-    def put(name):
+    def put(name: str) -> None:
         for index in range(25):
             outbox.put(event(server, f"{name}-{index}"))
 
@@ -255,12 +313,18 @@ def test_many_threads_put_at_once_and_each_item_is_sent_once(server, outbox, eve
         assert [id for id in server.ids if id[0] == name] == [f"{name}-{i}" for i in range(25)]
 
 
-def test_the_worker_outlives_an_error_of_its_own(server, outbox, event, monkeypatch, caplog):
+def test_the_worker_outlives_an_error_of_its_own(
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A fault in our code is logged and does not stop delivery for good."""
     original = delivery.Delivery._deliver
     faults = iter([RuntimeError("a fault of ours")])
 
-    def deliver(self, spool, entry):
+    def deliver(self: Any, spool: Any, entry: Any) -> None:
         for fault in faults:
             raise fault
         original(self, spool, entry)

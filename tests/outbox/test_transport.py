@@ -8,6 +8,9 @@ import pytest
 import raven
 
 from flask_sentry_kit.reporters.raven.transport import OutboxFull, OutboxTransport
+from tests.support.certificates import Certificates
+from tests.support.sentry import RecordingSentry
+from tests.support.types import NewSentry, Until
 
 # raven 6.10 asks datetime.utcnow(), at which Python 3.12 and newer warn: not tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
@@ -20,7 +23,7 @@ OPTIONS = {
 }
 
 
-def test_ravens_client_sends_through_it(server):
+def test_ravens_client_sends_through_it(server: RecordingSentry) -> None:
     """``Client(transport=OutboxTransport)``, raven's own way to choose one, delivers."""
     dsn = f"http://public:secret@127.0.0.1:{server.port}/1"
     client = raven.Client(dsn, transport=OutboxTransport, **OPTIONS)
@@ -33,7 +36,7 @@ def test_ravens_client_sends_through_it(server):
     assert id.encode() in zlib.decompress(received.raw)
 
 
-def test_the_registry_finds_it_by_a_scheme(server):
+def test_the_registry_finds_it_by_a_scheme(server: RecordingSentry) -> None:
     """raven's registry takes it, and a DSN names it by its scheme."""
     client = raven.Client(transport=OutboxTransport, **OPTIONS)
     client.register_scheme("outbox+http", OutboxTransport)
@@ -44,9 +47,11 @@ def test_the_registry_finds_it_by_a_scheme(server):
     assert [request.path for request in server.received] == ["/api/1/store/"]
 
 
-def test_options_arrive_as_strings_from_the_dsn(serve, certificates, until):
+def test_options_arrive_as_strings_from_the_dsn(
+    new_sentry: NewSentry, certificates: Certificates, until: Until
+) -> None:
     """``?timeout=2&verify_ssl=0``: what raven hands over is text, and means what it says."""
-    server = serve(certificates.context("other.example"))
+    server = new_sentry(certificates.context("other.example"))
     for value, sent in (("0", 1), ("false", 1), ("1", 0)):
         server.received.clear()
         transport = OutboxTransport(timeout="2.5", verify_ssl=value)
@@ -60,12 +65,12 @@ def test_options_arrive_as_strings_from_the_dsn(serve, certificates, until):
         OutboxTransport(ca_certs="/no/such/file")
 
 
-def test_acceptance_is_success_and_a_full_queue_is_an_error(server):
+def test_acceptance_is_success_and_a_full_queue_is_an_error(server: RecordingSentry) -> None:
     """Once accepted, retrying is the outbox's task: raven's own back-off would drop events."""
     transport = OutboxTransport()
-    told = []
+    told: list[object] = []
 
-    def send():
+    def send() -> None:
         transport.async_send(f"{server.url}/", b"{}", {}, lambda: told.append("ok"), told.append)
 
     server.answer = lambda request: (503, {}, b"")

@@ -45,6 +45,7 @@ RUNS = {
 
 ELSEWHERE = {
     "test": "runs this test",
+    "test-main": "needs what is not released; without it has a test of its own",
     "demo": "has a test of its own, which ends it",
     "clean": "has a test of its own, in a folder of its own",
 }
@@ -107,6 +108,13 @@ def test_help_lists_every_target() -> None:
         assert marked == tested, option
 
 
+def test_test_main_says_what_it_needs() -> None:
+    """Without checkouts of Flask and Werkzeug it asks for them, and installs nothing."""
+    done = make("test-main", "FLASK=", "WERKZEUG=")
+    assert done.returncode != 0
+    assert "make test-main FLASK=" in done.stderr
+
+
 def test_make_alone_is_help() -> None:
     assert make().stdout == make("help").stdout
 
@@ -141,13 +149,15 @@ def test_the_demo_runs_until_ctrl_c() -> None:
 def test_clean_removes_what_was_set_up_and_nothing_else(tmp_path: Path) -> None:
     """What it removes is what git ignores, but for a developer's own files."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    made = [".venv/bin", ".browser/npm", ".nox", "node_modules", "tools/__pycache__"]
+    made = [".venv/bin", ".browser/npm", ".nox", "tests/js/node_modules", "scripts/__pycache__"]
     for folder in (*made, "flask_sentry_kit"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "file").write_text("x")
     done = make("clean", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "flask_sentry_kit", "scripts"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("Makefile", "flask_sentry_kit", "scripts", "tests")
+    }
     assert not list(tmp_path.rglob("__pycache__"))
 
 

@@ -28,7 +28,7 @@ class Refused(Exception):
     """Stands for the exceptions of a reader's app."""
 
 
-def refuse(*_: Any) -> None:
+def refuse(*_: Any) -> str:
     raise Refused
 
 
@@ -44,7 +44,7 @@ def test_every_python_example_runs(
     if re.search(r"sentry\.(capture|flush)|csp_sources\(", example):
         # These ask the kit at once; the others are the app's set-up, which comes before it.
         app.register_blueprint(sentry_kit)
-    given = {
+    given: dict[str, Any] = {
         "app": app,
         "Flask": Flask,
         "Talisman": lambda app, **options: None,

@@ -36,7 +36,7 @@ def test_a_megabyte_of_header_costs_what_a_line_costs(stand: Any, header: str) -
     crash = Crash(**room.crash)
 
     def seconds(piece: str, size: int) -> float:
-        environ = EnvironBuilder(headers={"Accept": "text/html"}).get_environ()
+        environ = EnvironBuilder(headers=[("Accept", "text/html")]).get_environ()
         environ[header] = piece * (size // len(piece))
         best = 10.0
         for _ in range(3):

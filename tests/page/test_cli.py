@@ -12,7 +12,6 @@ from flask.cli import AppGroup
 
 from flask_sentry_kit import SentryKit, sentry_kit
 from flask_sentry_kit.cli import add_commands, preview_server
-from flask_sentry_kit.kit import kit_of
 from flask_sentry_kit.page import preview
 
 BUNDLED = Path(preview.__file__).parents[1] / "templates"
@@ -50,7 +49,7 @@ def test_eject_copies_the_page_for_editing(app: Flask, tmp_path: Path) -> None:
 
 
 def client_of(app: Flask) -> Any:
-    app.add_url_rule("/boom", "boom", lambda: 1 // 0)
+    app.add_url_rule("/boom", "boom", lambda: str(1 // 0))
     return app.test_client()
 
 
@@ -162,7 +161,7 @@ def test_preview_replaces_what_it_wrote(app: Flask, tmp_path: Path) -> None:
 
 def test_preview_serves_every_state(app: Flask, serve: Any, page: Any) -> None:
     """Under the kit's own prefix, with stylesheet and script from the app itself."""
-    base = serve(preview_server(app, kit_of(app), "/_sentry_kit/preview"))
+    base = serve(preview_server(app, app.extensions["sentry_kit"], "/_sentry_kit/preview"))
     page.route("**/api/embed/**", lambda route: route.abort())
     failed: list[str] = []
     page.on("response", lambda one: failed.append(one.url) if one.status != 200 else None)

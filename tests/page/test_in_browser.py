@@ -10,7 +10,7 @@ import pytest
 from flask_sentry_kit.crash import Crash, FeedbackForm
 
 EVENT = "9d2c6f5b1e0a4c7f8b3d6a5e4f1c2b0d"
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 BRAND = {
     "name": "Tea & Kettle",
     "logo_url": "/kit/logo.svg",

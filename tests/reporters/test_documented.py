@@ -72,7 +72,7 @@ def test_the_dsn_comes_from_the_environment(wire: Any, monkeypatch: pytest.Monke
 def test_precedence_of_dsns(wire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """SENTRY_CONFIG wins over SENTRY_DSN in app.config, over dsn=, over the environment."""
     monkeypatch.setenv("SENTRY_DSN", _at(wire, 9))
-    ladder = [
+    ladder: list[tuple[dict[str, Any], str | None, str]] = [
         ({"SENTRY_CONFIG": {"dsn": _at(wire, 1)}, "SENTRY_DSN": _at(wire, 2)}, _at(wire, 3), "1"),
         ({"SENTRY_DSN": _at(wire, 2)}, _at(wire, 3), "2"),
         ({}, _at(wire, 3), "3"),
@@ -467,7 +467,7 @@ def test_the_documentations_own_recipe(wire: Any, tmp_path: Any) -> None:
     html = app.test_client().get("/boom").text
     event = wire.one_event(app)
     assert f"eventId: '{event['event_id']}'" in html
-    assert f"dsn: '//public@{wire.host}/1'" in html
+    assert f"dsn: '//public@{wire.host}:{wire.port}/1'" in html
     assert "hidden-secret" not in html
 
 

@@ -16,7 +16,7 @@ from flask_login import LoginManager, UserMixin, login_user
 from flask_sentry_kit import Sentry, SentryKit
 
 
-class KeepingClient(raven.base.Client):  # type: ignore[misc]  # raven carries no types
+class KeepingClient(raven.base.Client):  # raven carries no types
     """Keeps its events, as the test clients of raven's users do."""
 
     def __init__(self, **options: Any) -> None:

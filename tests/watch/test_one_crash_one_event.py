@@ -322,7 +322,7 @@ def middleware_before(app: Flask) -> None:
         raise Broken
 
     assert callable(inner)
-    app.wsgi_app = broken  # type: ignore[method-assign,assignment]  # Flask's documented way
+    app.wsgi_app = broken  # type: ignore[method-assign]  # Flask's documented way
 
 
 def system_exit(app: Flask) -> None:
@@ -550,7 +550,7 @@ def test_middleware_added_after_the_reporter(app: Any, wire: Any) -> None:
                 raise Broken
             return inner(environ, start_response)
 
-        app.wsgi_app = broken  # type: ignore[method-assign,assignment]  # Flask's documented way
+        app.wsgi_app = broken  # type: ignore[method-assign]  # Flask's documented way
 
     made = app(way, "production")
     _get(made)
@@ -561,7 +561,7 @@ def test_middleware_added_after_the_reporter(app: Any, wire: Any) -> None:
 
 def copying(app: Flask) -> None:
     inner = app.wsgi_app
-    app.wsgi_app = lambda environ, start: inner(dict(environ), start)  # type: ignore[method-assign]  # Flask's documented way
+    app.wsgi_app = lambda environ, start: inner(dict(environ), start)  # type: ignore[assignment, method-assign]  # Flask's documented way
 
 
 @pytest.mark.parametrize("mode", ["production", "propagating"])
@@ -601,7 +601,7 @@ def test_the_app_stays_what_it_was(wire: Any) -> None:
     assert type(made).__name__ == "Shop"
     assert repr(made) == "<Shop 'shop'>"
     kept = made.wsgi_app
-    made.wsgi_app = lambda environ, start: kept(environ, start)  # type: ignore[method-assign]  # Flask's documented way
+    made.wsgi_app = lambda environ, start: kept(environ, start)  # type: ignore[assignment, method-assign]  # Flask's documented way
     assert made.test_client().get("/x").text == "True"
     made.wsgi_app = kept  # type: ignore[method-assign]  # taken off again
     assert made.wsgi_app is kept
