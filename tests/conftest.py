@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import logging
 import re
 import signal
 import sys
@@ -113,3 +114,13 @@ def _snippet_options() -> Callable[[str], dict[str, Any]]:
 def _no_dsn_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SENTRY_DSN", "SENTRY_RELEASE", "SENTRY_ENVIRONMENT", "SENTRY_NAME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_handlers_left() -> Iterator[None]:
+    """An app that a test leaves takes no log record of the next test's."""
+    yield
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if type(handler).__module__.startswith("flask_sentry_kit"):
+            root.removeHandler(handler)

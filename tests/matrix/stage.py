@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -68,13 +69,16 @@ class Sentry:
         thread.start()
         self._running = server, thread
 
+    @cached_property
+    def certificates(self) -> Certificates:
+        return Certificates(self._folder)
+
     def behind_tls(self) -> None:
         """Have it at an https address, with a certificate that shops trust."""
-        certificates = Certificates(self._folder)
-        context = certificates.context("localhost")
+        context = self.certificates.context("localhost")
         self.origin = self._stack.enter_context(tls_proxy(self.origin, context, "localhost"))
         host = self.origin.removeprefix("https://")
-        self.dsn = f"https://public:hidden@{host}/1?ca_certs={certificates.ca}"
+        self.dsn = f"https://public:hidden@{host}/1?ca_certs={self.certificates.ca}"
 
     def hang(self) -> None:
         """Be there and answer nobody, until ``start``."""
@@ -147,7 +151,7 @@ class Stage:
 
     def tls(self, address: str) -> str:
         """Put a proxy that ends TLS before an address; returns the proxy's."""
-        context = Certificates(self._folder).context("127.0.0.1")
+        context = self.sentry.certificates.context("127.0.0.1")
         return self._stack.enter_context(tls_proxy(address, context))
 
     def visitor(self, hand: Hand = Hand.MOUSE, *, block: str = "", **options: Any) -> Visitor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,10 +48,6 @@ def make_app(wire: Any) -> Iterator[Callable[..., Flask]]:
     yield make
     for app in made:
         outbox_of(app).close(1)
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        if type(handler).__module__.startswith("flask_sentry_kit"):
-            root.removeHandler(handler)
 
 
 @pytest.fixture
