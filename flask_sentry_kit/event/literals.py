@@ -6,7 +6,6 @@ is looked at once; what is known of the ones before is kept for each pair of bra
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -16,7 +15,7 @@ from .secret_looks import is_plain
 from .source_comments import mask_prose, pieces
 from .source_masks import USERINFO, MaskedSpans
 from .source_patterns import awaits_value, compares, names_columns, takes_secret
-from .source_tokens import DEFINITION, STRING, TOKEN
+from .source_tokens import COLON, DEFINITION, NAME_LIKE, STRING, TOKEN
 from .source_words import (
     BLOCKS,
     COMPARING,
@@ -28,9 +27,6 @@ from .source_words import (
     VALUING,
     Level,
 )
-
-_COLON: Final = re.compile(r"\s{0,200}:")
-_NAME_LIKE: Final = re.compile(r"[\w.:-]{1,80}")
 
 _DIGITS_MIN: Final = 4  # of a bare number; PINs have four
 
@@ -135,7 +131,7 @@ class Literals:
         finish = end - len(quote) if closed else end
         content = self._text[begin:finish]
         level, adjacent = self._level, self._before_kind == "string"
-        naming = _NAME_LIKE.fullmatch(content) is not None and self._scrubber.hides(content)
+        naming = NAME_LIKE.fullmatch(content) is not None and self._scrubber.hides(content)
         if adjacent:
             hot = self._string_hot or self._open_end
         else:
@@ -160,7 +156,7 @@ class Literals:
         if level.kind == "subscript":
             level.subscript_key = naming
             return False
-        if level.kind == "braces" and _COLON.match(self._text, end):
+        if level.kind == "braces" and COLON.match(self._text, end):
             level.keyword = content.lower()
             level.hot = level.base or naming or (level.names_value and level.keyword in VALUING)
             return False

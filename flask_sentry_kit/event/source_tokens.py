@@ -24,3 +24,5 @@ TOKEN: Final = re.compile(
 )
 STRING: Final = re.compile(r"(?P<prefix>[A-Za-z]*)(?P<quote>\"{3}|'{3}|[\"'])", re.DOTALL)
 DEFINITION: Final = re.compile(r"([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)")
+COLON: Final = re.compile(r"\s{0,200}:")
+NAME_LIKE: Final = re.compile(r"[\w.:-]{1,80}")
