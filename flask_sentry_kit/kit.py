@@ -110,7 +110,10 @@ class Kit:
 
     def crash(self, error: BaseException) -> Crash:
         """The facts of the current request's crash, captured if it was not yet."""
-        event_id = self.reporter.capture(error)
+        reporter = self.reporter
+        known, event_id = reporter.recall(error)
+        if not known:
+            event_id = reporter.capture(error)
         dsn = self.dsn if event_id else None
         who = self._prefilled() if event_id else Person()
         return Crash(

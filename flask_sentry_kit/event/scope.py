@@ -154,6 +154,11 @@ class Scopes:
                 setattr(kept, key, found)
         return found
 
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        """Whether this exception was dealt with in the work at hand, and as which event."""
+        scope = self.find()
+        return (False, None) if scope is None else scope.recall(error)
+
     def _place(self, environ: Environ | None) -> tuple[Any, str]:
         if environ is not None:
             return environ, self._key

@@ -43,6 +43,10 @@ class Reporter(Protocol):
         :returns: the id of its one event, or None where there is none.
         """
 
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        """Whether an exception was dealt with in this piece of work already, and the id of its
+        event, or None where it has none."""
+
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.
 
@@ -66,6 +70,9 @@ class NoReporter:
         self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
     ) -> None:
         return None
+
+    def recall(self, error: BaseException) -> tuple[bool, None]:
+        return True, None
 
     def flush(self, timeout: float = 2.0) -> bool:
         return True

@@ -769,3 +769,15 @@ def test_two_reporters_on_one_app_report_once(wire: Any) -> None:
     assert second.flush(5)
     assert first.flush(5)
     assert [_types(event) for event in wire.events] == [["Broken"]] * 2
+
+
+def test_a_crash_is_captured_once_and_its_id_handed_on(app: Any, wire: Any) -> None:
+    """The page asks what became of the crash; it does not capture it again to find out."""
+    made = app(view, "production")
+    client = made.extensions["sentry"].client_of(made)
+    captured = []
+    capture = client.capture
+    client.capture = lambda *args, **kwargs: captured.append(args) or capture(*args, **kwargs)
+    response = _get(made)
+    assert len(captured) == 1
+    assert wire.one_event(made)["event_id"] in response.text

@@ -380,11 +380,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """
         return not is_ignored(exc_info[0], self.ignore_exceptions)
 
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        """Whether this exception was dealt with in the work at hand, and as which event."""
+        return self._context.recall(error)
+
     def skip_error_for_logging(self, exc_info: Any) -> bool:
         """Whether this exception was dealt with already."""
         error = exception_of(exc_info)
-        scope = self._context.find()
-        return error is not None and scope is not None and scope.recall(error)[0]
+        return error is not None and self.recall(error)[0]
 
     def record_exception_seen(self, exc_info: Any) -> None:
         """Note that this exception is done with, unless it was captured, which is noted already."""

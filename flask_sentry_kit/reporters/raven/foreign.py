@@ -27,7 +27,8 @@ from ...watch import show_event_id
 from .errors import exception_of, original_error
 from .logs import LogHandler
 
-_WRAPPED: Final = "_sentry_kit_capture"
+_SCOPES: Final = "_sentry_kit_scopes"
+# On a client whose capture is wrapped: what was captured where.
 
 _request_failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=False)
 """Nobody reads from the request any more, so its body may be read for the event."""
@@ -75,6 +76,9 @@ class RavenSentryReporter:
             if event_id is not None:
                 show_event_id(event_id)
         return event_id
+
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        return self._scopes.recall(original_error(error))
 
     def flush(self, timeout: float = 2.0) -> bool:
         """raven's own transports offer no way to wait for them."""
@@ -125,6 +129,10 @@ class RavenClientReporter:
                 show_event_id(event_id)
         return event_id
 
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        scopes: Scopes = getattr(self.client, _SCOPES)
+        return scopes.recall(original_error(error))
+
     def forget(self, *args: Any, **kwargs: Any) -> None:
         """At a request's end: what was said of it is not the next one's."""
         with contained("raven's context could not be cleared"):
@@ -136,7 +144,7 @@ class RavenClientReporter:
 
 
 def _wrap_capture(client: Any) -> None:
-    if getattr(client, _WRAPPED, False):
+    if hasattr(client, _SCOPES):
         return
     capture, scopes = client.capture, Scopes()
 
@@ -156,7 +164,7 @@ def _wrap_capture(client: Any) -> None:
         return event_id
 
     client.capture = capture_once_with_request
-    setattr(client, _WRAPPED, True)
+    setattr(client, _SCOPES, scopes)
 
 
 @contextmanager

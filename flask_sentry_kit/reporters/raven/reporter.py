@@ -70,5 +70,8 @@ class ClientReporter:
                 show_event_id(event_id)
         return event_id
 
+    def recall(self, error: BaseException) -> tuple[bool, str | None]:
+        return self.client.recall(original_error(error))
+
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)
