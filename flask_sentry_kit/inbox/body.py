@@ -51,7 +51,7 @@ class Bodies:
         self._in_line = 0
 
     @contextmanager
-    def read(self, request: Request) -> Iterator[bytes]:
+    def reading(self, request: Request) -> Iterator[bytes]:
         """The request's body, decompressed; a large one has its turn for as long as this is open.
 
         :raises BadRequest: for a body that is not what its Content-Encoding says.

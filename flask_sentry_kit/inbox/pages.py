@@ -10,8 +10,8 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from .reading import event_id_of, read
-from .rows import Crash, Report
+from .reading import event_id_of, read_event
+from .rows import CrashGroup, Report
 from .wire import Project, project
 
 bp = Blueprint("pages", __name__)
@@ -78,7 +78,7 @@ def _show(event_id: str) -> str:
             "crash.html",
             crash=found,
             kept=kept,
-            event=read(kept.body),
+            event=read_event(kept.body),
             report=store.report(event_id),
             others=[other for other in others if other.event_id != event_id],
             above=above,
@@ -161,11 +161,11 @@ def api_reports() -> Response:
     return jsonify(reports=[_report_facts(report) for report in reports])
 
 
-def _crash(key: str) -> Crash:
+def _crash(key: str) -> CrashGroup:
     return project().store.crash(key) or abort(404, "There is no such crash here.")
 
 
-def _crash_facts(item: Crash) -> dict[str, Any]:
+def _crash_facts(item: CrashGroup) -> dict[str, Any]:
     facts = asdict(item)
     del facts["id"]
     facts["crash"] = facts.pop("key")

@@ -131,7 +131,7 @@ class Event:
         return self.failures[0].place if self.failures else None
 
     @property
-    def whom(self) -> str:
+    def person(self) -> str:
         """The user in a few words; empty for a stranger."""
         known = dict(self.user)
         name = known.get("username") or known.get("name") or known.get("email") or ""
@@ -179,7 +179,7 @@ def clean(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def read(body: Mapping[str, Any]) -> Event:
+def read_event(body: Mapping[str, Any]) -> Event:
     """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
     stack, rest = Room(*_STACK), Room(*_REST)
     failures = _failures(body, stack)

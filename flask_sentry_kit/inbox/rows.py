@@ -39,7 +39,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Crash:
+class CrashGroup:
     """Events with the same cause in the same place."""
 
     id: int
@@ -59,14 +59,14 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptEvent:
     """One event as it is kept."""
 
     event_id: str
     crash_key: str
     at: float
     received: float
-    whom: str
+    person: str
     json: bytes
     """The event as JSON."""
     older: str | None
@@ -97,11 +97,11 @@ def report_of(row: Iterable[Any]) -> Report:
     return Report(event_id, name, email, comments, moment_of(at))
 
 
-def crash_of(row: sqlite3.Row) -> Crash:
+def crash_of(row: sqlite3.Row) -> CrashGroup:
     words = None
     if row["event_id"]:
         words = report_of([row[name] for name in ("event_id", "name", "email", "comments", "at")])
-    return Crash(
+    return CrashGroup(
         id=row["id"],
         key=str(row["key"]),
         type=str(row["type"]),

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .database import Database
 from .reading import Event
-from .rows import Crash, Kept, Report, crash_of, json_of, moment_of, report_of
+from .rows import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of, report_of
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
@@ -141,7 +141,7 @@ class Store(Database):
             db.execute(
                 "INSERT INTO events (event_id, crash, at, received, size, whom, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (event_id, crash, at, now, len(data), event.whom[:_SHOWN], data),
+                (event_id, crash, at, now, len(data), event.person[:_SHOWN], data),
             )
             db.execute("UPDATE reports SET crash = ? WHERE event_id = ?", (crash, event_id))
             self._prune(db)
@@ -184,7 +184,7 @@ class Store(Database):
 
     # What is asked
 
-    def crashes(self, limit: int, offset: int = 0) -> list[Crash]:
+    def crashes(self, limit: int, offset: int = 0) -> list[CrashGroup]:
         """The crashes, the one with the latest arrival first."""
         with self._open() as db:
             return [
@@ -201,12 +201,12 @@ class Store(Database):
             row = db.execute("SELECT count(*), coalesce(sum(unread), 0) FROM crashes").fetchone()
             return int(row[0]), int(row[1])
 
-    def crash(self, key: str) -> Crash | None:
+    def crash(self, key: str) -> CrashGroup | None:
         with self._open() as db:
             row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
             return crash_of(row) if row else None
 
-    def neighbours(self, crash: Crash) -> tuple[str | None, str | None]:
+    def neighbours(self, crash: CrashGroup) -> tuple[str | None, str | None]:
         """The keys of the crashes above and below this one in the list."""
         with self._open() as db:
             keys = [
@@ -218,7 +218,7 @@ class Store(Database):
         index = keys.index(crash.key)
         return keys[index - 1] if index else None, next(iter(keys[index + 1 : index + 2]), None)
 
-    def latest_event_id(self, crash: Crash) -> str | None:
+    def latest_event_id(self, crash: CrashGroup) -> str | None:
         with self._open() as db:
             row = db.execute(
                 "SELECT event_id FROM events WHERE crash = ? ORDER BY seq DESC LIMIT 1",
@@ -231,7 +231,7 @@ class Store(Database):
             found = db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone()
             return found is not None
 
-    def event(self, event_id: str) -> Kept | None:
+    def event(self, event_id: str) -> KeptEvent | None:
         """
         :raises DamagedEventError: when what is kept of it cannot be read.
         """
@@ -250,12 +250,12 @@ class Store(Database):
                 )
             ]
         index = same.index(event_id)
-        return Kept(
+        return KeptEvent(
             event_id=event_id,
             crash_key=row["key"],
             at=moment_of(row["at"]),
             received=moment_of(row["received"]),
-            whom=str(row["whom"]),
+            person=str(row["whom"]),
             json=json_of(event_id, row["body"]),
             older=same[index - 1] if index else None,
             newer=next(iter(same[index + 1 : index + 2]), None),
@@ -266,12 +266,12 @@ class Store(Database):
     def events(self, limit: int) -> list[Mapping[str, Any]]:
         """The newest events in short.
 
-        In short: ids, times, whom, the crash's key, type, value, place, and the report or None.
+        In short: ids, times, person, the crash's key, type, value, place, and the report or None.
         """
         with self._open() as db:
             rows = db.execute(
-                "SELECT e.event_id, e.at, e.received, e.whom, c.key AS crash, c.type, c.value,"
-                " c.place FROM events e JOIN crashes c ON c.id = e.crash"
+                "SELECT e.event_id, e.at, e.received, e.whom AS person, c.key AS crash, c.type,"
+                " c.value, c.place FROM events e JOIN crashes c ON c.id = e.crash"
                 " ORDER BY e.seq DESC LIMIT ?",
                 (limit,),
             ).fetchall()
@@ -283,7 +283,7 @@ class Store(Database):
         with self._open() as db:
             return next(_reports(db, [event_id]), None)
 
-    def reports(self, crash: Crash | None = None, limit: int = 100) -> list[Report]:
+    def reports(self, crash: CrashGroup | None = None, limit: int = 100) -> list[Report]:
         """The newest reports on one crash, or on any; their words are at most 1 MB in all."""
         if crash is None:
             return self._newest("", (limit,))

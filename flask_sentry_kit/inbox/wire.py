@@ -29,7 +29,7 @@ from werkzeug.exceptions import (
 
 from ..dsn import Dsn, DsnError
 from . import body
-from .reading import clean, event_id_of, new_event_id, read
+from .reading import clean, event_id_of, new_event_id, read_event
 from .store import Store
 
 bp = Blueprint("wire", __name__)
@@ -181,7 +181,7 @@ def _admit(project_id: str, dsn: object = None) -> Project:
 @bp.route("/api/<project_id>/store/", methods=["POST"])
 def store(project_id: str) -> Response:
     here = _admit(project_id)
-    with here.bodies.read(request) as data:
+    with here.bodies.reading(request) as data:
         if not data.strip():
             raise BadRequest("The body is empty.")
         return jsonify(id=_keep_event(here, body.JsonReader().parse(data), None))
@@ -192,7 +192,7 @@ def envelope(project_id: str) -> Response:
     """Keep the events and reports of an envelope; other items are skipped, as servers do."""
     if _auth().get("sentry_key"):
         _admit(project_id)
-    with project().bodies.read(request) as data:
+    with project().bodies.reading(request) as data:
         return jsonify(_keep_envelope(project_id, data))
 
 
@@ -268,7 +268,7 @@ def _keep_event(here: Project, event: Mapping[str, Any], envelope_id: str | None
     event_id = event_id_of(kept.get("event_id")) or envelope_id or new_event_id()
     kept["event_id"] = event_id
     # An id seen before is a repeated delivery: answered as the first one was.
-    here.store.add_event(event_id, kept, read(kept))
+    here.store.add_event(event_id, kept, read_event(kept))
     return event_id
 
 

@@ -20,7 +20,7 @@ from werkzeug.test import EnvironBuilder
 
 from flask_sentry_kit.inbox import create_inbox
 from flask_sentry_kit.inbox.body import MAX_PARTS, MAX_PLAIN, Bodies
-from flask_sentry_kit.inbox.reading import clean, read
+from flask_sentry_kit.inbox.reading import clean, read_event
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 KEY = "a" * 32
@@ -142,9 +142,9 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
 def test_an_event_costs_what_is_shown_of_it(name: str) -> None:
     """With ten times the values, or ten times the text, as much is read as before."""
     some, many = (EVENTS[name](number) for number in (20_000, 200_000))
-    once = seconds(lambda: read(some))
-    assert seconds(lambda: read(many)) < 2.5 * once + 0.004
-    assert len(repr(read(many))) < 2_500_000
+    once = seconds(lambda: read_event(some))
+    assert seconds(lambda: read_event(many)) < 2.5 * once + 0.004
+    assert len(repr(read_event(many))) < 2_500_000
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
     read_now: list[int] = []
 
     def take() -> None:
-        with bodies.read(request_of(large)):
+        with bodies.reading(request_of(large)):
             read_now.append(1)
             done.wait(30)
             assert read_now == [1]
@@ -353,15 +353,15 @@ def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
         deadline = time.monotonic() + 20
         while bodies._in_line < 5 and time.monotonic() < deadline:
             time.sleep(0.01)
-        with pytest.raises(ServiceUnavailable), bodies.read(request_of(large)):
+        with pytest.raises(ServiceUnavailable), bodies.reading(request_of(large)):
             pass
-        with bodies.read(request_of(b"{}")) as small:
+        with bodies.reading(request_of(b"{}")) as small:
             assert small == b"{}"
     finally:
         done.set()
         for thread in threads:
             thread.join(20)
-    with bodies.read(request_of(large)) as data:
+    with bodies.reading(request_of(large)) as data:
         assert data == large
 
 
@@ -376,7 +376,7 @@ def test_the_file_takes_events_of_older_versions(tmp_path: Path) -> None:
     from flask_sentry_kit.inbox.store import Store
 
     kept = Store(tmp_path / "inbox.sqlite")
-    kept.add_event(EVENT_ID, {"message": "é"}, read({"message": "é"}))
+    kept.add_event(EVENT_ID, {"message": "é"}, read_event({"message": "é"}))
     with kept._write() as db:
         older = zlib.compress(json.dumps({"message": "é" * 100_000}).encode("ascii"))
         db.execute("UPDATE events SET body = ?", (older,))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox import InboxError, create_inbox
-from flask_sentry_kit.inbox.reading import read
+from flask_sentry_kit.inbox.reading import read_event
 from flask_sentry_kit.inbox.store import Store
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
@@ -50,7 +50,7 @@ def fill(path: Path, events: int = 40) -> Path:
     store = Store(path)
     for number in range(events):
         body = {"extra": {"noise": os.urandom(1_000).hex()}, "message": f"m{number}"}
-        store.add_event(f"{number:032x}", body, read(body))
+        store.add_event(f"{number:032x}", body, read_event(body))
         store.put_report(f"{number:032x}", "Ann", "a@b.example", "words " * 50)
     store.public_key("k" * 32)
     store._let_go()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox.errors import InboxError
-from flask_sentry_kit.inbox.reading import read
+from flask_sentry_kit.inbox.reading import read_event
 from flask_sentry_kit.inbox.store import Store
 
 BODY = {"exception": {"values": [{"type": "ValueError", "value": "no sum"}]}}
@@ -22,7 +22,7 @@ BODY = {"exception": {"values": [{"type": "ValueError", "value": "no sum"}]}}
 def add(store: Store, number: int, kind: str = "ValueError", **more: Any) -> str:
     event_id = f"{number:032x}"
     body = {"exception": {"values": [{"type": kind, "value": "no sum"}]}, **more}
-    store.add_event(event_id, body, read(body))
+    store.add_event(event_id, body, read_event(body))
     return event_id
 
 

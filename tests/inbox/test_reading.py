@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_sentry_kit.inbox.reading import clean, read
+from flask_sentry_kit.inbox.reading import clean, read_event
 
 
 def frame(module: str, function: str, line: int = 1, **more: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def crash(kind: str, *frames: dict[str, Any], value: str = "no", **more: Any) ->
 
 def test_the_place_is_the_innermost_frame_of_our_own() -> None:
     """What a library did with our call is below it, and not where we look first."""
-    event = read(
+    event = read_event(
         crash(
             "KeyError",
             frame("shop.views", "checkout", in_app=True),
@@ -43,7 +43,7 @@ def test_the_place_is_the_innermost_frame_of_our_own() -> None:
 def test_without_marks_the_paths_tell_what_is_ours() -> None:
     """raven marks no frame when it has no include_paths."""
     library = "/home/a/.venv/lib/python3.12/site-packages/flask/app.py"
-    event = read(
+    event = read_event(
         crash(
             "KeyError",
             frame("shop.cart", "total", in_app=False),
@@ -56,22 +56,22 @@ def test_without_marks_the_paths_tell_what_is_ours() -> None:
 def test_same_type_and_place_is_the_same_crash() -> None:
     """Line, message and a library's inner calls do not part events; type and function do."""
     ours = frame("shop.cart", "total", 19, in_app=True)
-    one = read(crash("KeyError", ours, value="'a'")).key
-    assert one == read(crash("KeyError", {**ours, "lineno": 25}, value="'b'")).key
-    assert one == read(crash("KeyError", ours, frame("lib", "f", in_app=False))).key
-    assert one != read(crash("ValueError", ours)).key
-    assert one != read(crash("KeyError", frame("shop.cart", "count", in_app=True))).key
+    one = read_event(crash("KeyError", ours, value="'a'")).key
+    assert one == read_event(crash("KeyError", {**ours, "lineno": 25}, value="'b'")).key
+    assert one == read_event(crash("KeyError", ours, frame("lib", "f", in_app=False))).key
+    assert one != read_event(crash("ValueError", ours)).key
+    assert one != read_event(crash("KeyError", frame("shop.cart", "count", in_app=True))).key
 
 
 def test_a_fingerprint_parts_or_joins() -> None:
     """The client's own wins; ``{{ default }}`` in it stands for ours."""
     ours = frame("shop.cart", "total", in_app=True)
-    key = read(crash("KeyError", ours)).key
-    assert read(crash("KeyError", ours, fingerprint=["{{ default }}"])).key == key
-    parted = read(crash("KeyError", ours, fingerprint=["{{ default }}", "eu"])).key
+    key = read_event(crash("KeyError", ours)).key
+    assert read_event(crash("KeyError", ours, fingerprint=["{{ default }}"])).key == key
+    parted = read_event(crash("KeyError", ours, fingerprint=["{{ default }}", "eu"])).key
     assert parted != key
-    joined = read(crash("KeyError", ours, fingerprint=["db"])).key
-    assert joined == read(crash("ValueError", frame("x", "y"), fingerprint=["db"])).key != key
+    joined = read_event(crash("KeyError", ours, fingerprint=["db"])).key
+    assert joined == read_event(crash("ValueError", frame("x", "y"), fingerprint=["db"])).key != key
 
 
 def test_messages_are_told_by_their_template() -> None:
@@ -79,7 +79,7 @@ def test_messages_are_told_by_their_template() -> None:
 
     def message(formatted: str, template: str = "stock is low: %s") -> str:
         entry = {"message": template, "formatted": formatted}
-        return read({"logger": "shop", "logentry": entry}).key
+        return read_event({"logger": "shop", "logentry": entry}).key
 
     assert message("stock is low: tea") == message("stock is low: pots")
     assert message("stock is low: tea") != message("x", "another %s")
@@ -88,14 +88,14 @@ def test_messages_are_told_by_their_template() -> None:
 def test_the_exception_that_ended_the_request_comes_first() -> None:
     """On the wire it is the last; what led to it follows."""
     values = [{"type": "KeyError", "value": "'price'"}, {"type": "CartError", "value": "unpriced"}]
-    event = read({"exception": {"values": values}})
+    event = read_event({"exception": {"values": values}})
     assert (event.type, event.value) == ("CartError", "unpriced")
     assert [failure.type for failure in event.failures] == ["CartError", "KeyError"]
 
 
 def test_raven_6_messages_are_read() -> None:
     """It still sends them under the old protocol's name, with a number for the level."""
-    event = read({"sentry.interfaces.Message": {"message": "hello"}, "level": 30})
+    event = read_event({"sentry.interfaces.Message": {"message": "hello"}, "level": 30})
     assert (event.type, event.value, event.level) == ("Message", "hello", "warning")
 
 
@@ -118,7 +118,7 @@ def test_raven_6_messages_are_read() -> None:
 )
 def test_the_clients_clock_is_read(text: object, seconds: float | None) -> None:
     """RFC 3339 with or without a zone (then UTC), or seconds; anything else is unknown."""
-    assert read({"timestamp": text}).at == seconds
+    assert read_event({"timestamp": text}).at == seconds
 
 
 ANY = st.recursive(
@@ -147,10 +147,10 @@ SHAPED = st.recursive(
 def test_no_event_is_too_strange_to_read(body: dict[str, Any]) -> None:
     """Any JSON under the protocol's names is read, and what comes out can be kept and shown."""
     kept = clean(body)
-    event = read(kept)
+    event = read_event(kept)
     json.dumps(kept, allow_nan=False).encode()
     repr(event).encode()
-    for text in (event.type, event.value, event.where, event.whom, event.level):
+    for text in (event.type, event.value, event.where, event.person, event.level):
         assert isinstance(text, str)
         text.encode()
     assert int(event.key, 16) >= 0
