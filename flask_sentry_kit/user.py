@@ -71,7 +71,7 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
     :param attributes: ``SENTRY_USER_ATTRS``: further attributes of Flask-Login's user.
     :param custom: ``SENTRY_KIT_USER``; asked instead of Flask-Login.
     :returns: ``id``, ``is_authenticated`` and ``is_anonymous`` for Flask-Login's users, and what
-        else was asked for; empty where nobody can be told.
+        else was asked for; empty where nobody is known.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
     if custom is not None:

@@ -105,7 +105,7 @@ def put(outbox: Outbox, dsn: Dsn, report: Report, origin: str) -> Ticket | None:
 
 
 def outcome(ticket: Ticket, wait: float = WAIT) -> str:
-    """What can be told the visitor: ``"sent"``, ``"saved"`` (it waits) or ``"refused"``.
+    """What is said to the visitor: ``"sent"``, ``"saved"`` (it is queued) or ``"refused"``.
 
     :param wait: seconds to give the server; none while ``WAITING_MAX`` requests wait already.
     """

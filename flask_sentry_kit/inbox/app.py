@@ -86,7 +86,7 @@ def create_inbox(
     def guard() -> None:
         """Keep other sites out of the pages; Sentry's addresses are open to all, as Sentry's are.
 
-        A name that was made to point here (DNS rebinding) is told by the Host header: an
+        A name that was made to point here (DNS rebinding) shows in the Host header: an
         attacker's has to be a name of his own, never an address or localhost.
         """
         # Werkzeug reads all of them as soon as one is asked for.

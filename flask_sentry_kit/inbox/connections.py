@@ -67,8 +67,8 @@ class Connection(HTTPChannel):
         # A client that reads nothing never makes the socket writable, where waitress would close
         # it; shutting it down wakes the loop in any case.
         with suppress(OSError):
-            assert self.socket is not None
-            self.socket.shutdown(socket.SHUT_RDWR)
+            if self.socket is not None:
+                self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class Queue(ThreadedTaskDispatcher):

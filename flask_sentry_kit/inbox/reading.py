@@ -267,7 +267,7 @@ def _frames(stack: Any, most: int, room: Room) -> tuple[Frame, ...]:
     frames = [frame for frame in _list(_dict(stack).get("frames")) if isinstance(frame, dict)]
     if len(frames) > most:
         room.full = True
-    # A client that marks none of its frames was not told what is ours: paths tell.
+    # A client that marks none of its frames was not set up to know what is ours: paths tell.
     marked = any(frame.get("in_app") is True for frame in frames)
     shown = frames[-most:] if most > 0 else []
     return tuple(_frame(frame, marked, room) for frame in reversed(shown))

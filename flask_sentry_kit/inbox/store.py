@@ -1,6 +1,6 @@
 """Where the inbox keeps what arrived: one SQLite file, bounded, safe for several writers.
 
-Knows nothing of HTTP; what events mean is told by ``event.py``, and how the file is opened, or
+Knows nothing of HTTP; what events mean is read in ``reading.py``, and how the file is opened, or
 set aside when it is damaged, by ``database.py``.
 """
 

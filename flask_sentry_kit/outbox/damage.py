@@ -103,7 +103,7 @@ def readable(path: str, columns: str, max_bytes: int) -> Iterator[tuple[Any, ...
 
 
 def _is_a_spool(descriptor: int, path: str) -> bool:
-    """Whether the file was a spool before it was damaged, as far as can be told."""
+    """Whether the file was a spool before it was damaged, as far as can be known."""
     # https://www.sqlite.org/fileformat.html#the_database_header
     head = os.read(descriptor, 4096)
     if head[68:72] == APPLICATION_ID.to_bytes(4, "big") or os.path.isfile(f"{path}.lock"):

@@ -1,4 +1,4 @@
-"""The spool's file as a SQLite database: opened, made, checked, and its errors told apart."""
+"""The spool's file as a SQLite database: opened, made, checked, and its errors sorted."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _expected_schema() -> list[tuple[str, str]]:
 
 
 def _statements(script: str) -> Iterator[str]:
-    # executescript() would commit first, and so end the transaction it shall run in.
+    # executescript() would commit first, and so end the transaction it must run in.
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

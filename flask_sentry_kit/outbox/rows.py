@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from .item import Entry, Item, Request
+
+if TYPE_CHECKING:
+    import sqlite3
 
 COLUMNS = "id, kind, event_id, origin, request, body, fallback, fallback_body, use_fallback, tries"
 
@@ -110,3 +113,9 @@ def _request(head: Any, body: Any) -> Request:
         reason = str(error) if isinstance(error, NoItem) else "it is no request"
         raise NoItem(reason) from None
     return Request(url, kept, body)
+
+
+def insert(db: sqlite3.Connection, row: tuple[object, ...]) -> int:
+    """Put a row at the end; returns its id."""
+    # An INSERT that raised nothing has an id; the type alone allows for none.
+    return cast(int, db.execute(INSERT, row).lastrowid)

@@ -84,9 +84,7 @@ class Spool:
             items, taken = total(db)
             if items >= self.max_items or taken + size > self.max_bytes:
                 return None
-            id = db.execute(rows.INSERT, row).lastrowid
-            assert id is not None
-            return Place(id, self._file)
+            return Place(rows.insert(db, row), self._file)
 
     def head(self, skip: Collection[str], on_drop: Callable[[str], None]) -> Entry | None:
         """The oldest entry that this process is to send and whose origin is not in ``skip``.
@@ -270,8 +268,7 @@ class Spool:
                 if row[0] in settled or len(saved) >= self.max_items:
                     continue
                 with suppress(rows.NoItem):
-                    id = db.execute(rows.INSERT, rows.values(rows.load(row))).lastrowid
-                    assert id is not None
+                    id = rows.insert(db, rows.values(rows.load(row)))
                     saved[Place(row[0], damaged)] = Place(id, self._file)
         self._saved = saved
         return len(saved)

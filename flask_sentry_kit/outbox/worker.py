@@ -61,7 +61,7 @@ class Worker(Delivery):
         if not started:
             self._log.log_dropped()
         if not started and self.spool is not None:
-            # Not left open across a fork that we may not be told of.
+            # Not left open across a fork that we may not hear of.
             self.spool.close()
         return ticket
 

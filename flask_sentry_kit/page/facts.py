@@ -116,7 +116,7 @@ def support_url(brand: Brand, crash: Crash, language: Language) -> str:
 
 
 def nonce(app: Flask, request: Request) -> str:
-    """The nonce of this request, as Flask-Talisman and its kin offer it.
+    """The nonce of this request, as Flask-Talisman and others offer it.
 
     Looked for in the ``csp_nonce`` of the Jinja globals, of ``request`` and of ``g``; a string or
     a callable. What is no nonce (CSP 3, section 2.3.1) is passed over.

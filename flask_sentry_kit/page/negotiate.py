@@ -93,6 +93,6 @@ def choose(request: Request, apis: Collection[str] = ()) -> Kind:
     elif best[1] == 2 or headers.says(environ, "HTTP_SEC_FETCH_DEST", "document"):
         order = ("html", "problem", "text")
     else:
-        # "*/*" alone: curl and its kin.
+        # "*/*" alone: curl and other tools.
         order = ("text", "problem", "html")
     return next(kind for kind in order if kind in tied)

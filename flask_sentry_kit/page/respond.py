@@ -88,7 +88,7 @@ def _bundled() -> Environment:
         lstrip_blocks=True,
         cache_size=-1,
     )
-    # The first run of a template costs more than the next ones; no visitor shall wait for it.
+    # The first run of a template costs more than the next ones; no visitor waits for it.
     context = {
         "event_id": "0" * 32,
         "feedback": FeedbackForm(action="/", token=""),
