@@ -398,7 +398,8 @@ def mask_looks(text: str) -> str:
 
 
 _PLAIN: Final = re.compile(
-    r"[^\W\d]+(?:[\s./:_-]+[^\W\d]+)*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}"
+    # Letters and what stands between them share no character, so there is one way to read a text.
+    r"_*[^\W\d_]+(?:[\s./:_-]+[^\W\d_]+)*_*|\d[\d ]*[.,:/-][\d.,:/ -]{0,20}"
     r"|[\w./ -]*\.[A-Za-z]{1,5}|/[\w./-]*"
 )
 
