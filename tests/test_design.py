@@ -96,6 +96,15 @@ def test_no_import_goes_round() -> None:
     assert not left
 
 
+def test_no_file_leads_back_to_itself() -> None:
+    """Nor do the files inside a room import each other in a circle, not even for types."""
+    left = {module: set(targets) for module, targets in IMPORTS.items()}
+    while free := [module for module, needs in left.items() if not needs & left.keys()]:
+        for module in free:
+            del left[module]
+    assert not left
+
+
 @pytest.mark.parametrize("room", ["event", "outbox", "page", "feedback", "inbox", "watch"])
 def test_a_room_loads_without_any_reporter(room: str) -> None:
     """raven and sentry-sdk are loaded when one of them reports, and not by the other rooms."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import raven.breadcrumbs
-from flask import current_app, has_app_context
+from flask import Flask, current_app, has_app_context
 
 from ...compat import record_breadcrumbs_into
 from ...containment import FOREIGN_ERRORS
@@ -20,19 +20,28 @@ from ...event.error_texts import named_parameters, without_named_values
 from ...event.masked_values import MaskedValues
 from ...event.scrub import MASK, Scrubber
 from ...event.serialize import safe_str
-
-if TYPE_CHECKING:
-    from .client import Client
-
+from .context import Context
 
 # What every record has; what else is in one came as ``extra``.
 _FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
+class Recording(Protocol):
+    """What breadcrumbs need of our client."""
+
+    scrubber: Scrubber
+
+    @property
+    def app(self) -> Flask | None: ...
+
+    @property
+    def context(self) -> Context: ...
+
+
 class BreadcrumbHandler(logging.Handler):
     """Keeps what an app logs as breadcrumbs of the work at hand."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Recording) -> None:
         super().__init__()
         self._client = weakref.ref(client)
 
@@ -82,7 +91,7 @@ class _ForRaven:
         second time as soon as a client of raven's own class has patched ``logging``.
     """
 
-    def __init__(self, client: Client, logs: bool) -> None:
+    def __init__(self, client: Recording, logs: bool) -> None:
         self._client = weakref.ref(client)
         self._logs = logs
 
@@ -97,7 +106,7 @@ class _ForRaven:
             client.context.breadcrumbs.record(*crumb)
 
 
-def follow(client: Client, *, raven_logging: bool, libraries: Iterable[str]) -> None:
+def follow(client: Recording, *, raven_logging: bool, libraries: Iterable[str]) -> None:
     """Record breadcrumbs for a client.
 
     :param raven_logging: raven's hook instead of ours: patches ``logging`` for the whole

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from flask import Flask, current_app, has_app_context
 from raven.conf import EXCLUDE_LOGGER_DEFAULTS
@@ -20,9 +20,6 @@ from raven.handlers.logging import extract_extra
 
 from ...containment import FOREIGN_ERRORS
 from ...event.serialize import safe_str
-
-if TYPE_CHECKING:
-    from .client import Client
 
 EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
 """Loggers that are never reported: those that sending an event could log to, and raven's own
@@ -45,6 +42,12 @@ def capturing() -> Iterator[None]:
         _capturing.set(before)
 
 
+class Capturer(Protocol):
+    """A client, ours or one of raven's own class."""
+
+    def capture(self, event_type: str, **facts: Any) -> str | None: ...
+
+
 class LogHandler(logging.Handler):
     """Sends an app's log records to its reporter.
 
@@ -56,7 +59,7 @@ class LogHandler(logging.Handler):
     _all: Final[weakref.WeakSet[LogHandler]] = weakref.WeakSet()
 
     def __init__(
-        self, client: Client, app: Flask, level: int = logging.NOTSET, exclude: Iterable[str] = ()
+        self, client: Capturer, app: Flask, level: int = logging.NOTSET, exclude: Iterable[str] = ()
     ) -> None:
         super().__init__(level)
         self._client = weakref.ref(client)
@@ -113,7 +116,7 @@ class LogHandler(logging.Handler):
             and not self._excluded(record.name)
         )
 
-    def _report(self, record: logging.LogRecord, client: Client) -> None:
+    def _report(self, record: logging.LogRecord, client: Capturer) -> None:
         data, extra = extract_extra(record)
         try:
             formatted = record.getMessage()
@@ -142,7 +145,7 @@ class LogHandler(logging.Handler):
             client.capture("raven.events.Message", **message, **kwargs)
 
 
-def _reports(client: Client, app: Flask) -> bool:
+def _reports(client: Capturer, app: Flask) -> bool:
     """Whether an app has not been given to another reporter, raven's own class say."""
     client_of = getattr(app.extensions.get("sentry"), "client_of", None)
     return client_of is not None and client_of(app) is client
@@ -164,7 +167,7 @@ def mute_transport_logs(transport: Any) -> None:
         setattr(transport, name, send_without_events)
 
 
-def install(client: Client, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
+def install(client: Capturer, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
     """Listen to the root logger for an app, and to the app's own where that does not propagate."""
     handler = LogHandler(client, app, level, exclude)
     for known in list(LogHandler._all):
