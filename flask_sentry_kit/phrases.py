@@ -10,10 +10,11 @@ import gettext
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from flask import Flask, Request
+from markupsafe import Markup, escape
 
 from . import headers
 
@@ -103,6 +104,9 @@ def _in_english(message: str, **values: object) -> str:
     return message % values if values else message
 
 
+_ESCAPED_MAX: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """One language of the page."""
@@ -115,6 +119,20 @@ class Language:
 
     say: Callable[..., str] = _in_english
     """``say("Some words with %(name)s", name=…)``: the words in this language, as plain text."""
+
+    _escaped: dict[str, Markup] = field(default_factory=dict, compare=False, repr=False)
+
+    def escaped(self, message: str, **values: object) -> Markup:
+        """The words as HTML. Kept for sentences without values: the bundled page says the same
+        thirty at each crash."""
+        if values:
+            return escape(self.say(message, **values))
+        found = self._escaped.get(message)
+        if found is None:
+            found = escape(self.say(message))
+            if len(self._escaped) < _ESCAPED_MAX:
+                self._escaped[message] = found
+        return found
 
 
 ENGLISH: Final = Language()

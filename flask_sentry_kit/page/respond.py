@@ -93,7 +93,7 @@ def _bundled() -> Environment:
         "event_id": "0" * 32,
         "feedback": FeedbackForm(action="/", token=""),
         "sentry_kit": facts.EVERYTHING,
-        "crash_text": ENGLISH.say,
+        "crash_text": ENGLISH.escaped,
     }
     for name in (_CRASH, _FRAGMENT, _OUTCOME, *_PARTS):
         environment.get_template(name).render(context)
@@ -224,7 +224,8 @@ class Page:
                 raise
             self._failed(f"The app's {name}", error)
         try:
-            return self._bundled.get_template(bundled).render(context)
+            words = {**context, "crash_text": language.escaped}
+            return self._bundled.get_template(bundled).render(words)
         except BaseException as error:
             if _from_outside(error):
                 raise
