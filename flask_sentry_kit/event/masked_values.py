@@ -134,6 +134,13 @@ class MaskedValues:
             for name, value in (getattr(request, "view_args", None) or {}).items():
                 if scrubber.hides(name):
                     self.note(value)
+            path = request.path[:_VALUE_MAX]
+            shown = scrubber.path(path)
+            if shown != path:
+                # The view has the same segment as an argument, under a name of its own.
+                for segment, left in zip(path.split("/"), shown.split("/"), strict=True):
+                    if segment != left:
+                        self.note(segment)
             query = request.query_string[:_QUERY_MAX].decode("utf-8", "replace")
             for pair in query.split("&") if query else ():
                 name, _, value = pair.partition("=")

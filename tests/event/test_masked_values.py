@@ -344,3 +344,19 @@ def test_the_walk_is_linear_on_its_worst_event(text: str, values: list[str]) -> 
         return {"extra": {str(n): (text * 100)[:400] for n in range(length // 400)}}
 
     assert _seconds(values, event(200_000)) <= 2.5 * _seconds(values, event(100_000)) + 0.02
+
+
+def test_what_follows_a_step_of_the_path_is_masked_in_the_view_too(
+    make_app: Make, crash_event: Crash
+) -> None:
+    """``/reset/<link>`` hides its link in the address; the view's argument loses it as well."""
+    link = "k3Jq9ZtL0vXw7RbN"
+    app = make_app()
+
+    @app.get("/reset/<link>")
+    def follow(link: str) -> str:
+        raise LookupError(f"no such link: {link}")
+
+    event = crash_event(app, f"/reset/{link}")
+    assert link not in json.dumps(event)
+    assert event["transaction"] == "/reset/<link>"
