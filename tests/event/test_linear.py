@@ -46,13 +46,16 @@ def _spent(run: Callable[[int], object], size: int) -> float:
 
 def _doubles(run: Callable[[int], object]) -> bool:
     """Whether twice the length takes at most 2.5 times as long, up to a megabyte."""
-    for _ in range(4):  # a busy machine may spoil a measurement
-        size = _SHORT
-        once = _spent(run, size)
-        while once < _NOTABLE and size < LONGEST / 2:
-            size *= 2
-            once = _spent(run, size)
-        if _spent(run, 2 * size) <= 2.5 * once + 0.001:
+    size = _SHORT
+    while _spent(run, size) < _NOTABLE and size < LONGEST / 2:
+        size *= 2
+    # A busy machine only ever makes a measurement longer, so the least of several is what the
+    # text costs.
+    once = twice = float("inf")
+    for _ in range(3):
+        once = min(once, *(_spent(run, size) for _ in range(3)))
+        twice = min(twice, *(_spent(run, 2 * size) for _ in range(2)))
+        if twice <= 2.5 * once + 0.001:
             return True
     return False
 
