@@ -19,9 +19,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
-from urllib3.util import make_headers, parse_url
 
 from .item import Answer, Request
+from .proxy import Proxy
 from .tls import make_context
 
 # Of an answer's body nothing more is read: the reason for a refusal is a line of JSON.
@@ -143,24 +143,20 @@ class HttpClient:
         self,
         *,
         timeout: float,
-        ca_certs: str | None = None,
-        verify_ssl: bool = True,
-        proxy: str | None = None,
+        context: ssl.SSLContext | None,
+        verify_ssl: bool,
+        proxy: Proxy | None,
     ) -> None:
-        """See :class:`~.send.Sender`, which has checked the options."""
+        """Made by a :class:`~.send.Sender`, which has checked the options.
+
+        :param context: for the CAs that were given; None for the system's.
+        """
         self.timeout = timeout
-        self._ca_certs = ca_certs
         self._verify_ssl = verify_ssl
         self._deadline = _Deadline()
         self._connections: dict[str, _Http | _Https] = {}
-        self._context: ssl.SSLContext | None = None
-        self._proxy: tuple[str, int] | None = None
-        self._proxy_headers: dict[str, str] = {}
-        if proxy is not None:
-            parts = parse_url(proxy)
-            self._proxy = (parts.host or "").strip("[]"), parts.port or 80
-            if parts.auth:
-                self._proxy_headers = make_headers(proxy_basic_auth=parts.auth)
+        self._context = context
+        self._proxy = proxy
 
     def post(self, request: Request) -> Answer:
         """Make one attempt. Never raises."""
@@ -219,15 +215,15 @@ class HttpClient:
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("the address is neither http nor https")
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = self._proxy or (url.hostname, port)
+        address = self._proxy[:2] if self._proxy else (url.hostname, port)
         connection: _Http | _Https
         if url.scheme == "https":
             if self._context is None:
-                self._context = make_context(self._ca_certs, verify=self._verify_ssl)
+                self._context = make_context(None, verify=self._verify_ssl)
             connection = _Https(*address, ssl_context=self._context)
             if self._proxy:
                 connection.set_tunnel(
-                    url.hostname, port, headers=self._proxy_headers, scheme="http"
+                    url.hostname, port, headers=self._proxy.headers, scheme="http"
                 )
         else:
             connection = _Http(*address)
@@ -245,7 +241,7 @@ class HttpClient:
         headers = dict(request.headers)
         if self._proxy and url.scheme == "http":
             target = f"{request.origin}{target}"
-            headers.update(self._proxy_headers)
+            headers.update(self._proxy.headers)
         connection.request(
             "POST",
             target,

@@ -7,12 +7,14 @@ the thread that delivers, also at the end of a process and after a fork.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from ..threads import lock_at_use
 from .item import Answer, Request
+from .proxy import parse_proxy
 
 if TYPE_CHECKING:
+    import ssl
+
     from .http_client import HttpClient
 
 loading: Final = lock_at_use()
@@ -38,17 +40,16 @@ class Sender:
         :raises ValueError: for CAs that cannot be read, or a proxy that is none.
         """
         self._timeout = timeout
-        self._ca_certs = ca_certs
         self._verify_ssl = verify_ssl
-        self._proxy = proxy
+        self._proxy = None if proxy is None else parse_proxy(proxy)
         self._client: HttpClient | None = None
-        if proxy is not None:
-            _check_proxy(proxy)
+        self._context: ssl.SSLContext | None = None
         if ca_certs is not None:
-            # Read now, so that a wrong path is an error at start and not a silence later.
+            # Read now and kept: a wrong path is an error at start and not a silence later, and
+            # the process may lose the right to read the file before it first crashes.
             from .tls import make_context
 
-            make_context(ca_certs, verify=verify_ssl)
+            self._context = make_context(ca_certs, verify=verify_ssl)
 
     def post(self, request: Request) -> Answer:
         """Make one attempt. Raises only where urllib3 cannot be loaded."""
@@ -57,7 +58,7 @@ class Sender:
                 from .http_client import HttpClient
             self._client = HttpClient(
                 timeout=self._timeout,
-                ca_certs=self._ca_certs,
+                context=self._context,
                 verify_ssl=self._verify_ssl,
                 proxy=self._proxy,
             )
@@ -71,13 +72,3 @@ class Sender:
         """In a forked child: let go of the parent's sockets without a word to the server."""
         if self._client is not None:
             self._client.abandon()
-
-
-def _check_proxy(proxy: str) -> None:
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError("proxy takes http://[user:password@]host[:port]")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +44,22 @@ def test_d1_a_home_made_ca_that_is_given_works_on_every_python(
     """Many a Sentry of one's own has one: 3.13's stricter rules are not for a CA named by hand."""
     server = new_sentry(home_made_certificates.context("localhost"))
     outbox = new_outbox(ca_certs=home_made_certificates.ca)
+    assert outbox.put(event(server, "a")).wait(5) == "sent"
+
+
+def test_d1_a_given_ca_is_read_when_the_outbox_is_made(
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    tmp_path: Path,
+) -> None:
+    """It may be gone, or closed to this process, by the time of the first crash."""
+    server = new_sentry(certificates.context("localhost"))
+    copy = tmp_path / "ca.pem"
+    copy.write_bytes(Path(certificates.ca).read_bytes())
+    outbox = new_outbox(ca_certs=str(copy))
+    copy.unlink()
     assert outbox.put(event(server, "a")).wait(5) == "sent"
 
 
@@ -525,13 +542,13 @@ def test_no_proxy_is_taken_from_the_environment(
 def test_a_proxy_that_is_asked_for_carries_plain_requests(
     new_sentry: NewSentry, new_outbox: NewOutbox, event: MakeEvent
 ) -> None:
-    """``proxy=`` gets the whole address, and its own password."""
+    """``proxy=`` gets the whole address, and its own password, percent-encoded in the option."""
     proxy = new_sentry()
-    outbox = new_outbox(proxy=f"http://me:pass@127.0.0.1:{proxy.port}")
+    outbox = new_outbox(proxy=f"http://me:p%40ss@127.0.0.1:{proxy.port}")
     assert outbox.put(event("http://sentry.example:9000", "a")).wait(5) == "sent"
     (received,) = proxy.received
     assert received.target == "http://sentry.example:9000/api/1/store/"
-    expected = base64.b64encode(b"me:pass").decode()
+    expected = base64.b64encode(b"me:p@ss").decode()
     assert received.headers["proxy-authorization"] == f"Basic {expected}"
 
 
@@ -584,7 +601,9 @@ def test_a_proxy_tunnels_https_and_never_sees_the_event(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("proxy", "socks5://x"), ("proxy", "nonsense"), ("ca_certs", "/no/such/file"),
+    [("proxy", "socks5://x"), ("proxy", "nonsense"), ("proxy", "http://exa mple:80"),
+     ("proxy", "http://ho%st"), ("proxy", "http://b\xfccher.example"), ("proxy", "http://h\n:80"),
+     ("proxy", "http://h:0"), ("ca_certs", "/no/such/file"),
      ("timeout", 0), ("timeout", float("nan"))],
 )  # fmt: skip
 def test_an_option_that_cannot_work_is_an_error_at_once(
