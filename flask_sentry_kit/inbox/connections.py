@@ -61,6 +61,15 @@ class Connection(HTTPChannel):
         self.since = time.monotonic()
         self.runs = False
 
+    def close(self) -> None:
+        # waitress calls this where the server stops, and leaves the files of answers open then.
+        self.handle_close()
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()
+
     def give_up(self) -> None:
         """Close it as soon as the server's loop comes to it."""
         self.will_close = True

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import urllib3
+from waitress.buffers import TempfileBasedBuffer
 
 from flask_sentry_kit.inbox import connections
 from flask_sentry_kit.inbox.connections import PLACES, Queue
@@ -89,6 +90,28 @@ def test_answers_that_nobody_takes_shut_nobody_out(served: Any, connect: Connect
         connect(asked, window=1_024)
     wait_until(lambda: len(served.server._server.active_channels) <= PLACES + 8)
     assert served.request("GET", "/").status == 200
+
+
+def test_a_stop_closes_the_files_of_what_is_under_way(served: Any, connect: Connect) -> None:
+    """Long answers that nobody takes, and long bodies that still arrive, wait in files."""
+    served.store({"event_id": "f" * 32, "message": "m" * 300_000})
+    asked = f"GET /inbox/api/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    sent = b"POST /api/1/store/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+    connect(asked * 12, window=1_024)
+    connect(sent + b"{" * 150_000)
+
+    def files() -> list[Any]:
+        buffers = []
+        for channel in list(served.server._server.active_channels.values()):
+            buffers += channel.outbufs
+            if channel.request is not None and channel.request.body_rcv is not None:
+                buffers.append(channel.request.body_rcv.getbuf())
+        return [one.buf.file for one in buffers if isinstance(one.buf, TempfileBasedBuffer)]
+
+    wait_until(lambda: len(files()) >= 5)
+    kept = files()
+    served.server.stop()
+    wait_until(lambda: all(file.closed for file in kept))
 
 
 @pytest.mark.parametrize("kind", ["headers", "body", "chunked body"])

@@ -197,9 +197,12 @@ def test_the_list_by_keyboard(served: Any, page: Page, console: list[str]) -> No
     expect(focused).to_have_text("AError")
     page.keyboard.press("k")
     expect(focused).to_have_text("BError")
-    page.keyboard.press("Enter")
+    # Keys work once a page is loaded, and its heading shows before that.
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page.locator("h1 .type")).to_have_text("BError")
-    page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("j")
     expect(page.locator("h1 .type")).to_have_text("AError")
     with page.expect_navigation():
         page.keyboard.press("u")
