@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, current_app, request
 from flask.wrappers import Response
-from werkzeug.exceptions import InternalServerError, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.local import LocalProxy
 
 from . import settings as kit_settings
@@ -116,7 +116,7 @@ class SentryKit(Blueprint):
             # What a killed worker left is delivered now, not at the next crash.
             kit.outbox.resume()
         kit.own_routes.serve_first()
-        _handle_500(app)
+        kit.answers.install()
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
         app.context_processor(lambda: {"sentry_crash_dialog": kit.dialog})
 
@@ -169,24 +169,6 @@ def _preview(name: str | None = None) -> Response:
     if not app.debug:
         raise NotFound
     return preview.answer(app, _current_kit(), name)
-
-
-def _handle_500(app: Flask) -> None:
-    """Make the kit's page the app's answer to a crash, unless the app has an answer of its own."""
-    if InternalServerError in app.error_handler_spec[None][500]:
-        logger.warning(
-            "The app %r has a handler for 500 of its own, which stays. To show the kit's page"
-            " from it, return crash_response(error)",
-            app.name,
-        )
-        return
-    app.register_error_handler(500, _answer_500)
-
-
-def _answer_500(error: InternalServerError) -> Any:
-    kit = _current_kit()
-    answer = kit.own_routes.answer_after_crash()
-    return kit.respond(error) if answer is None else answer
 
 
 sentry: Any = LocalProxy(lambda: current_app.extensions["sentry"])

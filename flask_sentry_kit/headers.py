@@ -57,6 +57,14 @@ def media_types(environ: Mapping[str, Any]) -> MIMEAccept:
     return _only(environ, "HTTP_ACCEPT").accept_mimetypes
 
 
+def names_media_type(environ: Mapping[str, Any], media_type: str) -> bool:
+    """Whether ``Accept`` takes a media type by its own name, not only by ``*/*``."""
+    return any(
+        accepted.partition(";")[0].strip().lower() == media_type and quality > 0
+        for accepted, quality in media_types(environ)
+    )
+
+
 def languages(environ: Mapping[str, Any]) -> LanguageAccept:
     """``Accept-Language``, the first entries of it."""
     return _only(environ, "HTTP_ACCEPT_LANGUAGE").accept_languages

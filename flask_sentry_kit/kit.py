@@ -24,7 +24,7 @@ from .reporters import NoReporter, Reporter, reporter_for
 from .settings import Settings
 from .text import one_line
 from .user import Person, person
-from .watch import OwnRoutes, add_header
+from .watch import Answers, OwnRoutes, add_header
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -53,6 +53,15 @@ class Kit:
         self._own_outbox: Outbox | None = None
         self.feedback = FeedbackDesk(app, self)
         self.page = Page(app, settings, asset_url=self.asset_url, report=self._report_second)
+        self.answers = Answers(
+            app,
+            respond=self.respond,
+            report=self._report_second,
+            capture=lambda error: self.reporter.capture(error),
+            own_route=self.own_routes.answer_after_crash,
+            wants_page=self.page.is_wanted,
+            replace=settings.replace_handlers,
+        )
 
     @property
     def app(self) -> Flask:
@@ -142,9 +151,12 @@ class Kit:
         crash, form = Crash(None), None
         with contained("The facts of a crash could not be gathered; the page still shows"):
             crash = self.crash(error)
+            if crash.event_id:
+                # Another error may have been reported since.
+                g.sentry_event_id = crash.event_id
         with contained("The feedback form could not be made; the page shows without it"):
             form = self.feedback.form_for(crash)
-        response = self.page.respond(crash, form)
+        response = self.page.respond(crash, form, error)
         if crash.event_id:
             # Set here too: a hook of the app's that breaks keeps later hooks from running.
             add_header(response, crash.event_id)

@@ -19,6 +19,7 @@ RAVEN_JS_INTEGRITY: Final = (
 )
 
 UserCallable = Callable[[], Mapping[str, Any] | None]
+ProblemCallable = Callable[[str | None, BaseException], Any]
 
 
 class InvalidValue(Exception):
@@ -186,6 +187,12 @@ def rate(value: Any) -> Rate | None:
 def user(value: Any) -> UserCallable | None:
     if value is None or callable(value):
         return cast("UserCallable | None", value)
+    raise InvalidValue
+
+
+def problem(value: Any) -> ProblemCallable | None:
+    if value is None or callable(value):
+        return cast("ProblemCallable | None", value)
     raise InvalidValue
 
 

@@ -18,6 +18,7 @@ from .setting_checks import (
     Brand,
     InvalidValue,
     LoggingOptions,
+    ProblemCallable,
     Rate,
     RavenJs,
     UserCallable,
@@ -155,6 +156,21 @@ class Settings:
         check=check.names,
         meaning="Blueprints that are APIs: a crash in one is answered with problem+json to every"
         " client that takes it.",
+    )
+    problem: ProblemCallable | None = _row(
+        takes="a callable that takes an event's id or None and the exception, and returns a dict or"
+        " a response",
+        default=None,
+        check=check.problem,
+        meaning="An API's own form for the answer to a crash. It is asked wherever the kit would"
+        " answer with problem+json. A dict is answered as JSON with status 500.",
+    )
+    replace_handlers: bool = _row(
+        takes="True or False",
+        default=False,
+        check=check.flag,
+        meaning="The kit answers every crash, in place of the app's own handlers for 500, for"
+        " Exception and for HTTPException. Other errors are left to them. False: they stay.",
     )
     reporter: str = _row(
         takes='"auto" or "raven"',

@@ -18,11 +18,11 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from werkzeug.datastructures import Headers
 
+from .. import headers
 from .. import phrases as languages
 from ..compat import update_template_context
 from ..crash import Crash, FeedbackForm
 from ..dsn import Dsn
-from ..headers import framed
 from ..phrases import ENGLISH, Language, Languages
 from ..settings import Settings
 from ..text import well_formed
@@ -48,16 +48,16 @@ class CrashResponse(Response):
     """Stays what it is, whatever the failed view or the app's hooks had planned for its answer."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
-        headers = super().get_wsgi_headers(environ)
-        headers["Cache-Control"] = "no-store"
+        made = super().get_wsgi_headers(environ)
+        made["Cache-Control"] = "no-store"
         for name in ("ETag", "Last-Modified", "Expires", "Age", "Accept-Ranges"):
-            headers.remove(name)
+            made.remove(name)
         # Here, after the app's hooks: a policy of its own may be put in place by the last of them.
         # A browser that knows frame-ancestors forgets X-Frame-Options, so that is one too.
-        own = "Content-Security-Policy" in headers or "X-Frame-Options" in headers
-        if not own and not framed(environ):
-            headers["Content-Security-Policy"] = "frame-ancestors 'self'"
-        return headers
+        own = "Content-Security-Policy" in made or "X-Frame-Options" in made
+        if not own and not headers.framed(environ):
+            made["Content-Security-Policy"] = "frame-ancestors 'self'"
+        return made
 
     def make_conditional(self, *args: Any, **kwargs: Any) -> CrashResponse:
         # A hook that answers If-None-Match would turn the 500 into a 304.
@@ -146,16 +146,36 @@ class Page:
         self.stylesheet: Final = rules.encode()
         """crash.css with the app's accent: what the address of crash.css must answer."""
 
-    def respond(self, crash: Crash, feedback: FeedbackForm | None = None) -> Response:
-        """The answer to a failed request, in the form that it asked for. Never raises."""
+    def is_wanted(self) -> bool:
+        """Whether the current request names HTML in its Accept header, and nothing else more."""
+        if not headers.names_media_type(request.environ, "text/html"):
+            return False
+        return self._kind() in ("html", "fragment")
+
+    def _kind(self) -> negotiate.Kind:
+        return self._ask_foreign(
+            "Reading what the request asked for",
+            lambda: negotiate.choose(request, self._settings.apis),
+            "html",
+        )
+
+    def respond(
+        self,
+        crash: Crash,
+        feedback: FeedbackForm | None = None,
+        error: BaseException | None = None,
+    ) -> Response:
+        """The answer to a failed request, in the form that it asked for. Never raises.
+
+        :param error: what an API's own answer is made of.
+        """
         try:
             language = self._language()
-            kind = self._ask_foreign(
-                "Reading what the request asked for",
-                lambda: negotiate.choose(request, self._settings.apis),
-                "html",
-            )
+            kind = self._kind()
             if kind == "problem":
+                response = self._problem_by_app(crash.event_id, error)
+                if response is not None:
+                    return response
                 body, mimetype = plain.problem(crash.event_id, language.say), negotiate.PROBLEM
             elif kind == "text":
                 body, mimetype = plain.text(crash.event_id, language.say), "text/plain"
@@ -204,6 +224,27 @@ class Page:
     def say(self, message: str, **values: object) -> str:
         """A sentence of the kit's in the current visitor's language."""
         return self._language().say(message, **values)
+
+    def _problem_by_app(self, event_id: str | None, error: BaseException | None) -> Response | None:
+        """What ``SENTRY_KIT_PROBLEM`` answers; None where there is none, or it fails."""
+        make = self._settings.problem
+        if make is None:
+            return None
+        app = self._app
+        original = getattr(error, "original_exception", None) or error
+
+        def ask() -> Response:
+            answer = app.ensure_sync(make)(event_id, original)
+            if answer is None:
+                raise TypeError("it takes an event's id and the exception, and returned None")
+            response = app.make_response(answer)
+            if isinstance(answer, dict | list):
+                response.status_code = 500
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.vary.update(negotiate.VARY.split(", "))
+            return response
+
+        return self._ask_foreign("SENTRY_KIT_PROBLEM", ask, None)
 
     def _language(self) -> Language:
         """Flask-Babel's choice, else the browser's."""

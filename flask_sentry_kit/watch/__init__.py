@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from flask import Flask
 
+from .answers import Answers
 from .escapes import Capture, Middleware
 from .event_id import add_header, declare_event_id, show_event_id
-from .handlers import capture_what_handlers_answer
+from .handlers import capture_what_handlers_answer, is_ordinary_answer
 from .own_routes import OwnRoutes
 
 __all__ = [
+    "Answers",
     "Capture",
     "OwnRoutes",
     "add_header",
     "declare_event_id",
+    "is_ordinary_answer",
     "show_event_id",
     "watch_escapes",
     "watch_handlers",

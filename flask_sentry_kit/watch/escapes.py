@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
+from .. import headers
 from ..event.scope import Environ, current_environ
 from .bodies import note_bodies_that_run_code
 from .notes import notes_key
@@ -93,7 +94,15 @@ class Middleware:
         # A client that goes away closes the generator; that is no crash.
         if isinstance(error, GeneratorExit | StopIteration):
             return
+        # An engine that has closed a WebSocket raises this for the server to drop the connection.
+        if type(error) is ConnectionError and not error.args and is_upgraded(environ):
+            return
         self.capture(error, environ=environ)
+
+
+def is_upgraded(environ: Environ) -> bool:
+    """Whether a request became a WebSocket: then nobody waits for an answer by HTTP."""
+    return headers.says(environ, "HTTP_UPGRADE", "websocket")
 
 
 def _watched_class(kind: type[Flask]) -> type[Flask]:

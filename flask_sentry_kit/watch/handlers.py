@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .escapes import Capture
 
@@ -44,3 +44,15 @@ def is_crash(answer: Any) -> bool:
         # An HTTPStatus is an int whose str() is its name up to Python 3.10.
         return (status if isinstance(status, int) else status.split(" ")[0]) in (500, "500")
     return getattr(answer, "status_code", getattr(answer, "code", 200)) == 500
+
+
+def is_ordinary_answer(app: Flask, error: BaseException) -> bool:
+    """Whether an exception is an answer below 500 that was raised: a 404, a redirect. Extensions
+    such as Flask-RESTX signal each of them as if it were a crash.
+
+    What ``TRAP_HTTP_EXCEPTIONS`` makes a crash of is none.
+    """
+    if not isinstance(error, HTTPException) or app.trap_http_exception(error):
+        return False
+    code = error.code if error.response is None else error.response.status_code
+    return code is not None and code < 500

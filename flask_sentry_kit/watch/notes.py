@@ -23,6 +23,9 @@ class RequestNotes:
     own_route_tried: bool = False
     """The kit's own routes were looked through after the app broke."""
 
+    first_error: BaseException | None = None
+    """A crash whose handler broke: the page shows its reference, and not that of what followed."""
+
     header_planned: bool = False
     """``X-Sentry-ID`` is added when the answer is made."""
 

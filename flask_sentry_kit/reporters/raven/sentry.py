@@ -28,7 +28,13 @@ from flask.wrappers import Response
 from ...event.scope import Environ
 from ...settings import LoggingOptions, SettingError, settings_of
 from ...user import user_facts
-from ...watch import declare_event_id, show_event_id, watch_escapes, watch_handlers
+from ...watch import (
+    declare_event_id,
+    is_ordinary_answer,
+    show_event_id,
+    watch_escapes,
+    watch_handlers,
+)
 from ..base import Reporter
 from . import logs
 from .client import Client, logger
@@ -197,6 +203,8 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         error = kwargs.get("exception")
         if error is None:
             return self.captureException(exc_info=kwargs.get("exc_info"))
+        if app is not None and is_ordinary_answer(app, error):
+            return None
         reporter = self._reporter_of(app)
         return None if reporter is None else reporter.capture(error)
 

@@ -1,0 +1,263 @@
+"""Who answers a crash: the kit's page, or a handler of the app's, whose answer stays.
+
+A handler for 500 stays. Handlers for all exceptions or all HTTP errors (``Exception``,
+``HTTPException``) are asked as before; only a browser that would read something other than HTML
+gets the page in place of their 500. A handler that breaks never takes the page down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from ..containment import contained
+from .event_id import add_header
+from .handlers import is_crash
+from .notes import RequestNotes, notes_key, notes_of
+
+logger = logging.getLogger("flask_sentry_kit")
+
+_HTML: Final = ("text/html", "application/xhtml+xml")
+
+
+class Handler(NamedTuple):
+    """An error handler of an app."""
+
+    call: Callable[[Any], Any]
+    blueprint: str | None
+    """None: the app's own."""
+    takes: type[BaseException]
+    exact: bool
+    """It is for this status or error, and not for all of them."""
+
+    def __str__(self) -> str:
+        what = "500" if self.takes is InternalServerError else self.takes.__name__
+        return f"{what} (blueprint {self.blueprint!r})" if self.blueprint else what
+
+
+class Answers:
+    """The answers to the crashes of one app.
+
+    :param app: the app.
+    :param respond: makes the kit's answer to an exception; never raises.
+    :param report: reports an exception beside the one that is shown.
+    :param capture: reports the exception that is shown.
+    :param own_route: the answer of the kit's route that the request is for, or None.
+    :param wants_page: whether the current request asked for HTML by its name.
+    :param replace: the kit's page replaces what the app's handlers answer.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        *,
+        respond: Callable[[BaseException], Response],
+        report: Callable[[BaseException], object],
+        capture: Callable[[BaseException], object],
+        own_route: Callable[[], Any],
+        wants_page: Callable[[], bool],
+        replace: bool,
+    ) -> None:
+        self._app = app
+        self._respond = respond
+        self._report = report
+        self._capture = capture
+        self._own_route = own_route
+        self._wants_page = wants_page
+        self._replace = replace
+        self._notes_key = notes_key(app)
+        self._logged: set[str] = set()
+
+    def install(self) -> None:
+        """Answer what no handler of the app's answers, and what breaks one of them."""
+        app = self._app
+        if self._replace or InternalServerError not in app.error_handler_spec[None][500]:
+            app.register_error_handler(500, self._answer_500)
+        for handler in self._handlers(InternalServerError, tuple(app.blueprints), (500, None)):
+            self._log(handler)
+        handle_user, handle = app.handle_user_exception, app.handle_exception
+
+        def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
+            error: Any = args[-1] if args else kwargs.get("e")
+            found = self._handler_of_crash(error)
+            if found is None:
+                return handle_user(*args, **kwargs)
+            self._log(found)
+            if self._replace:
+                if not _is_http(error):
+                    raise  # as Flask does where there is no handler
+                self._take_places()
+            try:
+                answer = handle_user(*args, **kwargs)
+            except Exception as second:
+                if second is not error:
+                    self._first_is(error)
+                raise
+            if found.exact or _is_http(error):
+                return answer
+            return self._page_instead(answer, error)
+
+        def handle_exception(*args: Any, **kwargs: Any) -> Any:
+            error: Any = args[-1] if args else kwargs.get("e")
+            for found in self._handlers(InternalServerError, request.blueprints, (500, None)):
+                self._log(found)
+            if self._replace:
+                self._take_places()
+            try:
+                response = handle(*args, **kwargs)
+            except Exception as second:
+                if second is error:
+                    raise  # on purpose: in tests and in debug mode
+                finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
+                response = finalize(
+                    *args[:-1], self._after_second(error, second), from_error_handler=True
+                )
+            # Where a hook broke that runs before the one that adds it.
+            event_id = g.get("sentry_event_id")
+            if event_id:
+                add_header(response, event_id)
+            return response
+
+        app.handle_user_exception = handle_user_exception  # type: ignore[method-assign]  # on errors only
+        app.handle_exception = handle_exception  # type: ignore[method-assign]  # on errors only
+
+    def _answer_500(self, error: InternalServerError) -> Any:
+        """The kit's handler for 500: what an app's own handler for all errors says, if there is
+        one, else the page."""
+        answer = self._own_route()
+        if answer is not None:
+            return answer
+        first = self._notes().first_error
+        if first is not None:
+            # The app's handler broke already, and Flask asks again.
+            return self._respond(first)
+        found = None
+        if not self._replace:
+            found = next(self._handlers(InternalServerError, request.blueprints), None)
+        if found is None:
+            return self._respond(error)
+        self._log(found)
+        try:
+            answer = self._app.ensure_sync(found.call)(error)
+            return self._page_instead(answer, error)
+        except Exception as second:
+            if _propagates(self._app):
+                raise
+            self._report(second)
+            self._log_broken(second)
+            return self._respond(error)
+
+    def _page_instead(self, answer: Any, error: BaseException) -> Any:
+        """The answer of a handler for all errors, or the page for a browser that would get a 500
+        that is not HTML."""
+        if not is_crash(answer) or not self._wants_page():
+            return answer
+        response = self._app.make_response(answer)
+        if response.mimetype in _HTML:
+            return response
+        with contained("The answer of an error handler could not be closed"):
+            response.close()
+        return self._respond(error)
+
+    def _after_second(self, error: BaseException, second: BaseException) -> Response:
+        """The page, where a handler of the app's broke while it answered a crash."""
+        first = self._notes().first_error
+        if first is None:
+            self._report(second)
+        self._log_broken(second)
+        return self._respond(error if first is None else first)
+
+    def _first_is(self, error: BaseException) -> None:
+        """Report a crash whose handler broke, and have the page show its reference."""
+        notes = self._notes()
+        if notes.first_error is None:
+            notes.first_error = error
+            self._capture(error)
+
+    def _take_places(self) -> None:
+        # Whatever was registered since, and on blueprints; Flask refuses to register this late.
+        for name in (*request.blueprints, None):
+            self._app.error_handler_spec[name][500][InternalServerError] = self._answer_500
+
+    def _handler_of_crash(self, error: Any) -> Handler | None:
+        """The handler that Flask asks, where it is one for crashes: for 500, or for all errors."""
+        if not isinstance(error, Exception):
+            return None
+        if isinstance(error, InternalServerError):
+            return next(self._handlers(type(error), request.blueprints, codes=(500, None)), None)
+        if _is_http(error):
+            return None
+        found = next(self._handlers(type(error), request.blueprints), None)
+        return None if found is None or found.exact else found
+
+    def _handlers(
+        self,
+        kind: type[BaseException],
+        blueprints: Any,
+        codes: tuple[int | None, ...] = (None,),
+    ) -> Iterator[Handler]:
+        """The app's handlers that fit an error, in the order in which Flask looks for one."""
+        for code in codes:
+            for name in (*blueprints, None):
+                handlers = self._app.error_handler_spec[name][code]
+                for takes in kind.__mro__:
+                    call = handlers.get(takes)
+                    if call is not None and call != self._answer_500:
+                        exact = not issubclass(HTTPException, takes)
+                        yield Handler(call, name, takes, exact)
+
+    def _notes(self) -> RequestNotes:
+        return notes_of(request.environ, self._notes_key)
+
+    def _log(self, handler: Handler) -> None:
+        """Say once who answers crashes, and how to change it."""
+        name = str(handler)
+        if name in self._logged:
+            return
+        self._logged.add(name)
+        if self._replace:
+            logger.info(
+                "The kit's page answers the crashes of the app %r, and not its handler for %s:"
+                " SENTRY_KIT_REPLACE_HANDLERS is on",
+                self._app.name,
+                name,
+            )
+        elif handler.exact:
+            logger.warning(
+                "The app %r has a handler for %s of its own, which stays. To show the kit's page"
+                " from it, return crash_response(error); to show the kit's page instead of it, set"
+                " SENTRY_KIT_REPLACE_HANDLERS = True",
+                self._app.name,
+                name,
+            )
+        else:
+            logger.info(
+                "The app %r has a handler for %s, which answers crashes as before. A browser that"
+                " would get a 500 that is not HTML sees the kit's page. To show the kit's page or"
+                " problem details at every crash, set SENTRY_KIT_REPLACE_HANDLERS = True",
+                self._app.name,
+                name,
+            )
+
+    def _log_broken(self, second: BaseException) -> None:
+        with contained("What a handler raised cannot be logged"):
+            logger.error(
+                "A handler of the app %r failed while it answered a crash. The kit's page shows"
+                " instead of its answer, with the reference of the first error",
+                self._app.name,
+                exc_info=second,
+            )
+
+
+def _is_http(error: Any) -> bool:
+    return isinstance(error, HTTPException)
+
+
+def _propagates(app: Flask) -> bool:
+    """Whether exceptions reach whoever called the app: in its tests, and in debug mode."""
+    propagate = app.config["PROPAGATE_EXCEPTIONS"]
+    return bool(app.testing or app.debug if propagate is None else propagate)
