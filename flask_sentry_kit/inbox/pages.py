@@ -25,7 +25,7 @@ _OTHERS: Final = 20
 
 def dsn_of(here: Project) -> str:
     """The DSN under the address this page was asked for."""
-    return f"{request.scheme}://{here.public_key}@{request.host}/{here.id}"
+    return here.dsn(request.scheme, request.host).public
 
 
 @bp.get("/")

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
+from ..dsn import secrets_in
 from .item import Answer, Request
 from .proxy import Proxy
 from .tls import make_context
@@ -334,13 +335,10 @@ def _detail(body: bytes) -> str:
     return "; ".join(parts)
 
 
-_SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
-
-
 def _clean(text: str, request: Request) -> str:
     """One bounded line in which no secret of the request is repeated."""
     for place in (request.url, *request.headers.values()):
-        for secret in _SECRETS.findall(place):
+        for secret in secrets_in(place):
             text = text.replace(secret, "…")
     for name, value in request.headers.items():
         if name.lower() in ("authorization", "cookie"):

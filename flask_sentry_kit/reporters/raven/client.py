@@ -140,7 +140,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
         if self.dsn is None:
             return None
-        rest = self.dsn.public.partition(":")[2]
+        rest = self.dsn.public_without_scheme
         return f"{scheme}:{rest}" if scheme else rest
 
     @property

@@ -225,9 +225,9 @@ def dsn_of_client(client: Any) -> Dsn | None:
     remote = getattr(client, "remote", None)
     if remote is None or not remote.is_active():
         return None
-    scheme, _, rest = str(remote.base_url).partition("://")
-    secret = f":{remote.secret_key}" if remote.secret_key else ""
     try:
-        return Dsn.parse(f"{scheme}://{remote.public_key}{secret}@{rest}/{remote.project}")
+        return Dsn.of(
+            str(remote.base_url), remote.public_key, str(remote.project), remote.secret_key
+        )
     except DsnError:
         return None
