@@ -146,6 +146,15 @@ def test_dsn_facts_stand_in_one_file() -> None:
     assert found == {"flask_sentry_kit.dsn"}
 
 
+def test_sqlite_is_opened_in_one_place() -> None:
+    """Which file may be opened, and how, is decided by files.py alone."""
+    opens = re.compile(r"\bsqlite3\.(?:dbapi2\.)?(?:connect|Connection)\(|from sqlite3 import")
+    found = {
+        module for module, path in MODULES.items() if opens.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"flask_sentry_kit.files"}
+
+
 def test_a_file_is_one_room() -> None:
     """No file of the package is much over 400 lines."""
     long = {
