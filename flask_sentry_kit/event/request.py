@@ -13,6 +13,7 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request
 
 from ..bodies import body_deadline
+from ..compat import read_so_far
 from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str
@@ -122,18 +123,18 @@ def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
 def _cookies(request: Request) -> dict[str, str]:
     """The names of the cookies; what is in any of them is not ours to send."""
     sent = len(request.environ.get("HTTP_COOKIE", ""))
-    if (not sent or sent > _PARSED_MAX) and "cookies" not in request.__dict__:
+    if (not sent or sent > _PARSED_MAX) and read_so_far(request).cookies is None:
         return {}
     return {cut(name, 100): MASK for name in islice(request.cookies, 50)}
 
 
 def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
-    parsed = request.__dict__
-    if "form" in parsed:
+    parsed = read_so_far(request)
+    if parsed.form is not None:
         return _form(request, serializer)
-    body = parsed.get("_cached_data")
+    body = parsed.data
     if body is None:
-        if not failed or "stream" in parsed or request.method in ("GET", "HEAD"):
+        if not failed or parsed.stream is not None or request.method in ("GET", "HEAD"):
             return None
         length = request.content_length
         if length is None:

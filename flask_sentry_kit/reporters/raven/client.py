@@ -101,8 +101,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             raven.base.Raven = singleton
         self._made = True
         # raven activates one in the thread that makes the client, and keeps it there for ever.
-        self._context.deactivate()
-        self._context: Context = Context(enable_breadcrumbs)
+        super().context.deactivate()
+        self._scopes = Context(enable_breadcrumbs)
         self.scrubber = Scrubber(self.sanitize_keys or ())
         self.stacks = Stacks(
             self.include_paths,
@@ -160,6 +160,11 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             spool=settings.spool if settings else None,
             destination=self.dsn.origin if self.dsn else None,
         )
+
+    @property
+    def context(self) -> Context:
+        """What is said of the work at hand; raven's interface."""
+        return self._scopes
 
     @property
     def app(self) -> Flask | None:
@@ -226,7 +231,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         try:
             with logs.capturing():
                 occurrence = Occurrence(
-                    scope=self._context.scope(environ),
+                    scope=self._scopes.scope(environ),
                     data=data or {},
                     date=date,
                     time_spent=time_spent,
@@ -253,7 +258,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         try:
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
-                self._context.scope(environ).remember(error, None)
+                self._scopes.scope(environ).remember(error, None)
         except FOREIGN_ERRORS:
             log_exception("An exception that could not be captured could not be marked")
 
@@ -382,7 +387,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         """Whether this exception was dealt with in the work at hand, and as which event."""
-        return self._context.recall(error)
+        return self._scopes.recall(error)
 
     def skip_error_for_logging(self, exc_info: Any) -> bool:
         """Whether this exception was dealt with already."""
@@ -393,17 +398,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """Note that this exception is done with, unless it was captured, which is noted already."""
         error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
-            self._context.scope().remember(error, None)
+            self._scopes.scope().remember(error, None)
 
     @property
     def last_event_id(self) -> str | None:
         """The id of the last event of the work at hand."""
-        scope = self._context.find()
+        scope = self._scopes.find()
         return scope.last_event_id if scope is not None else None
 
     @last_event_id.setter
     def last_event_id(self, value: str | None) -> None:
-        self._context.scope().last_event_id = value
+        self._scopes.scope().last_event_id = value
 
     def install_sys_hook(self) -> None:
         """Report what ends the process, through a hook that does not keep this client alive."""

@@ -201,7 +201,8 @@ def _http_info(sentry: Any, request: Request) -> Any:
 
 
 def _body_was_read(request: Request) -> bool:
-    return not read_so_far(request).keys().isdisjoint(("form", "_cached_data"))
+    read = read_so_far(request)
+    return read.form is not None or read.data is not None
 
 
 def _overrides_http_info(sentry: Any) -> bool:
