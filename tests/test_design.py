@@ -155,6 +155,12 @@ def test_sqlite_is_opened_in_one_place() -> None:
     assert found == {"flask_sentry_kit.files"}
 
 
+def test_a_file_name_is_given_once() -> None:
+    """Who searches for a file by its name finds one."""
+    names = [path.name for path in MODULES.values() if not path.name.startswith("__")]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_a_file_is_one_room() -> None:
     """No file of the package is much over 400 lines."""
     long = {

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Request
 
-from ..bodies import body_deadline
+from ..body_deadline import body_deadline
 from ..compat import read_so_far
 from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from ..bodies import body_deadline
+from ..body_deadline import body_deadline
 from ..compat import ReadSoFar, read_so_far
 from ..headers import content_type
 

@@ -20,7 +20,7 @@ from werkzeug.exceptions import (
 )
 
 from ..dsn import Dsn, DsnError
-from . import dialog, pages, wire
+from . import error_page, pages, wire
 from .body import MAX_WIRE
 from .errors import DamagedEventError, InboxError
 from .reading import by_owner
@@ -76,7 +76,7 @@ def create_inbox(
     app.extensions["sentry_kit_inbox"] = Project(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
-    for room in (wire.bp, dialog.bp, pages.bp):
+    for room in (wire.bp, error_page.bp, pages.bp):
         app.register_blueprint(room)
     app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from .reading import event_id_of, read_event
-from .rows import CrashGroup, Report
+from .records import CrashGroup, Report
 from .wire import Project, project
 
 bp = Blueprint("pages", __name__)

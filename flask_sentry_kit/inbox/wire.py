@@ -1,7 +1,7 @@
 """Sentry's side of the wire: events by ``/store/``, events and reports by ``/envelope/``.
 
 Answers as real servers were seen to; nothing of what is in an event is judged here. The crash
-dialog's address is in ``dialog.py``.
+dialog's address is in ``error_page.py``.
 """
 
 from __future__ import annotations

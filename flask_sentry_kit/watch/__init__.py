@@ -6,9 +6,9 @@ from __future__ import annotations
 from flask import Flask
 
 from .escapes import Capture, Middleware
-from .event_id import add_header, declare_event_id, show_event_id
 from .handlers import capture_what_handlers_answer
 from .own_routes import OwnRoutes
+from .shown_id import add_header, declare_event_id, show_event_id
 
 __all__ = [
     "Capture",

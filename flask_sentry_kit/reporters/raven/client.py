@@ -37,7 +37,7 @@ from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, excepthook, logs
 from .context import Context
-from .errors import exception_of, is_ignored
+from .exceptions import exception_of, is_ignored
 from .options import transport_options
 from .processors import Processors
 from .transport import OutboxTransport, make_outbox, remote_config, store_headers

@@ -24,7 +24,7 @@ from ...event.build import running_request
 from ...event.scope import Environ, Scopes
 from ...settings import Settings
 from ...watch import show_event_id
-from .errors import exception_of, original_error
+from .exceptions import exception_of, original_error
 from .logs import LogHandler
 
 _SCOPES: Final = "_sentry_kit_scopes"

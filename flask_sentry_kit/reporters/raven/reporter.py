@@ -15,7 +15,7 @@ from ...outbox import Counters, Outbox
 from ...settings import Settings
 from ...watch import show_event_id
 from . import logs
-from .errors import original_error
+from .exceptions import original_error
 
 if TYPE_CHECKING:
     from .client import Client

@@ -19,7 +19,7 @@ from .body import MAX_FORM
 from .reading import clean
 from .wire import origin_of, project
 
-bp = Blueprint("dialog", __name__)
+bp = Blueprint("error_page", __name__)
 
 _MISSING: Final = "Missing or invalid parameter."
 _REQUIRED: Final = "This field is required."

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from .. import files
 from .damage import APPLICATION_ID, WHAT, DamagedError
-from .errors import SpoolBusy, SpoolFull, SpoolLost
+from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 
 VERSION = 2
 
