@@ -25,22 +25,22 @@ from ...containment import FOREIGN_ERRORS, log_exception
 from ...dsn import Dsn
 from ...event.build import build_event, outline_event
 from ...event.frames import Stacks
-from ...event.interfaces import encode
 from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
 from ...event.scrub import Scrubber
 from ...event.serialize import safe_repr
 from ...event.warm import warm_up
-from ...outbox import Item, Outbox
-from ...outbox import Request as Post
+from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, excepthook, logs
 from .context import Context
 from .exceptions import exception_of, is_ignored
+from .hooks import Hooks
 from .options import transport_options
 from .processors import Processors
-from .transport import OutboxTransport, make_outbox, remote_config, store_headers
+from .sending import hand_over, send, warn_of_what_is_never_called
+from .transport import OutboxTransport, make_outbox, remote_config
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
@@ -75,6 +75,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.dsn: Dsn | None = None
         self._made = False
         self._app = None if app is None else weakref.ref(app)
+        self.hooks = Hooks()
+        """What the app's ``Sentry`` overrides."""
         self.settings: Settings | None = None
         """The kit's settings, handed in when an app is set up."""
         self._outbox: Outbox | None = None
@@ -112,6 +114,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             scrubber=self.scrubber,
         )
         self._processors = Processors(self, options.get("processors") or ())
+        warn_of_what_is_never_called(type(self))
         if install_sys_hook:
             self.install_sys_hook()
         if enable_breadcrumbs:
@@ -133,8 +136,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.switched_off = text == ""
         self.dsn = Dsn.parse(text) if text else None
         # Looked up by name: the registry has raven's own transports, which are not ours to use.
-        self._transport_class = transport or OutboxTransport
-        self.remote = remote_config(self.dsn, self._transport_class)
+        self.transport_class = transport or OutboxTransport
+        self.remote = remote_config(self.dsn, self.transport_class)
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
@@ -196,6 +199,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             include_versions=self.include_versions,
             user_attributes=(app and app.config.get("SENTRY_USER_ATTRS")) or (),
             user=settings.user if settings else None,
+            describe_user=self.hooks.user,
+            describe_request=self.hooks.request,
             pii=settings is None or settings.pii,
         )
 
@@ -308,7 +313,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             log_exception("An event could not be built completely; a short form of it is sent")
             event = outline_event(occurrence, options)
         self._processors.process(event)
-        if not self._hand_over(event):
+        if not send(self, event, Client):
             return None
         event_id = occurrence.scope.last_event_id = str(event["event_id"])
         return event_id
@@ -325,25 +330,12 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     # handing over
 
-    def _hand_over(self, event: dict[str, Any]) -> bool:
-        body = encode(event)
-        if self.dsn is not None and self._transport_class is OutboxTransport:
-            item = Item(
-                "event",
-                event["event_id"],
-                Post(self.dsn.store_url, store_headers(self.dsn, self.protocol_version), body),
-            )
-            return self.outbox.put(item) is not None
-        # A transport of the app's own: raven's way, which backs off after a failure.
-        if not self.raise_send_errors and not self.state.should_try():
-            self.refuse("the app's transport failed, so no event is given to it for a while")
-            return False
-        logs.mute_transport_logs(self.remote.get_transport())
-        self.send(**event)
-        if self.state.did_fail():
-            self.refuse("the app's transport failed")
-            return False
-        return True
+    def send(self, auth_header: str | None = None, **data: Any) -> None:
+        """Hand an event over for sending; raven's, for those who override it.
+
+        :param auth_header: raven's; ours is made with each request.
+        """
+        hand_over(self, data)
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.

@@ -1,0 +1,94 @@
+"""Classes derived from ``flask_sentry_kit.Client``: what they override is called as by raven."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_sentry_kit import Client, Sentry, SentryKit
+from flask_sentry_kit.dsn import Dsn
+from tests.support.sentry import RecordingSentry
+
+
+@pytest.fixture
+def shop(wire: RecordingSentry) -> Flask:
+    """Crashes at /boom."""
+    app = Flask("shop")
+    app.config.update(SECRET_KEY="app-secret", SENTRY_DSN=wire.dsn)
+
+    @app.get("/boom")
+    def boom() -> str:
+        raise ValueError("boom")
+
+    return app
+
+
+def crash_of(kind: type[Client], shop: Flask) -> Any:
+    """The answer to a crash of an app with such a client."""
+    Sentry(shop, client_cls=kind)
+    shop.register_blueprint(SentryKit())
+    return shop.test_client().get("/boom", headers={"Accept": "text/html"})
+
+
+def test_a_client_that_overrides_capture(shop: Flask, wire: RecordingSentry) -> None:
+    """``flask_sentry_kit.Client`` is there to be derived from: ``capture`` takes raven's arguments,
+    and every event passes it."""
+
+    class Tagging(Client):
+        def capture(self, event_type: str, *args: Any, **kwargs: Any) -> str | None:
+            kwargs["tags"] = {**(kwargs.get("tags") or {}), "kind": event_type}
+            return super().capture(event_type, *args, **kwargs)
+
+    answer = crash_of(Tagging, shop)
+    event = wire.one_event(shop)
+    assert event["tags"] == {"kind": "raven.events.Exception"}
+    assert answer.headers["X-Sentry-ID"] == event["event_id"]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_client_that_overrides_send(shop: Flask, wire: RecordingSentry, goes_on: bool) -> None:
+    """``send`` gets the finished event, and may change it or take it elsewhere."""
+    taken = []
+
+    class Sending(Client):
+        def send(self, auth_header: str | None = None, **data: Any) -> None:
+            taken.append(data["event_id"])
+            if goes_on:
+                super().send(auth_header=auth_header, **{**data, "tags": {"sent": "here"}})
+
+    answer = crash_of(Sending, shop)
+    assert shop.extensions["sentry"].flush(10)
+    assert answer.headers["X-Sentry-ID"] == taken[0]
+    assert [event["tags"] for event in wire.events] == ([{"sent": "here"}] if goes_on else [])
+
+
+def test_a_client_that_overrides_a_later_step(shop: Flask, wire: RecordingSentry) -> None:
+    """``send_remote`` and the steps before it are called with raven's arguments."""
+    seen = []
+
+    class Remote(Client):
+        def send_remote(self, url: str, data: bytes, headers: Any = None) -> Any:
+            seen.append((url, self.decode(data)["event_id"], sorted(headers)))
+            return super().send_remote(url, data, headers)
+
+    answer = crash_of(Remote, shop)
+    (url, event_id, headers) = seen[0]
+    assert url == Dsn.parse(wire.dsn).store_url
+    assert headers == ["Content-Encoding", "Content-Type", "User-Agent", "X-Sentry-Auth"]
+    assert wire.one_event(shop)["event_id"] == event_id == answer.headers["X-Sentry-ID"]
+
+
+def test_what_nobody_calls_is_said(shop: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """A client's method that has no place here is named in the log, with what to use."""
+
+    class Building(Client):
+        def build_msg(self, *args: Any, **kwargs: Any) -> Any:
+            return super().build_msg(*args, **kwargs)
+
+    with caplog.at_level(logging.WARNING, "flask_sentry_kit"):
+        Sentry(shop, client_cls=Building)
+    (said,) = [one.getMessage() for one in caplog.records if one.name == "flask_sentry_kit"]
+    assert said.startswith("Building.build_msg() is never called: processors=")
