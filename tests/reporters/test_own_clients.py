@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_login import LoginManager, UserMixin
 
 from flask_sentry_kit import Client, Sentry, SentryKit
 from flask_sentry_kit.dsn import Dsn
@@ -92,3 +93,22 @@ def test_what_nobody_calls_is_said(shop: Flask, caplog: pytest.LogCaptureFixture
         Sentry(shop, client_cls=Building)
     (said,) = [one.getMessage() for one in caplog.records if one.name == "flask_sentry_kit"]
     assert said.startswith("Building.build_msg() is never called: processors=")
+
+
+def test_a_client_without_an_app_takes_the_running_ones_settings(
+    shop: Flask, wire: RecordingSentry
+) -> None:
+    """``SENTRY_USER_ATTRS`` holds for a client that was made elsewhere, as with raven."""
+
+    class User(UserMixin):
+        id = "7"
+        plan = "gold"
+
+    @LoginManager(shop).request_loader
+    def load(request: Any) -> User:
+        return User()
+
+    shop.config["SENTRY_USER_ATTRS"] = ["plan"]
+    Sentry(shop, client=Client(wire.dsn))
+    shop.test_client().get("/boom")
+    assert wire.one_event(shop)["user"]["data"] == {"plan": "gold"}

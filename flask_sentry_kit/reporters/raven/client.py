@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import raven
 import raven.base
-from flask import Flask
+from flask import Flask, current_app, has_app_context
 from raven.conf import defaults
 
 from ...containment import FOREIGN_ERRORS, log_exception
@@ -180,7 +180,9 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def event_options(self) -> EventOptions:
         """What of this client shows in its events, as it is now."""
-        app, settings = self.app, self.settings
+        # A client that was made without an app reports for whichever is running.
+        app: Any = self.app or (current_app if has_app_context() else None)
+        settings = self.settings
         return EventOptions(
             scrubber=self.scrubber,
             stacks=self.stacks,
