@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+import raven.base
 from flask import Flask
 from flask_login import LoginManager, UserMixin
 
@@ -47,6 +48,41 @@ def test_a_client_that_overrides_capture(shop: Flask, wire: RecordingSentry) -> 
     event = wire.one_event(shop)
     assert event["tags"] == {"kind": "raven.events.Exception"}
     assert answer.headers["X-Sentry-ID"] == event["event_id"]
+
+
+@pytest.mark.parametrize("base", [Client, raven.base.Client])
+def test_a_capture_that_returns_nothing(shop: Flask, base: type[Client]) -> None:
+    """The page has the event's id all the same; public clients forget to return it."""
+    events = []
+
+    class Forgetful(base):  # type: ignore[misc, valid-type]  # one of two
+        def capture(self, event_type: str, tags: Any = None, **kwargs: Any) -> None:
+            super().capture(event_type, tags={**(tags or {}), "kind": "mine"}, **kwargs)
+
+        def send(self, **event: Any) -> None:
+            events.append(event)
+
+    answer = crash_of(Forgetful, shop)
+    (event,) = events
+    assert event["tags"]["kind"] == "mine"
+    assert event["event_id"] in answer.text
+    assert answer.headers["X-Sentry-ID"] == event["event_id"]
+
+
+@pytest.mark.parametrize("name", ["capture", "captureException"])
+def test_a_capture_that_raises(
+    shop: Flask, wire: RecordingSentry, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """The crash is reported without it, the page shows, and the log says so."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise LookupError("a client of the app's")
+
+    answer = crash_of(type("Broken", (Client,), {name: broken}), shop)
+    event = wire.one_event(shop)
+    assert event["message"] == "ValueError: boom"
+    assert answer.headers["X-Sentry-ID"] == event["event_id"]
+    assert "The client's own capture() failed" in caplog.text
 
 
 @pytest.mark.parametrize("goes_on", [True, False])

@@ -163,8 +163,12 @@ def _wrap_capture(client: Any) -> None:
         scope = scopes.scope()
         known, event_id = scope.recall(error)
         if not known:
+            before = client.last_event_id
             with _request_context(client):
                 event_id = capture(*args, **kwargs)
+            if event_id is None and client.last_event_id != before:
+                # A capture() of the app's own may return nothing.
+                event_id = client.last_event_id
             scope.remember(error, event_id)
         return event_id
 

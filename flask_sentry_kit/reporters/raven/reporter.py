@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from ...containment import contained
+from ...containment import FOREIGN_ERRORS, contained, log_exception
 from ...dsn import Dsn
 from ...event.scope import Environ
 from ...outbox import Counters, Outbox
 from ...settings import Settings
 from ...watch import show_event_id
 from . import logs
+from .client import Client
 from .exceptions import original_error
 from .hooks import Hooks, Taken, crash_at_hand
-
-if TYPE_CHECKING:
-    from .client import Client
 
 
 class ClientReporter:
@@ -69,11 +66,7 @@ class ClientReporter:
             error = original_error(error)
             if self._capture is not None and environ is None and not self.client.recall(error)[0]:
                 self._capture_by_hook(self._capture, error, handled)
-            event_id = self.client.captureException(
-                exc_info=(type(error), error, error.__traceback__),
-                handled=handled,
-                environ=environ,
-            )
+            event_id = self._capture_by_client(error, handled, environ)
             if event_id is not None:
                 show_event_id(event_id)
         return event_id
@@ -85,6 +78,27 @@ class ClientReporter:
             taken = capture(error)
         if taken.done:
             self.settle(error, taken.event_id)
+
+    def _capture_by_client(
+        self, error: BaseException, handled: bool, environ: Environ | None
+    ) -> str | None:
+        exc_info = (type(error), error, error.__traceback__)
+        try:
+            event_id = self.client.captureException(
+                exc_info=exc_info, handled=handled, environ=environ
+            )
+        except FOREIGN_ERRORS:
+            # Ours raises nothing.
+            log_exception("The client's own capture() failed; the crash is reported without it")
+            event_id = Client.capture(
+                self.client,
+                "raven.events.Exception",
+                exc_info=exc_info,
+                handled=handled,
+                environ=environ,
+            )
+        # A capture() of the app's own may return nothing.
+        return self.client.recall(error)[1] if event_id is None else event_id
 
     def settle(self, error: BaseException, event_id: str | None) -> None:
         """Note that an exception is dealt with, and as which event, unless it was captured."""
