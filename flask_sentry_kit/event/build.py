@@ -13,7 +13,7 @@ from typing import Any
 from flask import has_request_context, request
 from werkzeug.wrappers import Request
 
-from ..containment import FOREIGN_ERRORS
+from ..containment import FOREIGN_ERRORS, contained
 from ..user import user_facts
 from . import interfaces as events
 from .error_texts import named_parameters
@@ -214,7 +214,8 @@ class _Event:
 
     def _shown_request(self, given: Any) -> Any:
         if isinstance(given, Mapping):
-            return described_request(given, self._facts)
+            with contained("A request that the app described could not be read"):
+                return described_request(given, self._facts)
         return self._facts.value(given)
 
     def _add_context(self) -> None:

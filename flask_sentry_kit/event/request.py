@@ -80,7 +80,8 @@ def described_request(given: Mapping[str, Any], serializer: Serializer) -> dict[
             text = value if isinstance(value, str) else value.decode("utf-8", "replace")
             found[name] = scrubber.short_query(text, 4_000)
         elif name == "headers" and isinstance(value, Mapping):
-            found[name] = _shown_headers(value.items(), serializer)
+            pairs = ((safe_str(one), safe_str(said)) for one, said in value.items())
+            found[name] = _shown_headers(pairs, serializer)
         elif name == "cookies" and isinstance(value, Mapping):
             found[name] = {cut(safe_str(one), 100): MASK for one in islice(value, 50)}
         elif name == "data" and isinstance(value, MultiDict):

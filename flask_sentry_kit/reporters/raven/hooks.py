@@ -9,7 +9,6 @@ pays for none. What one of them raises is contained, and logged the first time.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,9 +32,6 @@ _OF_THE_REQUEST: Final = (
 )
 
 _failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=False)
-
-_logged: Final[weakref.WeakKeyDictionary[Any, set[str]]] = weakref.WeakKeyDictionary()
-# The hooks of each Sentry that have failed before.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +177,8 @@ def go_along(sentry: Any, base: type, app: Flask) -> None:
 
 
 def _log(sentry: Any, name: str, outcome: str) -> None:
-    seen = _logged.setdefault(sentry, set())
-    if name not in seen:
-        seen.add(name)
+    if name not in sentry.failed_hooks:
+        sentry.failed_hooks.add(name)
         log_exception(
             f"{type(sentry).__name__}.{name}() failed: {outcome}. Later failures of it are not"
             " logged"

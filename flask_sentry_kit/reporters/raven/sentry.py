@@ -73,6 +73,8 @@ class Sentry(RequestInfo):
         )
         self._last: weakref.ref[Flask] | None = None
         self._goes_along: weakref.WeakSet[Flask] = weakref.WeakSet()
+        self.failed_hooks: set[str] = set()
+        """Overridden methods that have failed, each of which is logged once."""
         self.wrap_wsgi: bool | None
         super().__init__(
             None,
