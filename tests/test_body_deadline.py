@@ -1,4 +1,4 @@
-"""One deadline for all of a body (bodies.py). tests/feedback has it under a real server."""
+"""One deadline for all of a body (body_deadline.py). tests/feedback has it under a real server."""
 
 from __future__ import annotations
 
