@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import weakref
 from typing import Any
 
 import pytest
@@ -283,6 +285,18 @@ def test_two_hooks_go_along_with_each_request(shop: Flask) -> None:
     assert len(shop.before_request_funcs[None]) == 1
     Sentry(shop)
     assert "X-Along" not in visitor.get("/hello").headers
+
+
+def test_an_app_with_hooks_can_be_freed() -> None:
+    """One ``Sentry`` for many apps, as tests make them, keeps none of them alive."""
+    sentry = Along()
+    app = Flask("shop")
+    sentry.init_app(app)
+    app.test_client().get("/")
+    gone = weakref.ref(app)
+    del app
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_request_pays_for_no_hook_that_is_not_there(shop: Flask) -> None:

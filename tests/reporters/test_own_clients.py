@@ -148,3 +148,40 @@ def test_a_client_without_an_app_takes_the_running_ones_settings(
     Sentry(shop, client=Client(wire.dsn))
     shop.test_client().get("/boom")
     assert wire.one_event(shop)["user"]["data"] == {"plan": "gold"}
+
+
+def test_hooks_are_called_with_a_client_of_ravens_own_class(shop: Flask) -> None:
+    """What a subclass of ``Sentry`` overrides holds for raven's clients as well, once a crash."""
+    events = []
+
+    class Keeping(raven.base.Client):
+        def send(self, **event: Any) -> None:
+            events.append(event)
+
+    class Hooked(Sentry):
+        def captureException(self, *args: Any, **kwargs: Any) -> None:
+            self.tags_context({"kind": "mine"})
+            super().captureException(*args, **kwargs)
+
+        def get_user_info(self, request: Any) -> dict[str, Any]:
+            return {"id": "7"}
+
+        def handle_exception(self, *args: Any, **kwargs: Any) -> str | None:
+            if isinstance(kwargs["exception"], KeyError):
+                return None
+            return super().handle_exception(*args, **kwargs)
+
+    @shop.get("/passed-over")
+    def passed_over() -> str:
+        raise KeyError("passed over")
+
+    shop.config["SENTRY_CONFIG"] = {"install_sys_hook": False, "install_logging_hook": False}
+    Hooked(shop, client_cls=Keeping)
+    shop.register_blueprint(SentryKit())
+    visitor = shop.test_client()
+    answer = visitor.get("/boom", headers={"Accept": "text/html"})
+    assert visitor.get("/passed-over").status_code == 500
+    (event,) = events
+    assert (event["user"], event["tags"]["kind"]) == ({"id": "7"}, "mine")
+    assert event["event_id"] in answer.text
+    assert answer.headers["X-Sentry-ID"] == event["event_id"]

@@ -173,7 +173,9 @@ def go_along(sentry: Any, base: type, app: Flask) -> None:
     if overrides(sentry, base, "before_request"):
         app.before_request_funcs.setdefault(None, []).append(before_request)
     if overrides(sentry, base, "after_request"):
-        request_finished.connect(after_request, sender=app, weak=False)
+        # The signal holds it weakly: it is to go with its app.
+        app.extensions.setdefault("sentry_kit_hooks", []).append(after_request)
+        request_finished.connect(after_request, sender=app)
 
 
 def _log(sentry: Any, name: str, outcome: str) -> None:
