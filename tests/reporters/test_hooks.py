@@ -115,11 +115,10 @@ def test_what_escapes_has_no_user_that_the_app_did_not_name(
     """Outside of the request's context nobody can be asked, so that nothing is said of anybody."""
     WithoutAddress(shop)
 
-    @shop.teardown_request
-    def broken(error: BaseException | None) -> None:
-        if request.path == "/hello":
-            raise KeyError("teardown")
+    def broken_middleware(environ: Any, start_response: Any) -> Any:
+        raise KeyError("middleware")
 
+    shop.wsgi_app = broken_middleware  # type: ignore[method-assign]
     with pytest.raises(KeyError):
         shop.test_client().get("/hello")
     assert "user" not in wire.one_event(shop)
