@@ -1,5 +1,6 @@
-"""What the kit uses of Flask, Werkzeug and raven without a public name for it, or under a name
-whose meaning has changed: each in one place, with the versions it was seen in."""
+"""What the kit uses of Flask, Werkzeug, Flask-Login, raven and urllib3 without a public name for
+it, or under a name whose meaning has changed: each in one place, with the versions it was seen in.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +8,21 @@ import builtins
 import inspect
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flask import Flask
+from flask import Flask, g
 from flask.globals import app_ctx
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
+    import socket
+
     from raven.context import Context
+    from urllib3.connection import HTTPConnection
+    from werkzeug.datastructures import MultiDict
+else:
+    # Loaded by the thread that delivers.
+    HTTPConnection = object
 
 
 _CONTEXT_COMES_FIRST: Final = "ctx" in inspect.signature(Flask.preprocess_request).parameters
@@ -37,10 +45,23 @@ def preprocess_request(app: Flask) -> None:
     preprocess(*_context())
 
 
-def read_so_far(request: Request) -> Mapping[str, Any]:
-    """What a request's object has read of the body by now: ``form``, ``stream`` and
-    ``_cached_data`` are in it once they were asked for (Werkzeug 2.3 to 3.2)."""
-    return request.__dict__
+class ReadSoFar(NamedTuple):
+    """What a request's object has read of the request; None for what it was not asked for yet."""
+
+    form: MultiDict[str, str] | None
+    stream: Any
+    """The body's stream: who asked for it may have read from it."""
+    data: bytes | None
+    """The body, where all of it was read and kept."""
+    cookies: Mapping[str, str] | None
+
+
+def read_so_far(request: object) -> ReadSoFar:
+    """What an app's request object, or None, has read by now (Werkzeug 2.3 to 3.2)."""
+    kept: Mapping[str, Any] = getattr(request, "__dict__", {})
+    return ReadSoFar(
+        kept.get("form"), kept.get("stream"), kept.get("_cached_data"), kept.get("cookies")
+    )
 
 
 def runs_code_later(response: Response) -> bool:
@@ -48,6 +69,16 @@ def runs_code_later(response: Response) -> bool:
     (Werkzeug 2.3 to 3.2). Asked of every healthy response, so that it looks at two attributes."""
     kind = type(response.response)
     return (kind is not list and kind is not tuple) or bool(response._on_close)
+
+
+def login_user_so_far() -> Any:
+    """The user that Flask-Login has loaded for this request, or None (0.6.3)."""
+    return g.get("_login_user")
+
+
+def records_a_log_breadcrumb(processor: object) -> bool:
+    """Whether what raven was given to finish a breadcrumb with is of its own log records (6.10)."""
+    return getattr(processor, "__qualname__", "").startswith("_record_log_breadcrumb.")
 
 
 def record_breadcrumbs_into(context: Context | Any, change: int) -> None:
@@ -81,3 +112,22 @@ def teardown_error(error: BaseException) -> BaseException:
     while isinstance(error, _GROUP) and error.message in _TEARDOWN and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+class OwnSockets(HTTPConnection):
+    """Put in front of urllib3's connection classes (2.6 to 2.8): the socket is one of our own."""
+
+    def open_socket(self, host: str, port: int) -> socket.socket:
+        """A connected socket."""
+        raise NotImplementedError
+
+    def wrap_socket(self, connected: socket.socket) -> Any:
+        """What is read from and written to in its place, once TLS and a tunnel are set up."""
+        raise NotImplementedError
+
+    def _new_conn(self) -> socket.socket:
+        return self.open_socket(self._dns_host, self.port)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self.wrap_socket(self.sock)

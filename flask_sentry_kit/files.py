@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,22 +83,61 @@ def open_private_file(path: StrPath, what: str) -> int:
     return descriptor
 
 
-def connect(path: StrPath, what: str, **options: Any) -> sqlite3.Connection:
-    """A connection to a private database; the file is made if it is not there.
+def connect(
+    path: StrPath,
+    what: str,
+    *,
+    make: bool = True,
+    read_only: bool = False,
+    timeout: float = 5.0,
+    check_same_thread: bool = True,
+    pragmas: Mapping[str, str] | None = None,
+) -> sqlite3.Connection:
+    """A connection to a private database.
 
-    SQLite gives the files that it makes beside it the same mode. It never makes the database
-    itself, which would then be readable to all: one that is deleted in between is an error.
+    Transactions are begun by the caller and nowhere else. A text may hold any bytes where a file
+    is damaged: what is no UTF-8 comes back with U+FFFD. SQLite gives the files that it makes
+    beside a database the same mode. It never makes the database itself, which would then be
+    readable to all: one that is deleted in between is an error.
 
-    :param options: of ``sqlite3.connect``.
+    :param make: make the file where it is not there.
+    :param read_only: write nothing.
+    :param timeout: seconds to wait for another writer.
+    :param check_same_thread: refuse the connection to other threads.
+    :param pragmas: set on the connection, in this order.
     :raises UnsafeFileError, OSError: as ``make_private_file`` does.
-    :raises sqlite3.Error: it cannot be opened. SQLite reads nothing of it yet.
+    :raises sqlite3.Error: it cannot be opened, or a pragma cannot be set. Without pragmas SQLite
+        reads nothing of the file yet.
     """
     import sqlite3  # for those who have a file
 
-    make_private_file(path, what)
-    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
-    db: sqlite3.Connection = sqlite3.connect(uri, uri=True, **options)
+    if make and not read_only:
+        make_private_file(path, what)
+    else:
+        check_private_file(path, what)
+    uri = f"{Path(path).absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    db: sqlite3.Connection = sqlite3.connect(
+        uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=check_same_thread
+    )
+    try:
+        db.text_factory = _lossy_text
+        for name, value in (pragmas or {}).items():
+            db.execute(f"PRAGMA {name} = {value}")
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def connect_in_memory() -> sqlite3.Connection:
+    """A connection to an empty database that is gone with it: to see what a schema makes."""
+    import sqlite3
+
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
+def _lossy_text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def _check_directory(path: str, what: str) -> None:

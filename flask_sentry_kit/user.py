@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask, current_app
-from flask import g as app_globals
 
+from .compat import login_user_so_far
 from .containment import FOREIGN_ERRORS
 
 _NAMES: Final = ("name", "full_name", "display_name", "username")
@@ -55,7 +55,7 @@ def _login_user(app: Flask) -> Any:
     try:
         # Loaded already, or by its user_loader now; a LocalProxy would ask again for each
         # attribute.
-        user = app_globals.get("_login_user")
+        user = login_user_so_far()
         if user is None:
             from flask_login import current_user
 

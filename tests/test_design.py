@@ -122,6 +122,45 @@ def test_a_room_loads_without_any_reporter(room: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def texts(module: str) -> Iterator[str]:
+    """The strings of a module but for its docstrings; an f-string as it stands, too."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield ast.unparse(node)
+
+
+_OF_A_DSN = re.compile(
+    r"x-sentry-auth|/store/|/envelope/|/api/embed|sentry_(?:version|client|timestamp|secret)"
+    r"|\Asentry_key\Z|sentry_key=|eventId=|://\{[^/]*\}@\{",
+    re.I,
+)
+
+
+def test_dsn_facts_stand_in_one_file() -> None:
+    """What a DSN leads to, and how a request says which one it has, is known to dsn.py alone."""
+    found = {module for module in MODULES if any(map(_OF_A_DSN.search, texts(module)))}
+    assert found == {"flask_sentry_kit.dsn"}
+
+
+def test_sqlite_is_opened_in_one_place() -> None:
+    """Which file may be opened, and how, is decided by files.py alone."""
+    opens = re.compile(r"\bsqlite3\.(?:dbapi2\.)?(?:connect|Connection)\(|from sqlite3 import")
+    found = {
+        module for module, path in MODULES.items() if opens.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"flask_sentry_kit.files"}
+
+
+def test_a_file_name_is_given_once() -> None:
+    """Who searches for a file by its name finds one."""
+    names = [path.name for path in MODULES.values() if not path.name.startswith("__")]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_a_file_is_one_room() -> None:
     """No file of the package is much over 400 lines."""
     long = {

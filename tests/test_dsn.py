@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_sentry_kit.dsn import Dsn, DsnError
+from flask_sentry_kit.dsn import (
+    Dsn,
+    DsnError,
+    read_envelope_key,
+    read_public_dsn,
+    read_public_key,
+    secrets_in,
+)
 
 SECRET = "s3cr3t"
 
@@ -129,3 +138,72 @@ def test_any_text_is_a_dsn_or_a_dsn_error(before: str, after: str) -> None:
                 assert char not in dsn.public
         if SECRET not in before + after:
             assert SECRET not in shown.replace(f"'{SECRET}'", "") or "@h/" in text
+
+
+def test_a_dsn_of_parts_reads_back_as_them() -> None:
+    """Parts that came one by one make the DSN that has these parts, or an error, and no other."""
+    dsn = Dsn.of("https://sentry.io:9000/sub", "key", "7", SECRET)
+    assert dsn == Dsn.parse("https://key:s3cr3t@sentry.io:9000/sub/7")
+    assert dsn.base_url == "https://sentry.io:9000/sub"
+    for key, project in (("key:other", "7"), ("key", "sub/7"), ("k y", "7"), ("key", "")):
+        with pytest.raises(DsnError, match="is not a Sentry DSN") as caught:
+            Dsn.of("https://sentry.io", key, project, SECRET)
+        assert SECRET not in str(caught.value)
+
+
+def test_the_header_of_a_request_reads_back() -> None:
+    """It holds the public key, and the secret where it is asked for; a server reads the key."""
+    dsn = Dsn.parse("https://key:s3cr3t@sentry.io/7")
+    plain = dsn.auth_header("kit/1")
+    assert plain == "Sentry sentry_client=kit/1, sentry_version=7, sentry_key=key"
+    full = dsn.auth_header("kit/1", protocol="6", timestamp=12, with_secret=True)
+    assert full == (
+        "Sentry sentry_timestamp=12, sentry_client=kit/1, sentry_version=6, sentry_key=key,"
+        " sentry_secret=s3cr3t"
+    )
+    assert secrets_in(full) == secrets_in("https://key:s3cr3t@sentry.io/7") == [SECRET]
+    assert secrets_in(plain) == []
+    without = Dsn.parse(dsn.public).auth_header("kit/1", with_secret=True)
+    assert "sentry_secret" not in without
+    for name in ("X-Sentry-Auth", "Authorization"):
+        assert read_public_key({name: full}, {"sentry_key": "other"}) == "key"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "key"),
+    [
+        ({"X-Sentry-Auth": "sentry  sentry_key=a,sentry_version=7"}, {}, "a"),
+        ({"X-Sentry-Auth": "Sentry sentry_version=7"}, {"sentry_key": "b"}, None),
+        ({"Authorization": "Basic YTpi"}, {"sentry_key": "b"}, "b"),
+        ({"X-Sentry-Auth": "Sentry "}, {"sentry_key": "b"}, None),
+        ({"X-Sentry-Auth": "Sentry sentry_key"}, {}, ""),
+        ({"X-Sentry-Auth": "Sentry " + "x=y," * 2_000 + "sentry_key=a"}, {}, None),
+        ({}, {}, ""),
+    ],
+)
+def test_a_server_finds_the_key(
+    headers: dict[str, str], query: dict[str, str], key: str | None
+) -> None:
+    """In the header, in Authorization where that is Sentry's, else in the query; within bounds."""
+    assert read_public_key(headers, query) == key
+
+
+def test_an_envelope_may_hold_the_key() -> None:
+    """The header of an envelope names the public DSN, and a server reads the key from it."""
+    header = Dsn.parse("https://key:s3cr3t@sentry.io/7").envelope_header("e" * 32)
+    assert header["event_id"] == "e" * 32
+    assert header["dsn"] == "https://key@sentry.io/7"
+    assert read_envelope_key(header) == "key"
+    assert read_envelope_key({}) is None
+    with pytest.raises(DsnError):
+        read_envelope_key({"dsn": 5})
+
+
+def test_the_dialogs_address_names_event_and_dsn() -> None:
+    """A report goes where the dialog's own form goes; a DSN without its scheme is read as well."""
+    dsn = Dsn.parse("https://key:s3cr3t@sentry.io/7")
+    address, _, query = dsn.report_url("e" * 32).partition("?")
+    assert address == dsn.error_page_url
+    assert dict(parse_qsl(query)) == {"eventId": "e" * 32, "dsn": dsn.public}
+    assert read_public_dsn(dsn.public) == Dsn.parse(dsn.public)
+    assert read_public_dsn(dsn.public_without_scheme).public_key == "key"

@@ -6,7 +6,9 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,7 +143,7 @@ def test_a_database_is_its_owners_alone_from_its_first_moment(path: str) -> None
     """Whatever the umask says, and with all that SQLite puts beside it."""
     before = os.umask(0)
     try:
-        db = files.connect(path, "The spool", isolation_level=None)
+        db = files.connect(path, "The spool")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("CREATE TABLE a (b)")
         found = {os.path.basename(entry): os.stat(entry).st_mode
@@ -171,3 +173,25 @@ def test_a_database_that_is_deleted_in_between_is_not_made_by_sqlite(
     with pytest.raises(sqlite3.OperationalError):
         files.connect(path, "The spool")
     assert not os.path.exists(path)
+
+
+def test_a_connection_writes_nothing_where_that_is_asked_for(path: str) -> None:
+    """It can be opened to read alone, or only where it is there already; never by others' leave."""
+    ways: tuple[dict[str, Any], ...] = ({"read_only": True}, {"make": False})
+    for how in ways:
+        with pytest.raises(sqlite3.OperationalError):
+            files.connect(path, "The spool", **how)
+        assert not os.path.exists(path)
+    with closing(files.connect(path, "The spool", pragmas={"user_version": "7"})) as db:
+        db.execute("CREATE TABLE a (b)")
+        db.execute("INSERT INTO a VALUES (CAST(x'61ff' AS TEXT))")
+    with closing(files.connect(path, "The spool", read_only=True)) as db:
+        # Rubbish where a text was is that text's trouble alone.
+        assert db.execute("SELECT b FROM a").fetchall() == [("a\ufffd",)]
+        assert db.execute("PRAGMA user_version").fetchone() == (7,)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            db.execute("DELETE FROM a")
+    os.chmod(path, 0o666)
+    for how in ways:
+        with pytest.raises(UnsafeFileError):
+            files.connect(path, "The spool", **how)

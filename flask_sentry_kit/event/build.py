@@ -13,7 +13,7 @@ from typing import Any
 from flask import has_request_context, request
 from werkzeug.wrappers import Request
 
-from ..containment import FOREIGN_ERRORS
+from ..containment import FOREIGN_ERRORS, contained
 from ..user import user_facts
 from . import interfaces as events
 from .error_texts import named_parameters
@@ -21,7 +21,7 @@ from .event_id import new_event_id
 from .frames import calling_frame
 from .masked_values import MaskedValues, is_visitor_header
 from .occurrence import EventOptions, Occurrence
-from .request import http_interface
+from .request import described_request, http_interface
 from .scope import Environ, current_environ
 from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str, type_name
@@ -172,13 +172,11 @@ class _Event:
             if not pii:
                 self._masked.note_visitor(request_)
             try:
-                event["request"] = http_interface(
-                    request_, self._facts, failed=not self._occurrence.handled
-                )
+                event["request"] = self._describe_request(request_)
                 rule = getattr(request_, "url_rule", None)
                 if rule is not None:
                     event["transaction"] = cut(safe_str(rule.rule), 200)
-                if request_.remote_addr and pii:
+                if request_.remote_addr and pii and self._options.describe_user is None:
                     user["ip_address"] = cut(request_.remote_addr, 45)
             except FOREIGN_ERRORS:
                 # An app's own request class may raise anywhere.
@@ -186,18 +184,39 @@ class _Event:
         elif self._occurrence.transaction:
             event["transaction"] = cut(safe_str(self._occurrence.transaction), 200)
         if has_request_context():
-            custom = self._options.user
             try:
-                facts = user_facts(self._options.user_attributes, custom)
-                user.update(events.user(facts, self._facts, login=custom is None))
+                user.update(self._describe_user())
             except FOREIGN_ERRORS:
                 logger.exception("The user could not be described; the event goes without")
         if context.get("user"):
             user.update(self._facts.value(dict(context["user"])))
         if context.get("request"):
-            event["request"] = self._facts.value(context["request"])
+            event["request"] = self._shown_request(context["request"])
         if user:
             event["user"] = user
+
+    def _describe_request(self, request_: Request) -> dict[str, Any]:
+        failed = not self._occurrence.handled
+        if self._options.describe_request is None:
+            return http_interface(request_, self._facts, failed=failed)
+        return described_request(self._options.describe_request(request_, failed), self._facts)
+
+    def _describe_user(self) -> dict[str, Any]:
+        options = self._options
+        if options.describe_user is not None:
+            request_ = running_request(None)
+            facts = {} if request_ is None else dict(options.describe_user(request_))
+            address = facts.pop("ip_address", None)
+            found = events.user(facts, self._facts, login=False)
+            return {**found, "ip_address": cut(safe_str(address), 45)} if address else found
+        facts = user_facts(options.user_attributes, options.user)
+        return events.user(facts, self._facts, login=options.user is None)
+
+    def _shown_request(self, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            with contained("A request that the app described could not be read"):
+                return described_request(given, self._facts)
+        return self._facts.value(given)
 
     def _add_context(self) -> None:
         event, options, data = self._event, self._options, self._data
@@ -234,7 +253,7 @@ class _Event:
             if name not in ("tags", "extra", "user", "request"):
                 event[safe_str(name)] = self._facts.named(safe_str(name), value)
         if "request" in data:
-            event["request"] = self._facts.value(data["request"])
+            event["request"] = self._shown_request(data["request"])
         if "culprit" in event and "culprit" in data:
             event.pop("transaction", None)
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 from werkzeug.wrappers import Request
 
+from ..compat import read_so_far
 from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
@@ -127,7 +128,7 @@ class MaskedValues:
             for name in headers[:60]:
                 if name != "HTTP_COOKIE" and scrubber.hides(name[5:]):
                     self._note_header(environ[name][:_VALUE_MAX])
-            if "HTTP_COOKIE" in environ or "cookies" in request.__dict__:
+            if "HTTP_COOKIE" in environ or read_so_far(request).cookies is not None:
                 for name, value in list(request.cookies.items())[:_COOKIES_MAX]:
                     if scrubber.hides(name) or not (is_plain(value) or value.isdigit()):
                         self.note(value)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from werkzeug.wrappers import Request
+
 from .frames import Stacks
 from .scope import Environ, Scope
 from .scrub import Scrubber
@@ -41,6 +43,11 @@ class EventOptions:
     """Further attributes of Flask-Login's user."""
     user: Callable[[], Mapping[str, Any] | None] | None = None
     """Asked for the user instead of Flask-Login."""
+    describe_user: Callable[[Request], Mapping[str, Any]] | None = None
+    """Says all that an event has of a running request's user, the address included; raises
+    nothing."""
+    describe_request: Callable[[Request, bool], Mapping[str, Any]] | None = None
+    """Says what an event has of a request, told whether it has failed for good; raises nothing."""
     pii: bool = True
     """False: nothing says where a visitor comes from."""
 

@@ -6,13 +6,17 @@ request that continues keeps its body.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Request
 
-from ..bodies import body_deadline
+from ..body_deadline import body_deadline
+from ..compat import read_so_far
 from ..containment import FOREIGN_ERRORS
 from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str
@@ -20,10 +24,11 @@ from .serialize import Serializer, cut, safe_str
 BODY_MAX: Final = 64_000
 """Bytes of a body that are read for an event; of a longer one only the length is sent."""
 
-_BODY_SECONDS: Final = 0.5
+BODY_SECONDS: Final = 0.5
 """Seconds for all of a body to arrive, however slowly it drips."""
 
 _HEADERS_MAX: Final = 60
+_NAMES_MAX: Final = 20
 _URL_MAX: Final = 4_000
 _PARSED_MAX: Final = 8_000  # characters of a header that Werkzeug parses for us
 # Headers that say what a browser is and takes: the same for many visitors.
@@ -60,6 +65,42 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     if data not in (None, "", {}, []):
         found["data"] = data
     return found
+
+
+def described_request(given: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
+    """Sentry's ``request`` of what an app says of one itself, by the names that raven's
+    ``http_context`` takes: masked and bounded as our own."""
+    scrubber = serializer.scrubber
+    found: dict[str, Any] = {}
+    for key, value in islice(given.items(), _NAMES_MAX):
+        name = safe_str(key)
+        if name == "url" and isinstance(value, str):
+            found[name] = scrubber.short_url(value, 2_000)
+        elif name == "query_string" and isinstance(value, str | bytes):
+            text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+            found[name] = scrubber.short_query(text, 4_000)
+        elif name == "headers" and isinstance(value, Mapping):
+            pairs = ((safe_str(one), safe_str(said)) for one, said in value.items())
+            found[name] = _shown_headers(pairs, serializer)
+        elif name == "cookies" and isinstance(value, Mapping):
+            found[name] = {cut(safe_str(one), 100): MASK for one in islice(value, 50)}
+        elif name == "data" and isinstance(value, MultiDict):
+            found[name] = _fields(value, serializer)
+        elif name == "data" and isinstance(value, str | bytes):
+            found[name] = _text_or_json(value, serializer)
+        else:
+            found[cut(name, 100)] = serializer.named(name, value)
+    return found
+
+
+def _text_or_json(data: str | bytes, serializer: Serializer) -> Any:
+    if len(data) > BODY_MAX:
+        return f"<body of {len(data)} bytes>"
+    try:
+        return serializer.value(json.loads(data))
+    except (ValueError, RecursionError):
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        return serializer.scrubber.short(text, 8_000)
 
 
 def _query(request: Request) -> str:
@@ -103,9 +144,13 @@ def _quoted(path: str) -> str:
 
 
 def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
+    return _shown_headers(request.headers.items(), serializer)
+
+
+def _shown_headers(headers: Iterable[tuple[Any, Any]], serializer: Serializer) -> dict[str, str]:
     scrubber = serializer.scrubber
     found = {}
-    for name, value in islice(request.headers.items(), _HEADERS_MAX):
+    for name, value in islice(headers, _HEADERS_MAX):
         if len(name) > 100:
             name = cut(name, 100)
         if scrubber.hides(name):
@@ -122,18 +167,18 @@ def _headers(request: Request, serializer: Serializer) -> dict[str, str]:
 def _cookies(request: Request) -> dict[str, str]:
     """The names of the cookies; what is in any of them is not ours to send."""
     sent = len(request.environ.get("HTTP_COOKIE", ""))
-    if (not sent or sent > _PARSED_MAX) and "cookies" not in request.__dict__:
+    if (not sent or sent > _PARSED_MAX) and read_so_far(request).cookies is None:
         return {}
     return {cut(name, 100): MASK for name in islice(request.cookies, 50)}
 
 
 def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
-    parsed = request.__dict__
-    if "form" in parsed:
+    parsed = read_so_far(request)
+    if parsed.form is not None:
         return _form(request, serializer)
-    body = parsed.get("_cached_data")
+    body = parsed.data
     if body is None:
-        if not failed or "stream" in parsed or request.method in ("GET", "HEAD"):
+        if not failed or parsed.stream is not None or request.method in ("GET", "HEAD"):
             return None
         length = request.content_length
         if length is None:
@@ -143,7 +188,7 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
         if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
             return f"<body of {length} bytes, of a type too long to read>"
         # A client may never send what it announced, or the view may have taken it past Flask.
-        with body_deadline(request.environ, _BODY_SECONDS):
+        with body_deadline(request.environ, BODY_SECONDS):
             if request.mimetype in _FORM_TYPES:
                 return _form(request, serializer)
             body = request.get_data(cache=True, parse_form_data=False)
@@ -165,8 +210,17 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
 
 
 def _form(request: Request, serializer: Serializer) -> dict[str, Any]:
+    found = _fields(request.form, serializer)
+    for name, file in islice(request.files.items(multi=True), serializer.list_max):
+        if len(found) > serializer.list_max:
+            break
+        found[serializer.text(name)] = f"<file {serializer.text(safe_str(file.filename))}>"
+    return found
+
+
+def _fields(form: MultiDict[Any, Any], serializer: Serializer) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    fields = list(islice(request.form.lists(), serializer.list_max))
+    fields = list(islice(form.lists(), serializer.list_max))
     secret = serializer.secret_keys([(name, values[0]) for name, values in fields if values])
     for name, values in fields:
         shown = [
@@ -174,11 +228,7 @@ def _form(request: Request, serializer: Serializer) -> dict[str, Any]:
             for value in values[: serializer.list_max]
         ]
         found[serializer.text(name)] = shown[0] if len(shown) == 1 else shown
-    more = len(request.form) - serializer.list_max
+    more = len(form) - serializer.list_max
     if more > 0:
         found["..."] = f"{more} more"
-    for name, file in islice(request.files.items(multi=True), serializer.list_max):
-        if len(found) > serializer.list_max:
-            break
-        found[serializer.text(name)] = f"<file {serializer.text(safe_str(file.filename))}>"
     return found

@@ -7,12 +7,12 @@ be shown again.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from ..bodies import body_deadline
+from ..body_deadline import body_deadline
+from ..compat import ReadSoFar, read_so_far
 from ..headers import content_type
 
 LIMIT: Final = 16 * 1024
@@ -73,10 +73,9 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
     before: a second reading of the input would wait for ever on some servers.
     """
     begun = _begun(environ)
-    cached = begun.get("_cached_data")
-    if cached is not None:
-        return cached[:_KEEP], "large" if len(cached) > LIMIT else ""
-    stream = begun.get("stream") or environ.get("wsgi.input")
+    if begun.data is not None:
+        return begun.data[:_KEEP], "large" if len(begun.data) > LIMIT else ""
+    stream = begun.stream or environ.get("wsgi.input")
     try:
         length = max(0, int(environ.get("CONTENT_LENGTH") or 0))
     except ValueError:
@@ -109,10 +108,10 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
     return bytes(kept), "malformed" if broken or total < announced else ""
 
 
-def _begun(environ: dict[str, Any]) -> Mapping[str, Any]:
+def _begun(environ: dict[str, Any]) -> ReadSoFar:
     """What the request's own object has read of the body by now: the app does so where it needs a
     field before any view, and capture does where the session could not be opened."""
-    return getattr(environ.get("werkzeug.request"), "__dict__", {})
+    return read_so_far(environ.get("werkzeug.request"))
 
 
 def _clean(text: str) -> str:
@@ -154,7 +153,7 @@ def read_submission(environ: dict[str, Any]) -> Submission:
     :param environ: the WSGI environment of a request.
     """
     kind = content_type(environ)
-    parsed = _begun(environ).get("form")
+    parsed = _begun(environ).form
     if parsed:
         body = urlencode(list(parsed.items(multi=True)), errors="replace").encode()
         body, problem = body[:_KEEP], "large" if len(body) > LIMIT else ""

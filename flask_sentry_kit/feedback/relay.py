@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Final
 from urllib.parse import urlencode
 
-from ..dsn import Dsn
+from ..dsn import AUTH_HEADER, Dsn
 from ..outbox import Item, Outbox, Request, Ticket
 
 ANONYMOUS_NAME: Final = "Anonymous"
@@ -56,7 +55,6 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
         "email": report.email or ANONYMOUS_EMAIL,
         "comments": report.comments,
     }
-    query = urlencode({"eventId": report.event_id, "dsn": dsn.public})
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept": "application/json",
@@ -68,7 +66,7 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
         kind="feedback",
         event_id=report.event_id,
         request=Request(
-            url=f"{dsn.error_page_url}?{query}",
+            url=dsn.report_url(report.event_id),
             headers=headers,
             body=urlencode(words).encode("ascii"),
         ),
@@ -78,13 +76,8 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
 
 def _envelope(dsn: Dsn, event_id: str, words: dict[str, str]) -> Request:
     payload = json.dumps({"event_id": event_id, **words}).encode()
-    header = {
-        "event_id": event_id,
-        "dsn": dsn.public,
-        "sent_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
     lines = (
-        json.dumps(header).encode(),
+        json.dumps(dsn.envelope_header(event_id)).encode(),
         json.dumps({"type": "user_report", "length": len(payload)}).encode(),
         payload,
     )
@@ -92,8 +85,7 @@ def _envelope(dsn: Dsn, event_id: str, words: dict[str, str]) -> Request:
         url=dsn.envelope_url,
         headers={
             "Content-Type": "application/x-sentry-envelope",
-            "X-Sentry-Auth": "Sentry sentry_version=7, sentry_client=flask-sentry-kit,"
-            f" sentry_key={dsn.public_key}",
+            AUTH_HEADER: dsn.auth_header("flask-sentry-kit"),
         },
         body=b"\n".join(lines) + b"\n",
     )

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ..files import UnsafeFileError, connect, make_private_file
+from ..files import UnsafeFileError, connect, connect_in_memory, make_private_file
 from .errors import InboxError
 
 _WHAT: Final = "The inbox's file"
@@ -46,7 +46,6 @@ class Database:
         self.path = Path(path).absolute()
         self.timeout = 10.0
         """Seconds to wait for another writer."""
-        self._uri = f"{self.path.as_uri()}?mode=rw"
         self._schema = schema
         self._application_id = application_id
         self._renewal = threading.Lock()
@@ -81,18 +80,15 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        # isolation_level None: transactions are begun here and nowhere else.
-        # The file is there and private, which `_open` sees to; mode=rw never makes another one.
-        db = sqlite3.connect(self._uri, uri=True, timeout=self.timeout, isolation_level=None)
-        try:
+        # With WAL, a crash of the machine may lose the last moment, never the file.
+        with closing(self._connect(synchronous="NORMAL")) as db:
             db.row_factory = sqlite3.Row
-            # A damaged file may hold any bytes where a text was.
-            db.text_factory = _decode
-            # With WAL, a crash of the machine may lose the last moment, never the file.
-            db.execute("PRAGMA synchronous = NORMAL")
             yield db
-        finally:
-            db.close()
+
+    def _connect(self, **pragmas: str) -> sqlite3.Connection:
+        # `_open` sees to it that the file is there; nothing here makes another one.
+        with _clear_errors(self.path):
+            return connect(self.path, _WHAT, make=False, timeout=self.timeout, pragmas=pragmas)
 
     # The file itself
 
@@ -106,9 +102,8 @@ class Database:
                 if not _is_damage(error) or not self._is_ours():
                     raise
                 with suppress(sqlite3.Error, UnicodeDecodeError):
-                    with closing(sqlite3.connect(self._uri, uri=True)) as db:
-                        # SQLite then reads a file that is shorter than its header says, too.
-                        db.execute("PRAGMA writable_schema = ON")
+                    # SQLite then reads a file that is shorter than its header says, too.
+                    with closing(self._connect(writable_schema="ON")) as db:
                         self._salvage(db)
                 self._set_aside(error)
                 self._make()
@@ -161,12 +156,9 @@ class Database:
             db.execute(statement)
 
     def _expected_columns(self) -> set[tuple[str, str]]:
-        db = sqlite3.connect(":memory:")
-        try:
+        with closing(connect_in_memory()) as db:
             self._make_tables(db)
             return _columns(db)
-        finally:
-            db.close()
 
     def _keep_open(self) -> None:
         # While one connection stays open, closing the others writes nothing back: measured, an
@@ -268,10 +260,6 @@ def _clear_errors(path: Path) -> Iterator[None]:
         raise InboxError(f"{error}.") from None
     except OSError as error:
         raise InboxError(f"Cannot write {path}: {error.strerror}") from None
-
-
-def _decode(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:

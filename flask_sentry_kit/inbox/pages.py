@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from .reading import event_id_of, read_event
-from .rows import CrashGroup, Report
+from .records import CrashGroup, Report
 from .wire import Project, project
 
 bp = Blueprint("pages", __name__)
@@ -25,7 +25,7 @@ _OTHERS: Final = 20
 
 def dsn_of(here: Project) -> str:
     """The DSN under the address this page was asked for."""
-    return f"{request.scheme}://{here.public_key}@{request.host}/{here.id}"
+    return here.dsn(request.scheme, request.host).public
 
 
 @bp.get("/")

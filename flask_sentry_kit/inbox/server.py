@@ -15,6 +15,7 @@ from .errors import InboxError
 
 if TYPE_CHECKING:
     from .connections import PatientServer
+    from .wire import Project
 
 _MAX_HEADER: Final = 64 * 2**10
 
@@ -85,8 +86,8 @@ class InboxServer:
     @property
     def dsn(self) -> str:
         """The DSN to paste."""
-        project = self.app.extensions["sentry_kit_inbox"]
-        return f"http://{project.public_key}@{self.netloc}/{project.id}"
+        project: Project = self.app.extensions["sentry_kit_inbox"]
+        return project.dsn("http", self.netloc).public
 
     def run(self) -> None:
         """Answer until :meth:`stop`, KeyboardInterrupt or SystemExit; then close everything."""

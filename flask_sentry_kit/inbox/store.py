@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .database import Database
 from .reading import Event
-from .rows import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of, report_of
+from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of, report_of
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20

@@ -1,7 +1,7 @@
 """Sentry's side of the wire: events by ``/store/``, events and reports by ``/envelope/``.
 
 Answers as real servers were seen to; nothing of what is in an event is judged here. The crash
-dialog's address is in ``dialog.py``.
+dialog's address is in ``error_page.py``.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from ..dsn import Dsn, DsnError
+from ..dsn import (
+    AUTH_HEADER,
+    ENVELOPE_PATH,
+    STORE_PATH,
+    Dsn,
+    DsnError,
+    read_envelope_key,
+    read_public_key,
+)
 from . import body
 from .reading import clean, event_id_of, new_event_id, read_event
 from .store import Store
 
 bp = Blueprint("wire", __name__)
 
-_AUTH = re.compile(r"Sentry\s+(.*)", re.IGNORECASE | re.DOTALL)
-_LONGEST_AUTH: Final = 4_096
 _ITEMS: Final = 100
 _LINE_BREAKS = re.compile(rb"[\r\n]*")
 
@@ -52,6 +58,13 @@ class Project:
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: Lock = field(default_factory=Lock)
     bodies: body.Bodies = field(default_factory=body.Bodies)
+
+    def dsn(self, scheme: str, host: str) -> Dsn:
+        """Its DSN under an address that this inbox answers at.
+
+        :param host: with ``:port`` where there is one.
+        """
+        return Dsn(scheme, self.public_key, host, path="", project=self.id)
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of this origin may send: the project's "allowed domains" at Sentry.
@@ -117,7 +130,7 @@ def finish(response: Response) -> Response:
     headers["Access-Control-Max-Age"] = "1000"
     headers.setdefault(
         "Access-Control-Allow-Headers",
-        "Content-Type, Content-Encoding, Authorization, X-Requested-With, X-Sentry-Auth",
+        f"Content-Type, Content-Encoding, Authorization, X-Requested-With, {AUTH_HEADER}",
     )
     headers.setdefault(
         "Access-Control-Expose-Headers", "X-Sentry-Error, X-Sentry-Rate-Limits, Retry-After"
@@ -145,24 +158,16 @@ def refuse(error: HTTPException) -> Response:
     return response
 
 
-def _auth() -> Mapping[str, str]:
-    """What the client says of itself, by header or query (Sentry's protocol, 3 to 7)."""
-    for name in ("X-Sentry-Auth", "Authorization"):
-        match = _AUTH.fullmatch(request.headers.get(name, "")[:_LONGEST_AUTH])
-        if match:
-            pairs = (part.strip().partition("=") for part in match[1].split(","))
-            return {key: value for key, _, value in pairs}
-    return request.args
+def _admit(project_id: str, header: Mapping[str, Any] | None = None) -> Project:
+    """Let the request in, or raise: 401 without a known key, 400 for another project's key.
 
-
-def _admit(project_id: str, dsn: object = None) -> Project:
-    """Let the request in, or raise: 401 without a known key, 400 for another project's key."""
+    :param header: of the envelope that is in the request, which may hold the key itself.
+    """
     here = project()
-    key = _auth().get("sentry_key")
-    if not key and dsn is not None:
-        # An envelope may carry its authentication itself, for proxies that pass it on.
+    key = read_public_key(request.headers, request.args)
+    if not key and header is not None:
         try:
-            key = Dsn.parse(dsn).public_key
+            key = read_envelope_key(header)
         except DsnError:
             raise Unauthorized("The envelope's dsn is malformed.") from None
     if not key:
@@ -178,7 +183,7 @@ def _admit(project_id: str, dsn: object = None) -> Project:
     return here
 
 
-@bp.route("/api/<project_id>/store/", methods=["POST"])
+@bp.route(STORE_PATH.format(project="<project_id>"), methods=["POST"])
 def store(project_id: str) -> Response:
     here = _admit(project_id)
     with here.bodies.reading(request) as data:
@@ -187,10 +192,10 @@ def store(project_id: str) -> Response:
         return jsonify(id=_keep_event(here, body.JsonReader().parse(data), None))
 
 
-@bp.route("/api/<project_id>/envelope/", methods=["POST"])
+@bp.route(ENVELOPE_PATH.format(project="<project_id>"), methods=["POST"])
 def envelope(project_id: str) -> Response:
     """Keep the events and reports of an envelope; other items are skipped, as servers do."""
-    if _auth().get("sentry_key"):
+    if read_public_key(request.headers, request.args):
         _admit(project_id)
     with project().bodies.reading(request) as data:
         return jsonify(_keep_envelope(project_id, data))
@@ -200,7 +205,7 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
     reader = body.JsonReader()
     first, start = _line(data, 0)
     header = reader.parse(first)
-    here = _admit(project_id, header.get("dsn"))
+    here = _admit(project_id, header)
     envelope_id = event_id_of(header.get("event_id"))
     answer = {}
     # All of it is read before anything is kept: half an envelope would be sent again.

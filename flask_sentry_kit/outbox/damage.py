@@ -11,10 +11,9 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
-from ..files import SIBLINGS
+from ..files import SIBLINGS, connect
 
 if sys.platform != "win32":
     import fcntl
@@ -23,6 +22,9 @@ if sys.platform != "win32":
 APPLICATION_ID = 0x734B6974
 
 SUFFIX = ".damaged"
+
+WHAT = "The spool"
+"""What the file is called in errors."""
 
 
 class DamagedError(ValueError):
@@ -85,10 +87,10 @@ def readable(path: str, columns: str, max_bytes: int) -> Iterator[tuple[Any, ...
     """The rows of a damaged spool that SQLite still reads, from both of its ends.
 
     :param max_bytes: a row that is larger is left out.
+    :raises UnsafeFileError: somebody else could have prepared it.
     """
     seen: set[Any] = set()
-    with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as db:
-        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    with closing(connect(path, WHAT, read_only=True)) as db:
         for order in ("ASC", "DESC"):
             # Up to the damage, and then from the other end back to it.
             with suppress(sqlite3.Error, UnicodeDecodeError):

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from ..threads import patch_state
 from .backoff import Backoff
 from .delivery_log import FAILURES_LOGGED, DeliveryLog
-from .errors import SpoolBusy, SpoolFull, SpoolLost
 from .item import Answer, Entry
 from .memory import MemoryQueue, packed
 from .send import Sender
+from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 
 if TYPE_CHECKING:
     from .spool import Spool

@@ -14,12 +14,14 @@ import socket
 import ssl
 import time
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
+from ..compat import OwnSockets
+from ..dsn import secrets_in
 from .item import Answer, Request
 from .proxy import Proxy
 from .tls import make_context
@@ -113,27 +115,22 @@ class _TimedSocket:
         return io.BufferedReader(_TimedReader(raw, self._sock, self._deadline))
 
 
-class _Http(HTTPConnection):
+class _TimedSockets(OwnSockets):
     deadline: _Deadline
 
-    def _new_conn(self) -> socket.socket:
-        return self.deadline.connect(self._dns_host, self.port)
+    def open_socket(self, host: str, port: int) -> socket.socket:
+        return self.deadline.connect(host, port)
 
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast(socket.socket, _TimedSocket(self.sock, self.deadline))
+    def wrap_socket(self, connected: socket.socket) -> _TimedSocket:
+        return _TimedSocket(connected, self.deadline)
 
 
-class _Https(HTTPSConnection):
-    deadline: _Deadline
+class _Http(_TimedSockets, HTTPConnection):
+    pass
 
-    def _new_conn(self) -> socket.socket:
-        return self.deadline.connect(self._dns_host, self.port)
 
-    def connect(self) -> None:
-        super().connect()
-        sock = cast(socket.socket, self.sock)
-        self.sock = cast(socket.socket, _TimedSocket(sock, self.deadline))
+class _Https(_TimedSockets, HTTPSConnection):
+    pass
 
 
 class HttpClient:
@@ -334,13 +331,10 @@ def _detail(body: bytes) -> str:
     return "; ".join(parts)
 
 
-_SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
-
-
 def _clean(text: str, request: Request) -> str:
     """One bounded line in which no secret of the request is repeated."""
     for place in (request.url, *request.headers.values()):
-        for secret in _SECRETS.findall(place):
+        for secret in secrets_in(place):
             text = text.replace(secret, "…")
     for name, value in request.headers.items():
         if name.lower() in ("authorization", "cookie"):

@@ -8,8 +8,8 @@ import sys
 from contextlib import suppress
 
 from .. import files
-from .database import identity, trouble_of
-from .errors import SpoolLost
+from .spool_errors import SpoolLost
+from .spool_file import identity, trouble_of
 
 if sys.platform == "win32":
     import msvcrt

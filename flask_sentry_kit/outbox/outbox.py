@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
-from . import delivery_log, rows
+from . import delivery_log, spool_rows
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
@@ -94,7 +94,7 @@ class Outbox:
         self._max_bytes = max_bytes
         self._closed = False
         if destination is not None:
-            rows.add_destination(origin_of(destination))
+            spool_rows.add_destination(origin_of(destination))
         # setdefault() on it is atomic: two threads of a child get the same worker.
         self._workers: dict[tuple[int, object], Worker] = {}
         self._worker = self._make_worker()

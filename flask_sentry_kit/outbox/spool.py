@@ -10,8 +10,8 @@ of any process when ``put`` returns. The last ones may be lost when the machine 
 process killed between the server's answer and the deletion sends that one item again; its event
 id makes the repeat harmless. Where a full disk keeps it from deleting, it remembers what it sent.
 
-What is in the file is read with suspicion (``rows``), a damaged one is set aside (``damage``), and
-one that somebody else could have prepared is refused (``files``).
+What is in the file is read with suspicion (``spool_rows``), a damaged one is set aside
+(``damage``), and one that somebody else could have prepared is refused (``files``).
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from . import rows
+from . import spool_rows
 from .damage import DamagedError, is_damage, readable, set_aside
-from .database import (
+from .item import Entry, Item, Place, State
+from .lease import Lease
+from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
+from .spool_file import (
     FAULTS_OF_AN_ITEM,
     connect,
     identity,
@@ -32,9 +35,6 @@ from .database import (
     total,
     trouble_of,
 )
-from .errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
-from .item import Entry, Item, Place, State
-from .lease import Lease
 
 # Seconds until a full disk is tried again for the sake of what is only known in memory.
 FULL_WAIT = 1.0
@@ -79,12 +79,12 @@ class Spool:
         """
         self._keep = True
         size = item.size
-        row = rows.values(Entry(0, item, item.request.origin))
+        row = spool_rows.values(Entry(0, item, item.request.origin))
         with self._transaction(write=True) as db:
             items, taken = total(db)
             if items >= self.max_items or taken + size > self.max_bytes:
                 return None
-            return Place(rows.insert(db, row), self._file)
+            return Place(spool_rows.insert(db, row), self._file)
 
     def head(self, skip: Collection[str], on_drop: Callable[[str], None]) -> Entry | None:
         """The oldest entry that this process is to send and whose origin is not in ``skip``.
@@ -93,7 +93,7 @@ class Spool:
         """
         while True:
             self.catch_up()
-            origins = sorted(rows.destinations().difference(skip))
+            origins = sorted(spool_rows.destinations().difference(skip))
             with self._transaction() as db:
                 found = db.execute(
                     "SELECT id, length(event_id), length(request), length(body), length(fallback),"
@@ -111,16 +111,16 @@ class Spool:
                 giant = sum(length or 0 for length in lengths) > self.max_bytes
                 if not giant:
                     row = db.execute(
-                        f"SELECT {rows.COLUMNS} FROM items WHERE id = ?", (id,)
+                        f"SELECT {spool_rows.COLUMNS} FROM items WHERE id = ?", (id,)
                     ).fetchone()
                     if row is None:
                         # It would be found again for ever.
                         raise DamagedError("an item is not where its id leads")
             try:
                 if giant:
-                    raise rows.NoItem("it is larger than the spool may be")
-                entry = rows.load(row)
-            except rows.NoItem as error:
+                    raise spool_rows.NoItem("it is larger than the spool may be")
+                entry = spool_rows.load(row)
+            except spool_rows.NoItem as error:
                 # Damaged, or edited by somebody: those behind it are none the worse.
                 reason = f"a row of the spool was no item: {error}"
                 self._remove(id, reason)
@@ -133,7 +133,7 @@ class Spool:
 
     def strangers(self) -> dict[str, int]:
         """How many items there are for servers that no app of this process sends to, by origin."""
-        known = sorted(rows.destinations())
+        known = sorted(spool_rows.destinations())
         with self._transaction() as db:
             found = db.execute(
                 "SELECT CAST(origin AS TEXT), count(*) FROM items"
@@ -252,7 +252,7 @@ class Spool:
 
     def any_of_ours_up_to(self, id: int) -> bool:
         """Whether any is left that this process is to send."""
-        known = sorted(rows.destinations())
+        known = sorted(spool_rows.destinations())
         with self._transaction() as db:
             found = db.execute(
                 f"SELECT id FROM items WHERE origin IN ({_marks(known)}) AND id <= ?",
@@ -264,11 +264,11 @@ class Spool:
         """Take what can still be read of a damaged spool into the new one; how many items."""
         saved: dict[Place, Place] = {}
         with self._transaction(write=True) as db:
-            for row in readable(aside, rows.COLUMNS, self.max_bytes):
+            for row in readable(aside, spool_rows.COLUMNS, self.max_bytes):
                 if row[0] in settled or len(saved) >= self.max_items:
                     continue
-                with suppress(rows.NoItem):
-                    id = rows.insert(db, rows.values(rows.load(row)))
+                with suppress(spool_rows.NoItem):
+                    id = spool_rows.insert(db, spool_rows.values(spool_rows.load(row)))
                     saved[Place(row[0], damaged)] = Place(id, self._file)
         self._saved = saved
         return len(saved)

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Literal
 
 from ..threads import patch_state
-from . import rows
+from . import spool_rows
 from .delivery import Delivery, running
-from .errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 from .item import Counters, Item, Place, Ticket
+from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 
 FLUSH_LOOKS_EVERY = 0.05
 
@@ -39,7 +39,7 @@ class Worker(Delivery):
         ticket = None
         for request in (item.request, item.fallback):
             if request is not None:
-                rows.add_destination(request.origin)
+                spool_rows.add_destination(request.origin)
         spool = self.spool
         place = self._put_on_disk(item)
         with self.changed:

@@ -20,8 +20,8 @@ def reporter_for(app: Flask, made: Any) -> Reporter:
         return NoReporter()
     for_app = getattr(made, "reporter_for", None)
     if for_app is not None:
-        found: Reporter = for_app(app)
-        return found
+        found: Reporter | None = for_app(app)
+        return NoReporter() if found is None else found
     from .raven.foreign import RavenSentryReporter
 
     return RavenSentryReporter(made)

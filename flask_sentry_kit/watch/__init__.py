@@ -7,9 +7,9 @@ from flask import Flask
 
 from .answers import Answers
 from .escapes import Capture, Middleware
-from .event_id import add_header, declare_event_id, show_event_id
 from .handlers import capture_what_handlers_answer, is_ordinary_answer
 from .own_routes import OwnRoutes
+from .shown_id import add_header, declare_event_id, show_event_id
 
 __all__ = [
     "Answers",

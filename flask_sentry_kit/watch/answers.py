@@ -15,9 +15,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ..containment import contained
-from .event_id import add_header
 from .handlers import is_crash
 from .notes import RequestNotes, notes_key, notes_of
+from .shown_id import add_header
 
 logger = logging.getLogger("flask_sentry_kit")
 

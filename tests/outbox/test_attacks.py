@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, rows
-from flask_sentry_kit.outbox.errors import SpoolReplaced
+from flask_sentry_kit.outbox import Item, Request, spool_rows
 from flask_sentry_kit.outbox.item import Answer
 from flask_sentry_kit.outbox.memory import MemoryQueue
 from flask_sentry_kit.outbox.spool import Spool
+from flask_sentry_kit.outbox.spool_errors import SpoolReplaced
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Until, Workers
 
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test knows the servers of another."""
-    monkeypatch.setattr(rows, "_destinations", set())
+    monkeypatch.setattr(spool_rows, "_destinations", set())
 
 
 def plant(path: str, url: str, **columns: Any) -> None:
@@ -352,7 +352,7 @@ def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(
     path: str, server: RecordingSentry, event: MakeEvent
 ) -> None:
     """The item has another id in another file; and so has one that is under way meanwhile."""
-    rows.add_destination(server.url)
+    spool_rows.add_destination(server.url)
     spool = Spool(path, 10, 10**6)
     places = [spool.add(event(server, id)) for id in "abcd"]
     first = spool.head((), pytest.fail)

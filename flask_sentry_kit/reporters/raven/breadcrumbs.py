@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import raven.breadcrumbs
 from flask import Flask, current_app, has_app_context
 
-from ...compat import record_breadcrumbs_into
+from ...compat import record_breadcrumbs_into, records_a_log_breadcrumb
 from ...containment import FOREIGN_ERRORS
 from ...event.error_texts import named_parameters, without_named_values
 from ...event.masked_values import MaskedValues
@@ -101,8 +101,7 @@ class _ForRaven:
 
     def record(self, *crumb: Any) -> None:
         client, processor = self._client(), crumb[-1]
-        of_log = getattr(processor, "__qualname__", "").startswith("_record_log_breadcrumb.")
-        if client is not None and (self._logs or not of_log):
+        if client is not None and (self._logs or not records_a_log_breadcrumb(processor)):
             client.context.breadcrumbs.record(*crumb)
 
 

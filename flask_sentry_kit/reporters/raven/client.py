@@ -18,29 +18,29 @@ from typing import Any, Final
 
 import raven
 import raven.base
-from flask import Flask
+from flask import Flask, current_app, has_app_context
 from raven.conf import defaults
 
 from ...containment import FOREIGN_ERRORS, log_exception
 from ...dsn import Dsn
 from ...event.build import build_event, outline_event
 from ...event.frames import Stacks
-from ...event.interfaces import encode
 from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
 from ...event.scrub import Scrubber
 from ...event.serialize import safe_repr
 from ...event.warm import warm_up
-from ...outbox import Item, Outbox
-from ...outbox import Request as Post
+from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, excepthook, logs
 from .context import Context
-from .errors import exception_of, is_ignored
+from .exceptions import exception_of, is_ignored
+from .hooks import Hooks
 from .options import transport_options
 from .processors import Processors
-from .transport import OutboxTransport, make_outbox, remote_config, store_headers
+from .sending import hand_over, send, warn_of_what_is_never_called
+from .transport import OutboxTransport, make_outbox, remote_config
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
@@ -75,6 +75,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.dsn: Dsn | None = None
         self._made = False
         self._app = None if app is None else weakref.ref(app)
+        self.hooks = Hooks()
+        """What the app's ``Sentry`` overrides."""
         self.settings: Settings | None = None
         """The kit's settings, handed in when an app is set up."""
         self._outbox: Outbox | None = None
@@ -101,8 +103,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             raven.base.Raven = singleton
         self._made = True
         # raven activates one in the thread that makes the client, and keeps it there for ever.
-        self._context.deactivate()
-        self._context: Context = Context(enable_breadcrumbs)
+        super().context.deactivate()
+        self._scopes = Context(enable_breadcrumbs)
         self.scrubber = Scrubber(self.sanitize_keys or ())
         self.stacks = Stacks(
             self.include_paths,
@@ -112,6 +114,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             scrubber=self.scrubber,
         )
         self._processors = Processors(self, options.get("processors") or ())
+        warn_of_what_is_never_called(type(self))
         if install_sys_hook:
             self.install_sys_hook()
         if enable_breadcrumbs:
@@ -133,14 +136,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self.switched_off = text == ""
         self.dsn = Dsn.parse(text) if text else None
         # Looked up by name: the registry has raven's own transports, which are not ours to use.
-        self._transport_class = transport or OutboxTransport
-        self.remote = remote_config(self.dsn, self._transport_class)
+        self.transport_class = transport or OutboxTransport
+        self.remote = remote_config(self.dsn, self.transport_class)
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
         if self.dsn is None:
             return None
-        rest = self.dsn.public.partition(":")[2]
+        rest = self.dsn.public_without_scheme
         return f"{scheme}:{rest}" if scheme else rest
 
     @property
@@ -162,6 +165,11 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         )
 
     @property
+    def context(self) -> Context:
+        """What is said of the work at hand; raven's interface."""
+        return self._scopes
+
+    @property
     def app(self) -> Flask | None:
         """The app it reports for."""
         return None if self._app is None else self._app()
@@ -172,7 +180,9 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def event_options(self) -> EventOptions:
         """What of this client shows in its events, as it is now."""
-        app, settings = self.app, self.settings
+        # A client that was made without an app reports for whichever is running.
+        app: Any = self.app or (current_app if has_app_context() else None)
+        settings = self.settings
         return EventOptions(
             scrubber=self.scrubber,
             stacks=self.stacks,
@@ -191,6 +201,8 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             include_versions=self.include_versions,
             user_attributes=(app and app.config.get("SENTRY_USER_ATTRS")) or (),
             user=settings.user if settings else None,
+            describe_user=self.hooks.user,
+            describe_request=self.hooks.request,
             pii=settings is None or settings.pii,
         )
 
@@ -226,7 +238,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         try:
             with logs.capturing():
                 occurrence = Occurrence(
-                    scope=self._context.scope(environ),
+                    scope=self._scopes.scope(environ),
                     data=data or {},
                     date=date,
                     time_spent=time_spent,
@@ -253,7 +265,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         try:
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
-                self._context.scope(environ).remember(error, None)
+                self._scopes.scope(environ).remember(error, None)
         except FOREIGN_ERRORS:
             log_exception("An exception that could not be captured could not be marked")
 
@@ -303,7 +315,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             log_exception("An event could not be built completely; a short form of it is sent")
             event = outline_event(occurrence, options)
         self._processors.process(event)
-        if not self._hand_over(event):
+        if not send(self, event, Client):
             return None
         event_id = occurrence.scope.last_event_id = str(event["event_id"])
         return event_id
@@ -320,25 +332,12 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     # handing over
 
-    def _hand_over(self, event: dict[str, Any]) -> bool:
-        body = encode(event)
-        if self.dsn is not None and self._transport_class is OutboxTransport:
-            item = Item(
-                "event",
-                event["event_id"],
-                Post(self.dsn.store_url, store_headers(self.dsn, self.protocol_version), body),
-            )
-            return self.outbox.put(item) is not None
-        # A transport of the app's own: raven's way, which backs off after a failure.
-        if not self.raise_send_errors and not self.state.should_try():
-            self.refuse("the app's transport failed, so no event is given to it for a while")
-            return False
-        logs.mute_transport_logs(self.remote.get_transport())
-        self.send(**event)
-        if self.state.did_fail():
-            self.refuse("the app's transport failed")
-            return False
-        return True
+    def send(self, auth_header: str | None = None, **data: Any) -> None:
+        """Hand an event over for sending; raven's, for those who override it.
+
+        :param auth_header: raven's; ours is made with each request.
+        """
+        hand_over(self, data)
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.
@@ -382,7 +381,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         """Whether this exception was dealt with in the work at hand, and as which event."""
-        return self._context.recall(error)
+        return self._scopes.recall(error)
 
     def skip_error_for_logging(self, exc_info: Any) -> bool:
         """Whether this exception was dealt with already."""
@@ -393,17 +392,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """Note that this exception is done with, unless it was captured, which is noted already."""
         error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
-            self._context.scope().remember(error, None)
+            self._scopes.scope().remember(error, None)
 
     @property
     def last_event_id(self) -> str | None:
         """The id of the last event of the work at hand."""
-        scope = self._context.find()
+        scope = self._scopes.find()
         return scope.last_event_id if scope is not None else None
 
     @last_event_id.setter
     def last_event_id(self, value: str | None) -> None:
-        self._context.scope().last_event_id = value
+        self._scopes.scope().last_event_id = value
 
     def install_sys_hook(self) -> None:
         """Report what ends the process, through a hook that does not keep this client alive."""

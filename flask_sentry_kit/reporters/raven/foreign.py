@@ -10,28 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Final
 
 from flask import Flask, current_app, g, has_app_context
-from werkzeug.wrappers import Request
 
-from ...compat import read_so_far
 from ...containment import contained
 from ...dsn import Dsn, DsnError
 from ...event.build import running_request
 from ...event.scope import Environ, Scopes
 from ...settings import Settings
 from ...watch import show_event_id
-from .errors import exception_of, original_error
+from .exceptions import exception_of, original_error
+from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
 
 _SCOPES: Final = "_sentry_kit_scopes"
 # On a client whose capture is wrapped: what was captured where.
-
-_request_failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=False)
-"""Nobody reads from the request any more, so its body may be read for the event."""
 
 
 class RavenSentryReporter:
@@ -91,14 +86,16 @@ class RavenClientReporter:
     :param client: raven's client; its ``capture`` is wrapped once, so that whoever calls it gets
         the request into the event, and one event for one exception.
     :param is_active: whether the app's reporter is still this one.
+    :param hooks: what the app's ``Sentry`` overrides.
     """
 
     switched_off: Final = False
     outbox: Final = None
     counters: Final = None
 
-    def __init__(self, client: Any, is_active: Callable[[], bool]) -> None:
+    def __init__(self, client: Any, is_active: Callable[[], bool], hooks: Hooks) -> None:
         self.client = client
+        self._capture = hooks.capture
         self.handler: LogHandler | None = None
         self._is_active = is_active
         _wrap_capture(client)
@@ -118,13 +115,14 @@ class RavenClientReporter:
         event_id: str | None = None
         with contained("raven could not capture a crash; the page still shows"):
             error = original_error(error)
-            token = _request_failed.set(not handled)
-            try:
+            with crash_at_hand(not handled):
+                if self._capture is not None and environ is None and not self.recall(error)[0]:
+                    taken = self._capture(error)
+                    if taken.done:
+                        self.settle(error, taken.event_id)
                 event_id = self.client.captureException(
                     exc_info=(type(error), error, error.__traceback__)
                 )
-            finally:
-                _request_failed.reset(token)
             if event_id is not None:
                 show_event_id(event_id)
         return event_id
@@ -132,6 +130,13 @@ class RavenClientReporter:
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         scopes: Scopes = getattr(self.client, _SCOPES)
         return scopes.recall(original_error(error))
+
+    def settle(self, error: BaseException, event_id: str | None) -> None:
+        """Note that an exception is dealt with, and as which event, unless it was captured."""
+        error = original_error(error)
+        if not self.recall(error)[0]:
+            scopes: Scopes = getattr(self.client, _SCOPES)
+            scopes.scope().remember(error, event_id)
 
     def forget(self, *args: Any, **kwargs: Any) -> None:
         """At a request's end: what was said of it is not the next one's."""
@@ -158,8 +163,12 @@ def _wrap_capture(client: Any) -> None:
         scope = scopes.scope()
         known, event_id = scope.recall(error)
         if not known:
+            before = client.last_event_id
             with _request_context(client):
                 event_id = capture(*args, **kwargs)
+            if event_id is None and client.last_event_id != before:
+                # A capture() of the app's own may return nothing.
+                event_id = client.last_event_id
             scope.remember(error, event_id)
         return event_id
 
@@ -179,7 +188,7 @@ def _request_context(client: Any) -> Iterator[None]:
     before = dict(context.get())
     route = getattr(getattr(request, "url_rule", None), "rule", None)
     with contained("The request could not be described; the event goes without it"):
-        context.merge({"request": _http_info(sentry, request)}, activate=False)
+        context.merge({"request": sentry.get_http_info(request)}, activate=False)
     if "user" not in before:
         with contained("The user could not be described; the event goes without"):
             context.merge({"user": sentry.get_user_info(request)}, activate=False)
@@ -191,23 +200,6 @@ def _request_context(client: Any) -> Iterator[None]:
         if route:
             client.transaction.pop(route)
         context.set(before)
-
-
-def _http_info(sentry: Any, request: Request) -> Any:
-    if _request_failed.get() or _body_was_read(request) or _overrides_http_info(sentry):
-        return sentry.get_http_info(request)
-    # A view that continues reads its body; raven would consume it here.
-    return sentry.get_http_info_with_retriever(request, lambda request: {})
-
-
-def _body_was_read(request: Request) -> bool:
-    return not read_so_far(request).keys().isdisjoint(("form", "_cached_data"))
-
-
-def _overrides_http_info(sentry: Any) -> bool:
-    import raven.contrib.flask
-
-    return type(sentry).get_http_info is not raven.contrib.flask.Sentry.get_http_info
 
 
 def _sentry_with(client: Any) -> Any:
@@ -225,9 +217,9 @@ def dsn_of_client(client: Any) -> Dsn | None:
     remote = getattr(client, "remote", None)
     if remote is None or not remote.is_active():
         return None
-    scheme, _, rest = str(remote.base_url).partition("://")
-    secret = f":{remote.secret_key}" if remote.secret_key else ""
     try:
-        return Dsn.parse(f"{scheme}://{remote.public_key}{secret}@{rest}/{remote.project}")
+        return Dsn.of(
+            str(remote.base_url), remote.public_key, str(remote.project), remote.secret_key
+        )
     except DsnError:
         return None

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from ...containment import contained
+from ...containment import FOREIGN_ERRORS, contained, log_exception
 from ...dsn import Dsn
 from ...event.scope import Environ
 from ...outbox import Counters, Outbox
 from ...settings import Settings
 from ...watch import show_event_id
 from . import logs
-from .errors import original_error
-
-if TYPE_CHECKING:
-    from .client import Client
+from .client import Client
+from .exceptions import original_error
+from .hooks import Hooks, Taken, crash_at_hand
 
 
 class ClientReporter:
@@ -26,12 +24,17 @@ class ClientReporter:
 
     :param app: the app; held weakly.
     :param is_active: whether the app's reporter is still this one: an app may be given another.
+    :param hooks: what the app's ``Sentry`` overrides.
     """
 
-    def __init__(self, app: Flask, client: Client, is_active: Callable[[], bool]) -> None:
+    def __init__(
+        self, app: Flask, client: Client, is_active: Callable[[], bool], hooks: Hooks
+    ) -> None:
         self._app = weakref.ref(app)
         self._is_active = is_active
         self.client = client
+        self._capture = hooks.capture
+        client.hooks = hooks
         self.handler: logs.LogHandler | None = None
 
     @property
@@ -61,14 +64,47 @@ class ClientReporter:
         event_id: str | None = None
         with contained("A crash could not be reported; the page still shows"):
             error = original_error(error)
-            event_id = self.client.captureException(
-                exc_info=(type(error), error, error.__traceback__),
-                handled=handled,
-                environ=environ,
-            )
+            if self._capture is not None and environ is None and not self.client.recall(error)[0]:
+                self._capture_by_hook(self._capture, error, handled)
+            event_id = self._capture_by_client(error, handled, environ)
             if event_id is not None:
                 show_event_id(event_id)
         return event_id
+
+    def _capture_by_hook(
+        self, capture: Callable[[BaseException], Taken], error: BaseException, handled: bool
+    ) -> None:
+        with crash_at_hand(not handled):
+            taken = capture(error)
+        if taken.done:
+            self.settle(error, taken.event_id)
+
+    def _capture_by_client(
+        self, error: BaseException, handled: bool, environ: Environ | None
+    ) -> str | None:
+        exc_info = (type(error), error, error.__traceback__)
+        try:
+            event_id = self.client.captureException(
+                exc_info=exc_info, handled=handled, environ=environ
+            )
+        except FOREIGN_ERRORS:
+            # Ours raises nothing.
+            log_exception("The client's own capture() failed; the crash is reported without it")
+            event_id = Client.capture(
+                self.client,
+                "raven.events.Exception",
+                exc_info=exc_info,
+                handled=handled,
+                environ=environ,
+            )
+        # A capture() of the app's own may return nothing.
+        return self.client.recall(error)[1] if event_id is None else event_id
+
+    def settle(self, error: BaseException, event_id: str | None) -> None:
+        """Note that an exception is dealt with, and as which event, unless it was captured."""
+        error = original_error(error)
+        if not self.client.recall(error)[0]:
+            self.client.context.scope().remember(error, event_id)
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self.client.recall(original_error(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging as stdlib_logging
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -23,11 +23,9 @@ from flask import (
     has_app_context,
     request_tearing_down,
 )
-from flask.wrappers import Response
 
 from ...event.scope import Environ
 from ...settings import LoggingOptions, SettingError, settings_of
-from ...user import user_facts
 from ...watch import (
     declare_event_id,
     is_ordinary_answer,
@@ -36,14 +34,15 @@ from ...watch import (
     watch_handlers,
 )
 from ..base import Reporter
-from . import logs
+from . import hooks, logs
 from .client import Client, logger
 from .configuration import make_client
 from .foreign import RavenClientReporter
 from .reporter import ClientReporter
+from .request_info import RequestInfo
 
 
-class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries no types
+class Sentry(RequestInfo):
     """Reports an app's crashes to Sentry: a drop-in for ``raven.contrib.flask.Sentry``.
 
     :param app: the app, or None to call ``init_app`` later, for any number of apps.
@@ -79,6 +78,9 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
             weakref.WeakKeyDictionary()
         )
         self._last: weakref.ref[Flask] | None = None
+        self._goes_along: weakref.WeakSet[Flask] = weakref.WeakSet()
+        self.failed_hooks: set[str] = set()
+        """Overridden methods that have failed, each of which is logged once."""
         self.wrap_wsgi: bool | None
         super().__init__(
             None,
@@ -115,15 +117,12 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
 
     def client_of(self, app: Flask) -> Any:
         """An app's client, or None where ``init_app`` was not called for it."""
-        reporter = self._reporters.get(app)
+        reporter = self._reporter_of(app)
         return None if reporter is None else reporter.client
 
-    def reporter_for(self, app: Flask) -> Reporter:
-        """What reports an app's crashes.
-
-        :raises KeyError: where ``init_app`` was not called for it.
-        """
-        return self._reporters[app]
+    def reporter_for(self, app: Flask) -> Reporter | None:
+        """What reports an app's crashes, or None where ``init_app`` was not called for it."""
+        return self._reporter_of(app)
 
     def init_app(
         self,
@@ -149,19 +148,19 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if isinstance(exclusions, str):
             raise SettingError("logging_exclusions takes a list of logger names; got str")
         settings = settings_of(app)
-        client = self._given or make_client(self.client_cls, app, chosen(dsn, self.dsn))
+        client = self._client_given()
+        if client is None:
+            client = make_client(self.client_cls, app, chosen(dsn, self.dsn))
+            if _has_own_client(self):
+                self.client = client
         known = app.extensions.get("sentry")
         if isinstance(known, Sentry):
             known._release(app)
         is_active = partial(_is_active, weakref.ref(self), weakref.ref(app))
-        reporter: ClientReporter | RavenClientReporter
-        if isinstance(client, Client):
-            reporter = ClientReporter(app, client, is_active)
-        else:
-            reporter = RavenClientReporter(client, is_active)
+        reporter = self._make_reporter(app, client, is_active)
+        if isinstance(reporter, RavenClientReporter):
             request_tearing_down.connect(reporter.forget, sender=app)
         reporter.use_settings(settings)
-        self._reporters[app] = reporter
         self._last = weakref.ref(app)
         app.extensions["sentry"] = self
         wrap = chosen(wrap_wsgi, self.wrap_wsgi)
@@ -173,8 +172,11 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if chosen(wrap, True):
             watch_escapes(app, capture)
         if chosen(register_signal, self.register_signal):
-            got_request_exception.connect(self.handle_exception, sender=app)
+            got_request_exception.connect(self._take_crash, sender=app)
             watch_handlers(app, capture)
+        if app not in self._goes_along:
+            self._goes_along.add(app)
+            hooks.go_along(self, Sentry, app)
         if isinstance(client, Client) and client.is_enabled():
             client.warm_up()
         if chosen(logging, self.logging):
@@ -184,12 +186,28 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
                 self, sentry_handler=logs.LogHandler, exclude=tuple(exclusions)
             )
 
+    def _client_given(self) -> Any:
+        """The client that is used as it is for every app, or None."""
+        return self.client if _has_own_client(self) else self._given
+
+    def _make_reporter(
+        self, app: Flask, client: Any, is_active: Callable[[], bool]
+    ) -> ClientReporter | RavenClientReporter:
+        found = hooks.hooks_of(self, Sentry)
+        reporter: ClientReporter | RavenClientReporter
+        if isinstance(client, Client):
+            reporter = ClientReporter(app, client, is_active, found)
+        else:
+            reporter = RavenClientReporter(client, is_active, found)
+        self._reporters[app] = reporter
+        return reporter
+
     def _release(self, app: Flask) -> None:
         """Leave an app to another ``Sentry``."""
         reporter = self._reporters.pop(app, None)
         if reporter is None:
             return
-        got_request_exception.disconnect(self.handle_exception, sender=app)
+        got_request_exception.disconnect(self._take_crash, sender=app)
         if isinstance(reporter, RavenClientReporter):
             request_tearing_down.disconnect(reporter.forget, sender=app)
         if reporter.handler is not None:
@@ -208,10 +226,38 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         reporter = self._reporter_of(app)
         return None if reporter is None else reporter.capture(error)
 
-    def _reporter_of(self, app: Flask | None) -> Reporter | None:
+    def _take_crash(self, app: Flask, *args: Any, **kwargs: Any) -> None:
+        """Have ``handle_exception`` take what Flask signals, as raven has."""
+        reporter, error = self._reporter_of(app), kwargs.get("exception")
+        if (
+            error is None
+            or reporter is None
+            or not hooks.overrides(self, Sentry, "handle_exception")
+        ):
+            self.handle_exception(app, *args, **kwargs)
+            return
+        taken = hooks.take(
+            self, "handle_exception", lambda: self.handle_exception(app, *args, **kwargs)
+        )
+        if taken.done:
+            reporter.settle(error, taken.event_id)
+        else:
+            reporter.capture(error)
+
+    def _reporter_of(self, app: Flask | None) -> ClientReporter | RavenClientReporter | None:
         if app is None and has_app_context():
             app = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-        return None if app is None else self._reporters.get(app)
+        if app is None:
+            return None
+        found = self._reporters.get(app)
+        client = self._client_given()
+        if found is None and client is not None and app.extensions.get("sentry") is self:
+            # A subclass has an ``init_app`` of its own that does not call ours.
+            is_active = partial(_is_active, weakref.ref(self), weakref.ref(app))
+            found = self._make_reporter(app, client, is_active)
+            found.use_settings(settings_of(app))
+            declare_event_id(app)
+        return found
 
     def captureException(self, *args: Any, **kwargs: Any) -> str | None:
         """Capture an exception: ``exc_info`` or the one being handled.
@@ -219,7 +265,11 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         :returns: the event's id, or None where there is none.
         """
         client = self._ready("captureException")
-        return None if client is None else _show(client.captureException(*args, **kwargs))
+        if client is None:
+            return None
+        if hooks.request_has_failed() and isinstance(client, Client):
+            kwargs.setdefault("handled", False)
+        return _show(client.captureException(*args, **kwargs))
 
     def captureMessage(self, *args: Any, **kwargs: Any) -> str | None:
         """Send a message: ``captureMessage("hello", level=…, tags=…, extra=…, stack=True)``.
@@ -234,21 +284,6 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if client is None:
             logger.warning("%s() was called before init_app(): nothing is reported", method)
         return client
-
-    def before_request(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: what raven prepares for each request is found out when one fails."""
-
-    def after_request(self, sender: Any, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Nothing: a request with an event plans its header when the event is captured."""
-        return response
-
-    def get_user_info(self, request: Any) -> dict[str, Any]:
-        """Sentry's ``user`` of a request, for clients of raven's own class."""
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-        facts = user_facts(app.config.get("SENTRY_USER_ATTRS") or (), settings_of(app).user)
-        if request.remote_addr:
-            facts["ip_address"] = request.remote_addr
-        return facts
 
     # the work at hand
 
@@ -310,6 +345,11 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         return client.outbox.counters if isinstance(client, Client) else None
 
 
+def _has_own_client(sentry: Sentry) -> bool:
+    """Whether a subclass has a ``client`` of its own making."""
+    return type(sentry).client is not Sentry.client
+
+
 def _show(event_id: str | None) -> str | None:
     if event_id is not None:
         show_event_id(event_id)
@@ -334,7 +374,8 @@ def _capture_by_current(
     sentry = None if watched is None else watched.extensions.get("sentry")
     if watched is None or not isinstance(sentry, Sentry):
         return None
-    return sentry.reporter_for(watched).capture(error, environ=environ, handled=handled)
+    reporter = sentry.reporter_for(watched)
+    return None if reporter is None else reporter.capture(error, environ=environ, handled=handled)
 
 
 def make_sentry(app: Flask) -> None:

@@ -7,16 +7,14 @@ app's outbox directly.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from time import time
 from typing import Any, Final
 
 import raven
 from raven.conf.remote import RemoteConfig
 from raven.transport.base import AsyncTransport
-from raven.utils import get_auth_header
 
-from ...dsn import Dsn
+from ...dsn import AUTH_HEADER, Dsn
 from ...outbox.item import Item, Request
 from ...outbox.outbox import Outbox
 
@@ -24,27 +22,17 @@ AGENT: Final = f"raven-python/{raven.VERSION}"
 
 
 def store_headers(dsn: Dsn, protocol: str) -> dict[str, str]:
-    """What an event is sent with: https://develop.sentry.dev/sdk/overview/#authentication
+    """What an event is sent with.
 
     :param protocol: the version of Sentry's protocol.
     """
     return {
         "User-Agent": AGENT,
         "Content-Type": "application/json",
-        "X-Sentry-Auth": _authorization(dsn, protocol, int(time())),
+        AUTH_HEADER: dsn.auth_header(
+            AGENT, protocol=protocol, timestamp=int(time()), with_secret=True
+        ),
     }
-
-
-@lru_cache(maxsize=4)
-def _authorization(dsn: Dsn, protocol: str, second: int) -> str:
-    header: str = get_auth_header(
-        protocol=protocol,
-        timestamp=second,
-        client=AGENT,
-        api_key=dsn.public_key,
-        api_secret=dsn.secret_key,
-    )
-    return header
 
 
 def remote_config(dsn: Dsn | None, transport: Any) -> Any:
@@ -52,7 +40,7 @@ def remote_config(dsn: Dsn | None, transport: Any) -> Any:
     if dsn is None:
         return RemoteConfig(transport=transport)
     return RemoteConfig(
-        base_url=f"{dsn.origin}{dsn.path}",
+        base_url=dsn.base_url,
         project=dsn.project,
         public_key=dsn.public_key,
         secret_key=dsn.secret_key,

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from ..dsn import AUTH_HEADER
 from .item import Entry, Item, Request
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ HEADERS = frozenset(
         "origin",
         "referer",
         "user-agent",
-        "x-sentry-auth",
+        AUTH_HEADER.lower(),
     )
 )
 # Characters of an address and headers together; 100 times what is written.

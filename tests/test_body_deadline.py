@@ -1,4 +1,4 @@
-"""One deadline for all of a body (bodies.py). tests/feedback has it under a real server."""
+"""One deadline for all of a body (body_deadline.py). tests/feedback has it under a real server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_kit.bodies import body_deadline
+from flask_sentry_kit.body_deadline import body_deadline
 
 
 def test_a_drip_ends_at_the_deadline_and_the_answer_is_still_sent() -> None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from ..dsn import Dsn, DsnError
+from ..dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
 from .body import MAX_FORM
 from .reading import clean
 from .wire import origin_of, project
 
-bp = Blueprint("dialog", __name__)
+bp = Blueprint("error_page", __name__)
 
 _MISSING: Final = "Missing or invalid parameter."
 _REQUIRED: Final = "This field is required."
@@ -48,7 +48,7 @@ DEFAULTS: Final = {
 
 
 @bp.route(
-    "/api/embed/error-page/",
+    ERROR_PAGE_PATH,
     methods=["GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"],
     provide_automatic_options=False,
 )
@@ -59,10 +59,8 @@ def error_page() -> Response:
     if not re.fullmatch(r"[0-9a-f]{32}", event_id):
         return _answer({"eventId": _MISSING}, 400)
     here = project()
-    given = request.args.get("dsn", "")
     try:
-        # raven's get_public_dsn() leaves the scheme to the page; servers never look at it.
-        dsn = Dsn.parse(f"http:{given}" if given.startswith("//") else given)
+        dsn = read_public_dsn(request.args.get("dsn", ""))
     except DsnError:
         return _answer({"dsn": _MISSING}, 404)
     if (dsn.public_key, dsn.project) != (here.public_key, here.id):

@@ -7,11 +7,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import lru_cache
 
 from .. import files
-from .damage import APPLICATION_ID, DamagedError
-from .errors import SpoolBusy, SpoolFull, SpoolLost
+from .damage import APPLICATION_ID, WHAT, DamagedError
+from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 
 VERSION = 2
 
@@ -50,24 +51,13 @@ END;
 def connect(path: str) -> sqlite3.Connection:
     """A connection to the spool's file, which is made if it is not there; ``prepare`` comes next.
 
-    Transactions are begun by the caller, and nowhere else.
-
     :raises sqlite3.Error, OSError, DamagedError: ``trouble_of`` says what that means.
     :raises SpoolLost: it is not ours, or somebody else could have prepared it.
     """
     try:
-        db = files.connect(
-            path,
-            "The spool",
-            timeout=BUSY_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        return files.connect(path, WHAT, timeout=BUSY_TIMEOUT, check_same_thread=False)
     except files.UnsafeFileError as error:
         raise SpoolLost(str(error)) from error
-    # One row with rubbish in it is that row's trouble.
-    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    return db
 
 
 # What cannot be stored at all, whatever the file is like.
@@ -166,12 +156,9 @@ def _schema(db: sqlite3.Connection) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=1)
 def _expected_schema() -> list[tuple[str, str]]:
-    db = sqlite3.connect(":memory:")
-    try:
+    with closing(files.connect_in_memory()) as db:
         db.executescript(_SCHEMA)
         return _schema(db)
-    finally:
-        db.close()
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,0 +1,187 @@
+"""raven's hooks: the methods of ``Sentry`` that raven's users override, called where raven calls
+them, and with its arguments.
+
+``get_user_info``, ``get_http_info`` and the four that it asks say what is in an event;
+``handle_exception`` and ``captureException`` take a crash; ``before_request`` and ``after_request``
+go along with every request. None of them is called where it is not overridden, so that a request
+pays for none. What one of them raises is contained, and logged the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Flask, g, has_app_context, request_finished
+from flask.wrappers import Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request
+
+from ...compat import read_so_far
+from ...containment import FOREIGN_ERRORS, log_exception
+
+_OF_THE_REQUEST: Final = (
+    "get_http_info",
+    "get_http_info_with_retriever",
+    "get_form_data",
+    "get_json_data",
+    "is_json_type",
+)
+
+_failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What an app overrides of its ``Sentry``; None for what it does not."""
+
+    capture: Callable[[BaseException], Taken] | None = None
+    """Its ``captureException``, for a crash."""
+    user: Callable[[Request], Mapping[str, Any]] | None = None
+    """Its ``get_user_info``."""
+    request: Callable[[Request, bool], Mapping[str, Any]] | None = None
+    """Its ``get_http_info``, or raven's with its parts; told whether the request has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What has become of a crash that a hook was given."""
+
+    done: bool
+    """False where the hook raised: the crash is still to be reported."""
+    event_id: str | None = None
+    """What the hook returned, or what it left as this request's event."""
+
+
+def hooks_of(sentry: Any, base: type) -> Hooks:
+    """What a ``Sentry`` overrides.
+
+    :param base: the class whose own methods are no hooks.
+    """
+
+    def capture(error: BaseException) -> Taken:
+        return take(
+            sentry,
+            "captureException",
+            lambda: sentry.captureException(exc_info=(type(error), error, error.__traceback__)),
+        )
+
+    def user(request: Request) -> Mapping[str, Any]:
+        return described(sentry, "get_user_info", request)
+
+    def http(request: Request, failed: bool) -> Mapping[str, Any]:
+        with crash_at_hand(failed):
+            return described(sentry, "get_http_info", request)
+
+    return Hooks(
+        capture=capture if overrides(sentry, base, "captureException") else None,
+        user=user if overrides(sentry, base, "get_user_info") else None,
+        request=http if overrides(sentry, base, *_OF_THE_REQUEST) else None,
+    )
+
+
+def overrides(sentry: Any, base: type, *names: str) -> bool:
+    """Whether one of these methods is not that of the class, be it by a subclass or on the
+    object itself."""
+    return any(
+        getattr(found := getattr(sentry, name), "__func__", found) is not getattr(base, name)
+        for name in names
+    )
+
+
+@contextmanager
+def crash_at_hand(failed: bool) -> Iterator[None]:
+    """Let hooks know, deep inside, whether the request has failed for good."""
+    token = _failed.set(failed)
+    try:
+        yield
+    finally:
+        _failed.reset(token)
+
+
+def request_has_failed() -> bool:
+    """Whether it is a crash that is captured: nobody reads from the request any more."""
+    return _failed.get()
+
+
+def body_may_be_read(request: Request) -> bool:
+    """Whether a request's body may be asked for: a view that continues reads it itself, and would
+    find it empty."""
+    read = read_so_far(request)
+    return request_has_failed() or read.form is not None or read.data is not None
+
+
+def take(sentry: Any, name: str, call: Callable[[], Any]) -> Taken:
+    """Give a crash to a hook."""
+    before = _shown()
+    try:
+        returned = call()
+    except FOREIGN_ERRORS:
+        _log(sentry, name, "the crash is reported without it")
+        return Taken(False)
+    if isinstance(returned, str):
+        return Taken(True, returned)
+    # A hook that returns nothing may still have captured: raven looks at ``last_event_id``.
+    after = _shown()
+    return Taken(True, after if after != before else None)
+
+
+def _shown() -> str | None:
+    return g.get("sentry_event_id") if has_app_context() else None
+
+
+def described(sentry: Any, name: str, request: Request) -> Mapping[str, Any]:
+    """What a hook says of a request; nothing where it raises, since it may have been to leave
+    something out."""
+    try:
+        found = getattr(sentry, name)(request)
+        return dict(found or {})
+    except FOREIGN_ERRORS:
+        _log(sentry, name, "the event goes without what it describes")
+        return {}
+
+
+def go_along(sentry: Any, base: type, app: Flask) -> None:
+    """Call what is overridden of ``before_request`` and ``after_request`` with every request, as
+    long as this ``Sentry`` is the app's."""
+
+    def is_current() -> bool:
+        return bool(app.extensions.get("sentry") is sentry)
+
+    def before_request() -> Any:
+        if not is_current():
+            return None
+        try:
+            return sentry.before_request()
+        except HTTPException:
+            raise  # abort() is meant
+        except FOREIGN_ERRORS:
+            _log(sentry, "before_request", "the request goes on")
+            return None
+
+    def after_request(sender: Any, response: Response, **extra: Any) -> None:
+        if not is_current():
+            return
+        try:
+            sentry.after_request(sender, response, **extra)
+        except FOREIGN_ERRORS:
+            _log(sentry, "after_request", "the answer goes out as it is")
+
+    if overrides(sentry, base, "before_request"):
+        app.before_request_funcs.setdefault(None, []).append(before_request)
+    if overrides(sentry, base, "after_request"):
+        # The signal holds it weakly: it is to go with its app.
+        app.extensions.setdefault("sentry_kit_hooks", []).append(after_request)
+        request_finished.connect(after_request, sender=app)
+
+
+def _log(sentry: Any, name: str, outcome: str) -> None:
+    if name not in sentry.failed_hooks:
+        sentry.failed_hooks.add(name)
+        log_exception(
+            f"{type(sentry).__name__}.{name}() failed: {outcome}. Later failures of it are not"
+            " logged"
+        )
