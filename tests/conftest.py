@@ -21,7 +21,7 @@ from scripts import browser
 from tests.support.sentry import RecordingSentry
 from tests.support.types import NewSentry
 
-pytest_plugins = ["tests.support.apps"]
+pytest_plugins = ["tests.support.apps", "tests.support.beside"]
 
 
 @pytest.fixture

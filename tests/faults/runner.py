@@ -44,6 +44,10 @@ class Verdict:
     seconds: float = 0.0
 
 
+Verdicts = dict[tuple[str, str], Verdict]
+"""How each ended, by its row and by whose class was played."""
+
+
 def cases() -> list[tuple[Scenario, str]]:
     """Every scenario with each class that can be asked on this Python."""
     return [
