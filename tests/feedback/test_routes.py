@@ -91,6 +91,7 @@ def test_in_place_the_answer_is_json(shop: Any) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.usefixtures("hurried")
 def test_saved_is_said_while_sentry_is_down(
     crashing_app: Any, visit: Any, sentry: Any, free_port: int
 ) -> None:
@@ -103,6 +104,7 @@ def test_saved_is_said_while_sentry_is_down(
         assert back.wait_for_report().fields["comments"] == "Words from the outage"
 
 
+@pytest.mark.usefixtures("hurried")
 def test_with_a_spool_the_words_survive_a_restart(
     crashing_app: Any, visit: Any, sentry: Any, free_port: int, tmp_path: Any
 ) -> None:

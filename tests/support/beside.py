@@ -2,7 +2,7 @@
 
 Half of this suite's time is the work of other processes: a browser, pip, a Makefile's target. On
 two cores such work takes no longer when the other tests run meanwhile. One thread does it, one
-piece after another, in the order of the tests that need it.
+piece after another. The tests that need it come last (``tests/conftest.py``).
 
 A test with the mark ``beside`` is such a piece. It may take no fixture but its parameters, and
 gives its processes ``ENVIRONMENT``, since other tests change ``os.environ`` at the same time. A
@@ -73,11 +73,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     session.stash[BESIDE] = Beside()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("alone") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
