@@ -16,7 +16,7 @@ from .errors import SpoolBusy, SpoolFull, SpoolLost
 VERSION = 2
 
 
-# How long one transaction may wait for another process's, which takes well under 1 ms.
+# Seconds that one transaction may wait for another process's, which takes well under 1 ms.
 BUSY_TIMEOUT = 0.25
 
 _SCHEMA = f"""
@@ -65,12 +65,12 @@ def connect(path: str) -> sqlite3.Connection:
         )
     except files.UnsafeFileError as error:
         raise SpoolLost(str(error)) from error
-    # One row with rubbish in it is that row's trouble.
+    # One row with bytes that are not text must not make the others unreadable.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return db
 
 
-# What cannot be stored at all, whatever the file is like.
+# The item cannot be stored; the file is in order.
 FAULTS_OF_AN_ITEM = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError)
 
 

@@ -137,7 +137,7 @@ def test_429_that_asks_for_no_wait_is_not_hammered(
 ) -> None:
     """Retry-After: 0 still leaves the server our own back-off."""
     asked: list[int] = []
-    own = outbox._here()
+    own = outbox._current_worker()
 
     def pause(failures: int) -> float:
         # An outbox of an earlier test may still be retrying in a thread of its own.

@@ -133,7 +133,7 @@ BAD: dict[str, dict[str, Any]] = {
     "an id that is bytes": {"event_id": b"\xff"},
     "tries that are words": {"tries": "many"},
     "bytes that are no text": {"request": b"\xff\xfe"},
-    "an otherwise without a body": {"fallback": json.dumps({"url": "URL", "headers": {}})},
+    "a fallback without a body": {"fallback": json.dumps({"url": "URL", "headers": {}})},
     "a negative id": {"id": -5, "request": "nonsense"},
 }
 

@@ -55,7 +55,7 @@ def test_what_the_delivery_logs_is_counted_too(
         results.append(outbox.put(event(server, "inner")))
         return Answer(200)
 
-    monkeypatch.setattr(outbox._here().sender, "post", post)
+    monkeypatch.setattr(outbox._current_worker().sender, "post", post)
     assert outbox.put(event(server, "outer")).wait(5) == "sent"
     assert results == [None]
     assert outbox.counters.dropped == 1

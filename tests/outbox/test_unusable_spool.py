@@ -89,7 +89,7 @@ def test_a_file_damaged_while_it_is_in_use_costs_one_line(
     assert server.ids == ["a", "b"]
     assert [record.message for record in caplog.records if "was damaged" in record.message] == [
         f"The spool {path} was damaged: it is {path}.damaged now, and a new one begins."
-        " 0 items could be saved from it; what else waited there is not sent."
+        " 0 items could be saved from it; what else was queued there is lost."
     ]
     assert os.path.getsize(f"{path}.damaged") >= size
     assert Spool(path, 1, 1).count() == 0
