@@ -29,7 +29,7 @@ FORM = "application/x-www-form-urlencoded"
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     made = create_inbox(tmp_path_factory.mktemp("bounds") / "inbox.sqlite", public_key=KEY)
     yield made
-    made.extensions["sentry_kit_inbox"].store._let_go()
+    made.extensions["sentry_kit_inbox"].store._close_keeper()
 
 
 @pytest.fixture
@@ -342,4 +342,20 @@ def test_the_file_takes_events_of_older_versions(tmp_path: Path) -> None:
         db.execute("UPDATE events SET body = ?", (older,))
     found = kept.event(EVENT_ID)
     assert found is not None and found.body == {"message": "é" * 100_000}
-    kept._let_go()
+    kept._close_keeper()
+
+
+def test_a_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """The column that holds the user had another name; events that are there keep theirs."""
+    from flask_sentry_kit.inbox.store import Store
+
+    event = {"user": {"username": "ada"}}
+    older = Store(tmp_path / "inbox.sqlite")
+    older.add_event(EVENT_ID, event, read_event(event))
+    with older._write() as db:
+        db.execute("ALTER TABLE events RENAME COLUMN person TO whom")
+    older._close_keeper()
+    newer = Store(tmp_path / "inbox.sqlite")
+    found = newer.event(EVENT_ID)
+    assert found is not None and found.person == "ada"
+    newer._close_keeper()
