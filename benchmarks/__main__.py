@@ -1,6 +1,6 @@
-"""``python -m benchmarks [imports|healthy|crash|storm|outage …]``: measures, and holds to goals.
+"""``python -m benchmarks [imports|healthy|crash|storm|outage …]``: measures against goals.
 
-``--short`` makes a few calls of each, which shows that it works and judges nothing.
+``--short`` makes a few calls of each, to show that it works, and gives no verdict.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _name(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    # Not choices: argparse holds the default, a list, against them too.
+    # Not `choices`: argparse would compare the default, a list, with them too.
     parser.add_argument("name", nargs="*", type=_name, help="default: all of them")
     parser.add_argument("--short", action="store_true", help="a few calls, no judgement")
     arguments = parser.parse_args()

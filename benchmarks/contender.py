@@ -1,4 +1,4 @@
-"""One app with one reporter, in a process of its own, that measures what it is told to.
+"""One app with one reporter, in a process of its own, which measures itself on command.
 
 ``python -m benchmarks.contender <name> <dsn>`` reads commands from standard input and answers
 each with one line of JSON: ``time <path> <calls>`` with nanoseconds of each call,
@@ -131,7 +131,7 @@ def caller(app: Flask, path: str) -> Callable[[], None]:
 
 
 def times(call: Callable[[], None], calls: int) -> list[int]:
-    """Nanoseconds of each call, by the clock on the wall."""
+    """Nanoseconds of each call, of elapsed time."""
     clock = time.perf_counter_ns
     taken = []
     for _ in range(calls):

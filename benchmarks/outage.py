@@ -1,5 +1,5 @@
 """An outage drill: events and feedback with ``SENTRY_KIT_SPOOL`` while the server goes down and
-comes back and workers are killed (SIGKILL) at random. All of it must arrive, once and in order.
+comes back and workers are killed (SIGKILL) at random. All have to arrive, once and in order.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def outage(short: bool = False) -> bool:
             for worker in workers[1:]:
                 worker.kill()
                 killed += 1
-            # One process is left: what the others spooled is its to deliver.
+            # The one process that is left delivers what the others spooled.
             server.up = True
             server.open()
             deadline = time.monotonic() + PATIENCE

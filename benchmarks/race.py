@@ -51,7 +51,7 @@ class Contender:
 
 @contextmanager
 def contender(name: str, dsn: str) -> Iterator[Contender]:
-    """Start a contender; it is ended without ceremony."""
+    """Start a contender; it is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.contender", name, dsn],
         stdin=subprocess.PIPE,
@@ -80,9 +80,9 @@ class Result:
 
     @property
     def quiet(self) -> float:
-        """What the call costs undisturbed (the 2nd percentile): what goals are held against.
+        """What the call costs undisturbed (the 2nd percentile), which goals are compared with.
 
-        On a busy machine a median tells more of the other processes than of the call.
+        On a busy machine a median depends more on the other processes than on the call.
         """
         return quantiles(self.calls, n=50)[0]
 
@@ -101,7 +101,7 @@ def race(path: str, calls: int, rounds: int, dsn: str) -> dict[str, Result]:
             racer.times("/", 20)
             racer.times(path, 20)
         for turn in range(rounds):
-            # Whoever comes first in a round comes last in the next.
+            # The first of one round is the last of the next.
             names = NAMES if turn % 2 else tuple(reversed(NAMES))
             for name in names:
                 taken = [each / 1000 for each in racers[name].times(path, calls)]

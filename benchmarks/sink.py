@@ -1,6 +1,6 @@
-"""A server on loopback that events are sent to: it takes them, or never answers.
+"""A server on loopback that events are sent to: it accepts them, or never answers.
 
-A process of its own, so that its work takes nothing from what is measured. No inbox: it forgets.
+It runs in a process of its own, so that its work is not measured too, and keeps nothing.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def storm(short: bool = False) -> bool:
     crashes = SHORT if short else CRASHES
     print(f"\n{crashes:,} crashes against a server that never answers")
     memory, latency, noise = [], [], 0.0
-    # Three storms of ours: a p99 is easily another process's doing, and never three times.
+    # Three storms of ours: another process may spoil one p99, and hardly all three.
     for name in ("bare", "raven", *["ours"] * (1 if short else 3)):
         with sink(silent=True) as dsn, contender(name, dsn) as racer:
             racer.times("/", 20)
@@ -37,5 +37,5 @@ def storm(short: bool = False) -> bool:
     reached = verdict("ours, MB, the most of three", max(memory), MEMORY_GOAL)
     reached &= verdict("ours, p99 × median, the best of three", min(latency), LATENCY_GOAL)
     if noise > LATENCY_GOAL:
-        print(f"  This machine is too busy to tell: bare Flask's p99 is {noise:.1f} × its median.")
+        print(f"  This machine is too busy for it: bare Flask's p99 is {noise:.1f} × its median.")
     return reached

@@ -1,6 +1,6 @@
 """Runs the shop and an inbox beside it, both on this machine alone, until Ctrl-C.
 
-The inbox's file lives as long as the demo does.
+The inbox's file is deleted at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HOST = "127.0.0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until Ctrl-C or SIGTERM. Returns the exit status: 1 when a port cannot be had."""
+    """Run until Ctrl-C or SIGTERM. Returns the exit status: 1 if a port is taken."""
     options = _parser().parse_args(argv)
     try:
         door = socket.create_server((HOST, options.port))
@@ -53,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("Ctrl-C stops both.", flush=True)
             _run(shop, door)
         except KeyboardInterrupt:
-            pass  # Before the shop's own loop, which ends on it by itself.
+            pass  # Before the shop's own loop, which ends on Ctrl-C without help.
         finally:
-            # The shop stops first: what it still has to report finds the inbox open.
+            # The shop stops first, so that the inbox still takes its last reports.
             shop.extensions["sentry_kit"].outbox.close()
             inbox.stop()
             reading.join()
@@ -89,7 +89,7 @@ def _run(app: Flask, door: socket.socket) -> None:
     connections: dict[int, Any] = {}
     keywords: Any = {"sockets": [door], "threads": 8, "ident": None}
     server = create_server(app, connections, **keywords)
-    # Ctrl-C and SystemExit end the loop; what is being answered is answered.
+    # Ctrl-C and SystemExit end the loop, after the requests that are being answered.
     server.run()
     close_all(connections)
 

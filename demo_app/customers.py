@@ -15,7 +15,7 @@ class Customer(UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
     password: str
 
 
-# The sign-in page shows it: there is nothing here worth hiding.
+# The sign-in page shows it, since it protects nothing.
 DEMO_CUSTOMER = Customer("1", "Ada Lovelace", "ada@example.com", "analytical")
 
 _CUSTOMERS = {customer.id: customer for customer in (DEMO_CUSTOMER,)}
@@ -31,7 +31,7 @@ def load(customer_id: str) -> Customer | None:
 
 
 def find(email: str, password: str) -> Customer | None:
-    """The customer who signs in with these, or None."""
+    """The customer with this name and password, or None."""
     for customer in _CUSTOMERS.values():
         if (customer.email, customer.password) == (email.strip().lower(), password):
             return customer

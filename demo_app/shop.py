@@ -47,7 +47,7 @@ def _product(slug: str) -> dict[str, Any]:
 
 
 def _lines() -> list[dict[str, Any]]:
-    """What lies in the visitor's basket: product, count and pence of each line."""
+    """The visitor's basket: product, count and pence of each line."""
     return [
         {"product": PRODUCTS[slug], "count": count, "pence": PRODUCTS[slug]["pence"] * count}
         for slug, count in session.get("basket", {}).items()
@@ -116,7 +116,7 @@ def checkout() -> ResponseReturnValue:
 @shop.get("/api/stock")
 def stock() -> dict[str, Any]:
     found = _product(request.args.get("product", ""))
-    # Fault: a product that nobody has bought yet lasts for ever.
+    # Fault: divides by the sales of a product that nobody has bought yet.
     weeks = found["in_stock"] // found["sold_a_week"]
     return {"product": found["slug"], "in_stock": found["in_stock"], "weeks": weeks}
 
@@ -144,7 +144,7 @@ def sign_out() -> ResponseReturnValue:
 @shop.get("/account")
 @login_required  # type: ignore[untyped-decorator]  # Flask-Login carries no types
 def account() -> str:
-    # Fault: who has just joined has no latest order.
+    # Fault: a new customer has no latest order.
     latest = session.get("orders", [])[-1]
     return render_template("account.html", customer=current_user, latest=latest)
 

@@ -2,7 +2,7 @@
 
 Asks pip-audit about the oldest releases that pyproject.toml allows and about those that are
 installed. Ends with 1 for a hole that is not in ``UNREACHED``, and with 2 where the advisories of
-a package could not be read: an audit that saw nothing is none.
+a package could not be read: an audit without advisories shows nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ An app may well reach them: the README says which releases are wise."""
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is known about one release."""
+    """One published hole of one release."""
 
     release: str
     unread: bool = False

@@ -23,8 +23,8 @@ class BrowserMissing(RuntimeError):
 
 
 def arguments() -> list[str]:
-    """What Chromium is started with: no connection but those of the page, and no sandbox for
-    root, for whom it cannot make one."""
+    """Chromium's arguments: no connections but the page's, and no sandbox for root, for which
+    Chromium cannot make one."""
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     return [*quiet, "--no-first-run", "--disable-quic", *(["--no-sandbox"] if root else [])]

@@ -1,4 +1,4 @@
-"""Makes sure that there is a Chromium that shows a page, and says on stderr what it does.
+"""Installs a Chromium where there is none that works, and says on stderr what it does.
 
 ``python -m scripts.browser_install`` takes the first that works: one that is installed, one that
 Playwright downloaded before, the one that Playwright downloads, and the headless one that the npm
@@ -53,7 +53,7 @@ _FONTS: Final = """\
 
 
 class NotThisWay(Exception):
-    """A browser cannot be had in this way; the text says why."""
+    """This way gives no browser; the text says why."""
 
 
 def check(path: str) -> None:

@@ -134,7 +134,7 @@ def _size(picture: Path) -> tuple[int, int]:
 
 
 def faults(taken: Path, whole: bool) -> list[str]:
-    """What in docs/ is not as these pictures are. With ``whole``, there are no others."""
+    """How docs/ differs from these pictures. With ``whole``, it may have no others."""
     names = {picture.name for picture in taken.iterdir()}
     kept = {picture.name for picture in IMAGES.glob("*.png")}
     found = [f"docs/images/{name} is missing" for name in names - kept]

@@ -1,4 +1,4 @@
-"""Writes the docs that stand in the code too: the settings, and what an event never holds.
+"""Writes the docs that are made from the code: the settings, and what an event never holds.
 
 ``python -m scripts.settings_page`` writes what is out of date and names it. ``--check`` names it,
 writes nothing, and then ends with 1.
@@ -33,7 +33,7 @@ registered. raven's own settings (`SENTRY_DSN`, `SENTRY_CONFIG`, `SENTRY_USER_AT
 _MASKING = """\
 # What stays home
 
-<!-- Made by `make docs` from flask_sentry_kit/capture: edit that. -->
+<!-- Made by `make docs` from flask_sentry_kit/event: edit that. -->
 
 One scrubber goes over all of an event: headers, cookies, query, form, JSON, local variables, extra
 data, breadcrumbs, messages and log records. What it masks is shown as `{mask}`.
@@ -101,7 +101,7 @@ values, as with raven.
 
 
 def masking() -> str:
-    """What the scrubber's lists and the bounds of an event are, in words."""
+    """The scrubber's lists and the bounds of an event, in words."""
 
     def listed(names: Iterable[str]) -> str:
         return ", ".join(f"`{name}`" for name in sorted(names))
@@ -146,7 +146,7 @@ def _section(setting: Setting) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every such file, as it shall be."""
+    """Each of these files, and the text that it should have."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

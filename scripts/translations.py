@@ -1,4 +1,4 @@
-"""Brings the catalogues in step with the sentences in the code, and compiles them.
+"""Brings the catalogues up to date with the sentences in the code, and compiles them.
 
 ``python -m scripts.translations`` extracts, updates and compiles, then fails if a language lacks a
 sentence or has one that is marked fuzzy. ``--check`` changes nothing and fails if it would.
@@ -43,7 +43,7 @@ _LEFT_OUT: Final = (
 
 
 class _Dateless(Catalog):
-    """A catalogue that is the same bytes whenever it is written, by whatever Babel."""
+    """A catalogue without a date or version in it, so that its bytes stay the same."""
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ def as_mo(po: bytes, locale: str) -> bytes:
 
 
 def wanting(catalogue: Catalog) -> list[str]:
-    """Sentences that have no translation, or one that nobody has confirmed."""
+    """Sentences without a translation, or with one that is marked fuzzy."""
     return [str(one.id) for one in catalogue if one.id and (not one.string or one.fuzzy)]
 
 

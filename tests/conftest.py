@@ -21,7 +21,7 @@ from scripts import browser
 from tests.support.sentry import RecordingSentry
 from tests.support.types import NewSentry
 
-pytest_plugins = ["tests.support.apps"]
+pytest_plugins = ["tests.support.apps", "tests.support.beside"]
 
 
 @pytest.fixture
@@ -73,9 +73,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that drive the browser come last: from the first of them on Playwright keeps
-    an event loop running in this thread, where async views could not run theirs."""
-    items.sort(key=lambda item: "chromium" in getattr(item, "fixturenames", ()))
+    """Put the tests into the order that each of them needs."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    fixtures = getattr(item, "fixturenames", ())
+    if item.get_closest_marker("alone"):
+        return 0
+    if item.get_closest_marker("beside") or "verdicts" in fixtures:
+        return 3  # what runs beside the others is done by then
+    # Playwright keeps an event loop running in this thread from its first test on, where async
+    # views could not run theirs.
+    return 2 if "chromium" in fixtures else 1
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The visitor's words: the page's own form, from its token to Sentry's door."""
+"""The visitor's words: the page's own form, its token, its limits, and what Sentry is sent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Takes what visitors write: one report, and the page that thanks. Renders nothing itself.
+"""Answers the form's two routes: it takes a report, and thanks for it. Renders nothing itself.
 
-Needs no session, no cookie and nothing of the app but its secret; the token says which event the
-words belong to. What goes wrong in here is said to the visitor and logged, never raised.
+It needs no session, no cookie and nothing of the app but its secret key; the token says which event
+the words belong to. An error in here is logged and shown to the visitor, never raised.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _STATUS: Final = {
     "refused": HTTPStatus.BAD_GATEWAY,
     "broken": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""By the keys of ``phrases.REFUSALS``."""
+"""The status of a refusal, by the keys of ``phrases.REFUSALS``."""
 
 _ORIGIN_MAX: Final = 300
 """Characters: the longest name there is (RFC 1035, section 2.3.4), a scheme and a port."""
@@ -78,10 +78,10 @@ class Host(Protocol):
 
 
 class RefusedReport(Exception):
-    """The report ends here.
+    """The report is not taken.
 
-    :param reason: a key of ``phrases.REFUSALS``, or empty where fields are wrong.
-    :param retry_after: the header to answer with, of a limiter of the app's.
+    :param reason: a key of ``phrases.REFUSALS``, or empty if a field is wrong.
+    :param retry_after: the ``Retry-After`` to answer with, from a limiter.
     """
 
     def __init__(self, reason: str, retry_after: str | None = None) -> None:
@@ -126,8 +126,8 @@ class FeedbackDesk:
     def form_for(self, crash: Crash) -> FeedbackForm | None:
         """The page's own form for one crash, prefilled for a signed-in user.
 
-        :return: None where a report could not arrive, or is not wanted: no event, no DSN, no
-            ``SECRET_KEY``, ``SENTRY_KIT_FEEDBACK=False``.
+        :return: None if a report could not arrive or is not wanted: without an event, a DSN or a
+            ``SECRET_KEY``, and with ``SENTRY_KIT_FEEDBACK=False``.
         """
         settings = self._host.settings
         if not settings.feedback or crash.event_id is None or crash.dsn is None:
@@ -147,7 +147,7 @@ class FeedbackDesk:
     def take(self) -> Response:
         """Answer a POST of one report.
 
-        :raises NotFound: where there is no form.
+        :raises NotFound: if the form is switched off.
         """
         app, kit = self.app, self._host
         if not kit.settings.feedback:
@@ -174,7 +174,11 @@ class FeedbackDesk:
         return answer
 
     def _relay(self, submission: form.Submission) -> tuple[str, str]:
-        """The event and the outcome, checked in the order in which a visitor wants to know."""
+        """Check a report, hand it to the outbox, and return its event id and outcome.
+
+        :raises RefusedReport: for the first thing that is wrong; what the visitor cannot change
+            comes first.
+        """
         app, kit = self.app, self._host
         self._limit_by_address()
         for check in limits_of(app):
@@ -184,7 +188,7 @@ class FeedbackDesk:
                 asked = dict(error.get_headers(request.environ)).get("Retry-After")
                 raise RefusedReport("limited", asked) from None
             except Exception:
-                logger.exception("The limit on feedback failed; the report goes through")
+                logger.exception("The limit on feedback failed; the report is taken without it")
         if submission.problem:
             raise RefusedReport(submission.problem)
         try:
@@ -216,8 +220,8 @@ class FeedbackDesk:
                 self._taken.note(event_id, sent)
             elif sent.digest != digest:
                 raise RefusedReport("again")
-        # A second click gets what is known of the first one's words by now: if each click waited
-        # for Sentry, a few of them would hold all of a server's threads.
+        # A second click is answered with the state of the first one's report. If each click waited
+        # for Sentry, a few clicks would take all of a server's threads.
         return event_id, relay.outcome(sent.ticket, relay.WAIT if first else 0)
 
     def _limit_by_address(self) -> None:
@@ -242,7 +246,7 @@ class FeedbackDesk:
             raise RefusedReport("limited", str(math.ceil(wait)))
 
     def thank(self, outcome: str, receipt: str) -> Response:
-        """Answer a report that was sent without a script.
+        """Answer with the page that thanks, to which a report sent without a script leads.
 
         :raises NotFound: for a receipt that is not ours.
         """
@@ -250,7 +254,7 @@ class FeedbackDesk:
         if outcome not in phrases.OUTCOMES:
             raise NotFound
         try:
-            # Signed, so that no link can thank somebody for what was never sent.
+            # Signed, so that no link can thank for a report that was never sent.
             event_id = token.read_token(app, kit.dsn, receipt, f"receipt {outcome}")
         except token.TokenError:
             raise NotFound from None
@@ -258,9 +262,9 @@ class FeedbackDesk:
         return kit.page.outcome(_crash(event_id), form_facts, 200)
 
     def _refuse(self, submission: form.Submission, refused: RefusedReport) -> Response:
-        """Say what is wrong, with everything that was typed still there."""
+        """Answer with what is wrong, and with everything that was typed."""
         if headers.says(request.environ, "HTTP_SEC_FETCH_SITE", "cross-site"):
-            # Another site's form: its words are not shown as if they were typed here.
+            # Another site's form sent this: do not show its text as if the visitor had typed it.
             submission = form.Submission(token=submission.token, errors=submission.errors)
         errors = {
             name: phrases.FIELD_ERRORS[name, error] for name, error in submission.errors.items()
@@ -269,7 +273,7 @@ class FeedbackDesk:
         status = _STATUS.get(reason, HTTPStatus.BAD_REQUEST)
         words = phrases.REFUSALS.get(reason, "")
         if reason:
-            # One thing at a time: the fields are looked at when the form itself can be sent.
+            # One thing at a time: errors of fields are shown once the form can be sent at all.
             errors = {"": words}
         if _wants_json():
             said = kit.page.say(phrases.REFUSED) + " "
@@ -293,7 +297,7 @@ class FeedbackDesk:
 
 
 def limits_of(app: Flask) -> list[Callable[[], object]]:
-    """What is asked before a report of an app is taken."""
+    """The limiters that are asked before a report of an app is taken."""
     limits: list[Callable[[], object]] = app.extensions.setdefault(_EXTENSION, [])
     return limits
 
@@ -301,20 +305,20 @@ def limits_of(app: Flask) -> list[Callable[[], object]]:
 def limit_feedback(
     app: Flask, limit: Callable[[Callable[[], object]], Callable[[], object]]
 ) -> None:
-    """Have a rate limiter asked before a report is taken, besides ``SENTRY_KIT_FEEDBACK_LIMIT``.
+    """Ask a rate limiter before a report is taken, besides ``SENTRY_KIT_FEEDBACK_LIMIT``.
 
-    That setting counts in each process; a limiter of the app's may count for all of them. For
+    That setting counts in each process; the app's own limiter may count for all of them. With
     Flask-Limiter, after the blueprint has been registered::
 
         limiter = Limiter(get_remote_address, app=app)
         limit_feedback(app, limiter.limit("5 per hour"))
 
-    The kit's routes are answered before the app's own hooks run, so a limiter that works through
-    ``before_request`` does not see them; this is its place.
+    The kit's routes are answered before the app's own hooks run, so that a limiter that works
+    through ``before_request`` does not see them.
 
-    :param limit: a decorator. What it decorates is called inside the request; an HTTP exception
-        (Flask-Limiter's is a 429) is shown to the visitor, with what was typed still in the form.
-        Any other failure of the limiter is logged, and the report goes through.
+    :param limit: a decorator. The function that it returns is called inside the request. If it
+        raises an HTTP exception (Flask-Limiter's is a 429), the visitor sees the form again with
+        what was typed. Any other error is logged, and the report is taken.
     """
 
     def sentry_kit_feedback() -> None:
@@ -324,12 +328,12 @@ def limit_feedback(
 
 
 def _crash(event_id: str | None) -> Crash:
-    # Without a DSN there is no dialog: nobody who has just written is asked to write.
+    # Without a DSN there is no dialog, which would ask a visitor who has just written to write.
     return Crash(event_id, method="POST", root_url=f"{mount_point(request.environ)}/")
 
 
 def _json(status: int, outcome: str, message: str, errors: dict[str, str]) -> Response:
-    # Not by the app's JSON provider, which may write something else for the page's script.
+    # Not with the app's JSON provider, whose output the page's script may not understand.
     body = json.dumps({"outcome": outcome, "message": message, "errors": errors}) + "\n"
     answer = Response(body, status=status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
@@ -344,7 +348,7 @@ def _wants_json() -> bool:
 
 
 def _origin() -> str:
-    """The app's own origin, as the browser knows it where ProxyFix is set up."""
+    """The app's own origin: with ProxyFix, as the browser knows it."""
     try:
         origin = request.host_url.rstrip("/")
     except (HTTPException, ValueError):

@@ -1,7 +1,7 @@
-"""What a visitor typed: read from the request within a bound, cleaned and checked.
+"""Reads what a visitor typed from the request, within a bound, cleans it and checks it.
 
-Knows nothing of Sentry or tokens. Everything that arrived is kept, however wrong, so that it can
-be shown again.
+Knows nothing of Sentry or tokens. Everything that arrived is kept, even if it is wrong, so that the
+page can show it again.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ LIMIT: Final = 16 * 1024
 """Bytes of a report's body. More is refused."""
 
 _KEEP: Final = 64 * 1024
-# Bytes read of a body over the limit, so that its writer gets the words back to shorten them.
+# Bytes that are kept of a body over the limit, so that the visitor gets them back to shorten them.
 
 _DRAIN: Final = 1024 * 1024
-# A server that closes a connection with unread bytes in it resets it, and the browser shows
-# its own error in place of our answer. Up to here the rest is read and forgotten.
+# Bytes that are read beyond those, and dropped: a server that closes a connection with unread bytes
+# resets it, and the browser shows its own error instead of our answer.
 
 PATIENCE: Final = 0.5
-"""Seconds for all of a body to arrive, however slowly it drips. A report fits the first packets of
-a connection; of one that is late the visitor gets the words back, to send them again."""
+"""Seconds for the whole body to arrive. A report fits into the first packets of a connection; if it
+is late, the visitor gets back what arrived, to send it again."""
 
 NAME_LENGTH: Final = 128
 EMAIL_LENGTH: Final = 75
-# What Sentry's own form takes (8 and later); longer ones come back with status 400.
+# Sentry's own form (8 and later) answers 400 to longer ones.
 
 _ADDRESS_MAX: Final = 320
-# Characters of the longest address there can be (RFC 5321, section 4.5.3.1); Python's "idna" takes
-# quadratic time for a label that is longer than any (CVE-2022-45061, before 3.10.9 and 3.11.1).
+# Characters of the longest email address (RFC 5321, section 4.5.3.1). For a longer label, Python's
+# "idna" takes quadratic time (CVE-2022-45061, before 3.10.9 and 3.11.1).
 
 HONEYPOT: Final = "website"
 
@@ -44,33 +44,33 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _TOP: Final = r"(?:[A-Za-z]{2,63}|[Xx][Nn]--[A-Za-z0-9]{1,59})"
-# Nothing that Django's check refuses, since Sentry's form uses that: better said now than later.
+# Matches nothing that Django's check refuses, which Sentry's form uses.
 _EMAIL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_TOP}")
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One submission, as it came."""
+    """One submission, as it arrived."""
 
     token: str = ""
     name: str = ""
     email: str = ""
     comments: str = ""
     trapped: bool = False
-    """The field that no person sees was filled in."""
+    """Whether the hidden field was filled in, which only a program does."""
     problem: str = ""
-    """Empty, or why this is no submission: ``"type"``, ``"large"`` or ``"malformed"``."""
+    """Why the body is not a submission: ``"type"``, ``"large"`` or ``"malformed"``; else empty."""
     errors: dict[str, str] = field(default_factory=dict)
-    """By field, one of ``"empty"``, ``"long"``, ``"wrong"``."""
+    """For each wrong field: ``"empty"``, ``"long"`` or ``"wrong"``."""
 
 
 def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
     """The body up to ``_KEEP`` bytes, and what is wrong with it: ``"large"`` with more than
     ``LIMIT`` bytes, ``"malformed"`` where it did not arrive whole within ``PATIENCE``.
 
-    Straight from the WSGI input: the app's ``MAX_CONTENT_LENGTH`` is meant for its own routes,
-    be it smaller or larger, and a chunked body has no length to look at. Unless somebody was here
-    before: a second reading of the input would wait for ever on some servers.
+    It is read from the WSGI input: the app's ``MAX_CONTENT_LENGTH``, smaller or larger, is meant
+    for its own routes, and a chunked body has no length. If the app has read the body already, its
+    copy is used, since on some servers reading the input again would never end.
     """
     begun = _begun(environ)
     if begun.data is not None:
@@ -82,7 +82,7 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
         length = 0
     announced = length
     if not length:
-        # Without either, the end of the input cannot be known, and reading may wait for ever.
+        # Without either of them nothing marks the end of the input, and reading might never end.
         length = _KEEP + _DRAIN if environ.get("wsgi.input_terminated") else 0
     if stream is None:
         return b"", ""
@@ -101,7 +101,7 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
                 kept += chunk[: _KEEP - len(kept)]
         broken = late.is_set()
     except Exception:
-        # The visitor is gone, or the chunks are malformed: what came is given back all the same.
+        # The visitor is gone, or the chunks are malformed. What arrived is shown again.
         broken = True
     if total > LIMIT:
         return bytes(kept), "large"
@@ -109,13 +109,13 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, str]:
 
 
 def _begun(environ: dict[str, Any]) -> ReadSoFar:
-    """What the request's own object has read of the body by now: the app does so where it needs a
-    field before any view, and capture does where the session could not be opened."""
+    """What the request object has read of the body by now. The app reads it if it needs a field
+    before any view; capturing an event does if the session could not be opened."""
     return read_so_far(environ.get("werkzeug.request"))
 
 
 def _clean(text: str) -> str:
-    # Databases behind Sentry refuse NUL; the rest could only disturb whoever reads it.
+    # Databases behind Sentry refuse NUL. The other control characters would disturb a reader.
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
@@ -124,7 +124,7 @@ def _line(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    """The address with an international domain in the form that every mail check takes."""
+    """The address, with an international domain in ASCII, which every check accepts."""
     local, at, domain = text.rpartition("@")
     if not at or domain.isascii() or len(text) > _ADDRESS_MAX:
         return text
@@ -148,7 +148,7 @@ def _check(name: str, email: str, comments: str) -> dict[str, str]:
 
 
 def read_submission(environ: dict[str, Any]) -> Submission:
-    """Read one submission. Never raises; what is wrong is in the answer.
+    """Read one submission. Never raises; errors are in what it returns.
 
     :param environ: the WSGI environment of a request.
     """
@@ -162,7 +162,7 @@ def read_submission(environ: dict[str, Any]) -> Submission:
     if kind != "application/x-www-form-urlencoded":
         return Submission(problem="type")
     if len(body) >= _KEEP:
-        # Cut where it was cut, a half escape would show up as one.
+        # An escape that was cut in half would be shown as it is.
         body = re.sub(rb"%[0-9A-Fa-f]?\Z", b"", body)
     try:
         pairs = parse_qsl(

@@ -1,6 +1,6 @@
 """How many reports one visitor may send: ``SENTRY_KIT_FEEDBACK_LIMIT``, by address.
 
-Counts in one process and forgets at its end. For a limit that all processes share there is
+Counts in one process, until the process ends. For a limit that all processes share see
 :func:`flask_sentry_kit.limit_feedback`.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 from ..settings import Rate
 
 ADDRESSES_MAX: Final = 10_000
-"""Addresses that are remembered, about 2 MB of them; the one that wrote longest ago goes first."""
+"""Addresses that are remembered, about 2 MB. The one that wrote longest ago is forgotten first."""
 
 _FORWARDED: Final = (
     "HTTP_FORWARDED",
@@ -40,14 +40,14 @@ class AddressLimit:
         self._rate = rate
         self._size = size
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        # Nothing that runs while it is held waits or switches, so it is good for threads, for
-        # greenlets, and for greenlets that were threads when it was made.
+        # Nothing waits or switches while it is held, so that it works for threads, for greenlets,
+        # and for greenlets that were threads when it was made.
         self._lock = threading.Lock()
 
     def seconds_to_wait(self, address: str) -> float:
-        """Count one report. 0: it may pass; else how long until the next one may.
+        """Count one report. 0 if it is accepted, else the seconds until the next one is.
 
-        What is refused does not count, so waiting helps.
+        A refused report does not count, so that waiting helps.
         """
         now = time.monotonic()
         with self._lock:
@@ -67,13 +67,14 @@ class AddressLimit:
 
 
 def address_of(environ: Mapping[str, Any]) -> str | None:
-    """Who sent a request, or None where that cannot be known.
+    """The address that sent a request, or None if it is not known.
 
-    An IPv4 address, or the /64 of an IPv6 one: the smallest part that one subscriber is given
-    (RFC 6177), who can write from any address in it. A Unix socket has no address.
+    An IPv4 address, or the /64 of an IPv6 address: a subscriber gets at least that many (RFC 6177)
+    and can write from any of them. A Unix socket has no address.
 
-    Where a proxy passes the visitor's address on and nothing makes it the request's, every visitor
-    has the proxy's. ProxyFix notes what it found before it did that.
+    None also for a request that names its visitor in a proxy's header, unless ProxyFix has made
+    that the request's address: else all visitors would have the proxy's. ProxyFix notes the
+    address that it replaced.
     """
     remote = str(environ.get("REMOTE_ADDR") or "")
     if any(name in environ for name in _FORWARDED):
@@ -94,7 +95,7 @@ def address_of(environ: Mapping[str, Any]) -> str | None:
 
 
 def _without_port(remote: str) -> str:
-    """Some proxies write ``1.2.3.4:5678`` and ``[2001:db8::1]:5678``."""
+    """The address alone: some proxies write ``1.2.3.4:5678`` and ``[2001:db8::1]:5678``."""
     if remote.startswith("["):
         return remote[1:].partition("]")[0]
     host, _, rest = remote.partition(":")

@@ -1,7 +1,6 @@
-"""The visitor's words on their way to Sentry, in the form every server since Sentry 8 takes.
+"""Makes the request that carries a visitor's words, as every server since Sentry 8 accepts it.
 
-Builds what is sent and waits a moment for the answer. Sending, waiting and trying again are the
-outbox's work.
+It also waits a moment for the server's answer. Sending and retrying are the outbox's work.
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ from ..outbox import Item, Outbox, Request, Ticket
 
 ANONYMOUS_NAME: Final = "Anonymous"
 ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
-"""Sentry's form requires both fields and checks the address's pattern. ``.invalid`` can belong
-to nobody (RFC 2606, section 2), so nobody gets mail that was meant for no one."""
+"""Sentry's form requires both fields and checks the address's pattern. No address under
+``.invalid`` exists (RFC 2606, section 2), so that an answer reaches nobody by mistake."""
 
 WAIT: Final = 2.0
-"""Seconds a visitor waits for Sentry's answer."""
+"""Seconds that a visitor waits for Sentry's answer."""
 
 WAITING_MAX: Final = 2
-"""Requests of one process that wait at once: half the threads of waitress, which has four."""
+"""Requests of one process that wait at a time: half of waitress's four threads."""
 
-# A place is taken and given back by one atomic step each; no lock, which a late gevent could not
-# make its own.
+# Taking a place and giving it back is one atomic step each. A lock would be of the wrong kind after
+# gevent patches late.
 _places: Final = deque(range(WAITING_MAX))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a visitor says about one crash, checked."""
+    """What a visitor wrote about one crash, after the checks."""
 
     event_id: str
     comments: str
@@ -42,13 +41,13 @@ class Report:
 
 
 def item(dsn: Dsn, report: Report, origin: str) -> Item:
-    """What the outbox is given for one report.
+    """The item for the outbox: one report.
 
-    The POST that the hosted dialog's own form makes; for servers without that address (Bugsink,
-    Spotlight) an envelope with a ``user_report``.
+    The request is the POST that the hosted dialog's own form makes. Its fallback, for servers
+    without that address (Bugsink, Spotlight), is an envelope with a ``user_report``.
 
-    :param origin: ``scheme://host[:port]`` of the app. Sentry takes a report from the hosts that
-        the project allows, and looks for them in Origin, then Referer.
+    :param origin: ``scheme://host[:port]`` of the app. Sentry accepts reports from the hosts that
+        the project allows, which it looks up in Origin, then in Referer.
     """
     words = {
         "name": report.name or ANONYMOUS_NAME,
@@ -60,7 +59,7 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
         "Accept": "application/json",
     }
     if origin:
-        # The origin alone in both: the crashed page's address may hold what is nobody's business.
+        # Both are the origin alone: the address of the page may hold secrets.
         headers |= {"Origin": origin, "Referer": f"{origin}/"}
     return Item(
         kind="feedback",
@@ -92,14 +91,14 @@ def _envelope(dsn: Dsn, event_id: str, words: dict[str, str]) -> Request:
 
 
 def put(outbox: Outbox, dsn: Dsn, report: Report, origin: str) -> Ticket | None:
-    """Hand one report to the outbox, behind its event. None: there is no room."""
+    """Put one report into the outbox, behind its event. None: the queue is full."""
     return outbox.put(item(dsn, report, origin))
 
 
 def outcome(ticket: Ticket, wait: float = WAIT) -> str:
-    """What is said to the visitor: ``"sent"``, ``"saved"`` (it is queued) or ``"refused"``.
+    """The outcome to show: ``"sent"``, ``"saved"`` (it is queued) or ``"refused"``.
 
-    :param wait: seconds to give the server; none while ``WAITING_MAX`` requests wait already.
+    :param wait: seconds to wait for the server, if fewer than ``WAITING_MAX`` requests wait.
     """
     state = ticket.state
     if state == "waiting" and wait:

@@ -1,8 +1,8 @@
-"""Who may write to which event: the event's id, signed with the app's own secret.
+"""The token of the form: an event's id, signed with the app's own secret key.
 
-No session and no cookie: the page that shows a crash carries the token, and whoever has it saw
-that crash. It names the event and holds nothing secret. It is good in one app and for one project:
-apps that share a secret key do not take each other's.
+There is no session and no cookie. The page of a crash carries the token, so that only a visitor who
+saw the crash can write about it. The token holds nothing secret. It is valid in one app and for one
+project: apps that share a secret key do not accept each other's tokens.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from ..dsn import Dsn
 from ..threads import lock_at_use
 
 MAX_AGE: Final = 30 * 60
-"""Seconds. Newer Sentry servers refuse a report on an event older than that."""
+"""Seconds. Newer Sentry servers refuse a report on an event that is older."""
 
 MAX_LENGTH: Final = 512
-"""Characters. Ours have about 100."""
+"""Characters. The kit's tokens have about 100."""
 
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class TokenError(Exception):
-    """A token that proves nothing."""
+    """A token that is not valid here."""
 
 
 class TokenExpired(TokenError):
-    """A token of ours that is too old."""
+    """A token that was valid and is too old."""
 
 
 def _signer(app: Flask, dsn: Dsn | None, purpose: str) -> TimestampSigner | None:
     if not app.secret_key:
         return None
-    # itsdangerous signs with the last key and accepts all; Flask 3.1 orders its own keys so too.
+    # itsdangerous signs with the last key and accepts all of them, as Flask 3.1 does with its keys.
     keys = (*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key)
     return _make_signer(keys, _salt(app, dsn, purpose))
 
@@ -54,14 +54,14 @@ def _make_signer(keys: tuple[Any, ...], salt: str) -> TimestampSigner:
 
 
 def _salt(app: Flask, dsn: Dsn | None, purpose: str) -> str:
-    # Without the DSN's key: pages shown before it was changed are still good. As JSON, so that no
-    # name of an app can look like another app's name and project.
+    # The DSN's key is left out, so that a page which was shown before the key changed still works.
+    # As JSON, so that an app's name cannot look like another app's name and project.
     project = f"{dsn.origin}{dsn.path}/{dsn.project}" if dsn else ""
     return json.dumps(["flask-sentry-kit", purpose, app.name, project])
 
 
 def sign_token(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedback") -> str | None:
-    """A token for one event of a project, or None where the app has no ``SECRET_KEY``."""
+    """A token for one event of a project, or None if the app has no ``SECRET_KEY``."""
     signer = _signer(app, dsn, purpose)
     return None if signer is None else signer.sign(event_id).decode("ascii")
 
@@ -69,8 +69,8 @@ def sign_token(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedb
 def read_token(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback") -> str:
     """The event that a token is for. ``SECRET_KEY_FALLBACKS`` are accepted too.
 
-    :raises TokenExpired: it is ours and older than 30 minutes.
-    :raises TokenError: it is not ours, or another app's or project's.
+    :raises TokenExpired: the token is older than 30 minutes.
+    :raises TokenError: the token is forged, or belongs to another app or project.
     """
     signer = _signer(app, dsn, purpose)
     if signer is None:
@@ -90,18 +90,17 @@ def read_token(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback
 
 @dataclass(frozen=True, slots=True)
 class TakenReport:
-    """What this process has already taken for an event."""
+    """The report that this process has taken for an event."""
 
     digest: bytes
-    """Of the words, to tell a second click from a second report."""
+    """Of the words, which are the same for a second click and differ for a second report."""
     ticket: Any
 
 
 class TakenReports:
-    """The events that have their report, in this process; the oldest are forgotten.
+    """The reports that this process has taken, by event; the oldest are forgotten.
 
-    Counted by event and not by token: two tokens of one event would overwrite each other's
-    report at Sentry.
+    By event and not by token, because a second report on one event replaces the first at Sentry.
     """
 
     def __init__(self, size: int = 1000) -> None:
@@ -111,7 +110,7 @@ class TakenReports:
 
     @property
     def lock(self) -> Any:
-        """Held from looking to noting, so that of two clicks at once one is the second."""
+        """Held from ``get`` to ``note``, so that two clicks at the same time are one report."""
         return self._lock.get()
 
     def get(self, event_id: str) -> TakenReport | None:

@@ -1,7 +1,7 @@
 """A Sentry of your own, for one machine: ``python -m flask_sentry_kit.inbox``.
 
-Speaks Sentry's wire protocol and imports nothing of the kit but the DSN's grammar: any client
-can send to it. It has no login and is not meant for more than its own machine.
+It speaks Sentry's wire protocol, so that any client can send to it. It has no login, and is meant
+for its own machine only.
 """
 
 from .app import create_inbox

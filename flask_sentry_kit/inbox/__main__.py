@@ -1,4 +1,4 @@
-"""``python -m flask_sentry_kit.inbox``: start an inbox, and say what to paste."""
+"""``python -m flask_sentry_kit.inbox``: starts an inbox, and prints its address and DSN."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Inbox:  {server.url}/")
     print(f"DSN:    {server.dsn}", flush=True)
     signal.signal(signal.SIGTERM, _terminate)
-    # Python's 5 ms are long for a page that waits for many turns while a large event is read.
+    # By default Python switches threads every 5 ms. A page may need many turns while a large event
+    # is read.
     sys.setswitchinterval(0.0005)
     server.run()
     return 0
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--open-to-network",
         action="store_true",
-        help="allow a --host that other machines can reach: whoever reaches it reads it",
+        help="allow a --host that other machines can reach: everyone who can reach it can read it",
     )
     return parser
 

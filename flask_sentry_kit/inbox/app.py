@@ -27,8 +27,8 @@ from .reading import by_owner
 from .store import KEEP_BYTES, KEEP_EVENTS, Store
 from .wire import Project
 
-# Nothing but our own files, and nobody may frame it. Event and visitor can bring no script,
-# no style and no address that is loaded.
+# Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
+# cannot bring a script, a style or an address that is loaded.
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
     " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,17 +50,17 @@ def create_inbox(
 ) -> Flask:
     """Make an inbox.
 
-    :param db_path: the SQLite file that keeps everything; made when it is not there.
+    :param db_path: the SQLite file that keeps everything; it is made if it is missing.
     :param project: the last part of the DSN.
-    :param public_key: the DSN's key. By default one is made at random and kept in the file, so
-        that the DSN stays the same.
+    :param public_key: the DSN's key. By default one is made at random, and kept in the file so that
+        the DSN stays the same.
     :param allowed_origins: whose pages may send (``"https://shop.example"``, ``"shop.example"``,
-        ``"*.shop.example"``); the rest is answered 403. By default everyone's.
+        ``"*.shop.example"``); others are answered 403. By default all pages may.
     :param events_per_minute: further events are answered 429. By default there is no limit.
-    :param keep_events: the newest so many events are kept.
-    :param keep_bytes: the kept events take at most this much room.
+    :param keep_events: how many events are kept, the newest.
+    :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :raises InboxError: says what to change, when the file, project or key cannot be used.
+    :raises InboxError: the file, project or key cannot be used; says what to change.
     """
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
@@ -84,12 +84,12 @@ def create_inbox(
 
     @app.before_request
     def guard() -> None:
-        """Keep other sites out of the pages; Sentry's addresses are open to all, as Sentry's are.
+        """Keep other sites out of the pages. Sentry's addresses are open to all, as at Sentry.
 
-        A name that was made to point here (DNS rebinding) shows in the Host header: an
-        attacker's has to be a name of his own, never an address or localhost.
+        A host name that an attacker points to this machine (DNS rebinding) is in the Host header.
+        It is always a name, never an address or localhost.
         """
-        # Werkzeug reads all of them as soon as one is asked for.
+        # Werkzeug parses all parameters when the first one is used.
         if request.query_string.count(b"&") >= _PARAMETERS:
             raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
         if _for_sentry():
@@ -108,7 +108,7 @@ def create_inbox(
             return wire.finish(response)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        # "same-origin" and not "no-referrer", which would blank the Origin of our own forms.
+        # Not "no-referrer", with which our own forms would send no Origin.
         response.headers["Referrer-Policy"] = "same-origin"
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
@@ -119,15 +119,15 @@ def create_inbox(
         if _for_sentry():
             return wire.refuse(error)
         if isinstance(request.routing_exception, BadHost):
-            # Where the Host header is none, Flask makes no address, and the page has some.
+            # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")
         return render_template("error.html", error=error), error.code or 500
 
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
     def unusable(error: Exception) -> Response | tuple[str, int]:
-        # A full disk, a lock held too long, a file that was just set aside: the client may try
-        # again, so it must not be 4xx.
+        # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
+        # again.
         app.logger.error("The inbox's database cannot be used: %s", error)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
@@ -139,13 +139,16 @@ def create_inbox(
 
 
 class MisdirectedRequest(HTTPException):
-    """421: not read under this name (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
+    """421: this name is not allowed (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
 
     code = 421
 
 
 def _check_key(project: str, key: str) -> None:
-    """A DSN made of them must read back as them."""
+    """Check that a DSN of this project and key is read back as the same.
+
+    :raises InboxError: it is not.
+    """
     try:
         Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
     except DsnError as error:
@@ -176,12 +179,12 @@ def _from_here() -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return request.headers.get("Sec-Fetch-Site") == "same-origin"
-    # The scheme is left out: behind a proxy that ends TLS it differs.
+    # Without the scheme, which differs behind a proxy that ends TLS.
     return origin.partition("://")[2].lower() == request.host.lower()
 
 
 def _clock(at: float) -> str:
-    """A moment in the width of a list's column: the time today, the day this year, the year."""
+    """A short time for the list: the time of today, the day of this year, else the year."""
     then, now = datetime.fromtimestamp(at), datetime.now()
     if then.date() == now.date():
         return f"{then:%H:%M}"
@@ -189,5 +192,5 @@ def _clock(at: float) -> str:
 
 
 def _moment(at: float) -> str:
-    """A moment in full, with the zone of this machine."""
+    """Date and time, in the zone of this machine."""
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

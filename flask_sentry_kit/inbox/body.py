@@ -1,4 +1,4 @@
-"""Request bodies within bounds: read, decompressed, decoded. Knows nothing of what is in them."""
+"""Reads, decompresses and decodes request bodies within bounds. Does not know what they mean."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from werkzeug.exceptions import (
 )
 
 MAX_WIRE: Final = 2 * 2**20
-"""Bytes of a body as it comes over the wire. Sentry's own events stay under 1 MB."""
+"""Bytes of a body as it is sent. Sentry's own events are under 1 MB."""
 
 MAX_PLAIN: Final = 8 * 2**20
-"""Bytes of a body after decompression. raven's largest event seen was 6 MB."""
+"""Bytes of a body after decompression. The largest event of raven's that was seen had 6 MB."""
 
 MAX_FORM: Final = 64 * 2**10
 """Bytes of a visitor's report."""
@@ -31,7 +31,7 @@ MAX_PARTS: Final = 250_000
 """Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
 _MAX_DIGITS: Final = 100
-# What weighs more than this is a large body, and how many of them may be in line.
+# A body of more weight is a large one; how many of those may wait in line.
 _LARGE: Final = 2**20
 _IN_LINE: Final = 5
 _PIECE: Final = 64 * 2**10
@@ -40,9 +40,9 @@ _PIECE: Final = 64 * 2**10
 class Bodies:
     """Reads requests' bodies, the large ones one after the other.
 
-    One large body costs up to a third of a second of the interpreter. Eight at a time would keep
-    all threads of the server and every page waiting; more than a few in line are asked to come
-    again, and where some wait, small requests get as much time as the large ones.
+    A large body takes up to a third of a second of the interpreter. Eight at a time would take all
+    threads of the server, and keep every page waiting. So a few wait in line, further ones are
+    asked to come again, and while some wait, small requests get as much time as the large ones.
     """
 
     def __init__(self) -> None:
@@ -52,14 +52,14 @@ class Bodies:
 
     @contextmanager
     def reading(self, request: Request) -> Iterator[bytes]:
-        """The request's body, decompressed; a large one has its turn for as long as this is open.
+        """The request's body, decompressed. A large one keeps its turn while this context is open.
 
-        :raises BadRequest: for a body that is not what its Content-Encoding says.
+        :raises BadRequest: the body is not what its Content-Encoding says.
         :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
-            decompressed; what is beyond the limit is never decompressed.
-        :raises ServiceUnavailable: when too many large ones wait already; clients may try again.
-        :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; says in
-            ``Accept-Encoding`` which are taken (RFC 9110, section 12.5.3).
+            decompressed; nothing beyond the limit is decompressed.
+        :raises ServiceUnavailable: too many large bodies wait already; the client may try again.
+        :raises UnsupportedMediaType: for an encoding other than gzip, deflate or none; the answer's
+            ``Accept-Encoding`` names those (RFC 9110, section 12.5.3).
         """
         data = request.get_data(cache=False)
         if len(data) > MAX_WIRE:
@@ -78,9 +78,9 @@ class Bodies:
 
     @contextmanager
     def turn_for(self, data: bytes) -> Iterator[None]:
-        """The same for an event that is kept, while it is read to be shown.
+        """The turn of a kept event, while it is read to be shown.
 
-        :raises ServiceUnavailable: as `read` does.
+        :raises ServiceUnavailable: as `reading` does.
         """
         if _weight(data) <= _LARGE:
             yield
@@ -109,18 +109,18 @@ class Bodies:
 
 
 def _weight(data: bytes) -> int:
-    """What a body costs to read, in bytes of plain text."""
+    """The cost of reading a body, in bytes of plain text."""
     return len(data) + 50 * _count_marks(data)
 
 
 def _decode(data: bytes, encoding: str, most: int) -> bytes | None:
-    """The decompressed data; None when it is more than `most` bytes."""
+    """The decompressed data; None if it has more than `most` bytes."""
     if encoding in ("", "identity"):
         return data
     if encoding in ("gzip", "x-gzip"):
         return _inflate(data, zlib.MAX_WBITS | 16, most)
     if encoding == "deflate":
-        # raven sends zlib's format, as RFC 9110 has it; some clients send it bare.
+        # raven sends zlib's format, as RFC 9110 says; some clients send deflate without its header.
         try:
             return _inflate(data, zlib.MAX_WBITS, most)
         except BadRequest:
@@ -142,7 +142,7 @@ def _inflate(data: bytes, wbits: int, most: int) -> bytes | None:
 
 
 class JsonReader:
-    """Reads the JSON of one request; all that it reads counts against one bound."""
+    """Reads the JSON of one request. All of it counts against one bound."""
 
     def __init__(self, most: int = MAX_PARTS) -> None:
         self._left = most
@@ -151,16 +151,16 @@ class JsonReader:
         """The JSON object in `data`, which is UTF-8 (RFC 8259, section 8.1).
 
         Values and keys are counted before Python makes objects of them. An integer of more than
-        100 digits, which costs the square of its length to read, becomes its text.
+        100 digits stays a text, since reading it takes time in the square of its length.
 
-        :raises BadRequest: for anything else, however deep or odd.
+        :raises BadRequest: for anything else, such as JSON that is nested too deep.
         :raises RequestEntityTooLarge: over :data:`MAX_PARTS` values and keys in all.
         """
         self._left -= _count_parts(data, self._left)
         if self._left < 0:
             raise RequestEntityTooLarge("The JSON has too many values.")
         try:
-            # Clients do send half surrogates, in escapes and raw; `clean` replaces them.
+            # Clients send half surrogates, escaped and raw. `clean` replaces them.
             text = data.decode("utf-8-sig", "surrogatepass")
         except UnicodeDecodeError:
             raise BadRequest("The body is not JSON in UTF-8.") from None
@@ -181,11 +181,11 @@ _DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def _count_parts(data: bytes, most: int) -> int:
-    """How many values and keys the JSON has; exact only where that decides, for speed."""
+    """How many values and keys the JSON has, at most; counted exactly only over the bound."""
     found = 1 + _count_marks(data)
     if found <= most:
         return found
-    # Many of the marks may stand inside of strings, which end at a quote once escapes are gone.
+    # Marks in strings do not count. A string ends at a quote, once escapes are taken out.
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     found, inside = 1, 0
     for at in range(0, len(data), _PIECE):

@@ -1,9 +1,9 @@
-"""waitress with a bound on how long a connection may stall, so that slow ones keep nobody out.
+"""waitress with a limit on how long a connection may stall, so that slow ones keep nobody out.
 
-waitress itself stops accepting at its limit until a connection has been silent for two minutes;
-a client that drips a byte now and then is never silent. Here each request, and each answer, has
-half a minute to pass, and where places run short, the connection that stalls longest is closed.
-Where requests arrive faster than they are answered, the newest is answered first.
+At its limit of connections, waitress stops accepting until one has been silent for two minutes, and
+a client that sends a byte now and then is never silent. Here each request and each answer has half
+a minute to pass, and if there are too many connections, the one that stalls longest is closed. If
+requests arrive faster than they are answered, the newest is answered first.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 PLACES: Final = 200
-"""Stalling connections at a time, and as many more whose requests wait for a thread."""
+"""Connections that may stall at a time, and as many again whose requests wait for a thread."""
 
 PATIENCE: Final = 30.0
-"""Seconds for a request to arrive, for an answer to be taken, and between the two."""
+"""Seconds for a request to arrive, for an answer to be read, and between two requests."""
 
-# Connections accepted before those that are there are looked at: a client that sends its request
-# at once has it read before this many newer ones can push it out.
+# Connections that are accepted before the others are served, so that a client which sends its
+# request at once is read before newer connections can push it out.
 _AT_ONCE: Final = 32
 
 
 class Connection(HTTPChannel):
-    """One client's connection, and since when it keeps us waiting."""
+    """One client's connection, and since when it stalls."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.since = time.monotonic()
@@ -44,25 +44,25 @@ class Connection(HTTPChannel):
 
     @property
     def stalls(self) -> bool:
-        """Whether nothing is to be done for it: it is idle, still sends, or is slow to read."""
+        """Whether the server waits for the client: it is idle, still sends, or reads slowly."""
         return not self.requests and not self.runs
 
     def received(self, data: bytes) -> bool:
-        # Only the first bytes of a request count: dripping the rest wins no time.
+        # Only a request's first bytes count, so that sending the rest slowly gains no time.
         if self.request is None:
             self.since = time.monotonic()
         self.pipelines = False
         return bool(super().received(data))
 
     def service(self) -> None:
-        # What is in its list behind this request is queued by waitress in here.
+        # In service() waitress queues the connection's next request, if it has one.
         self.pipelines = self.runs = True
         super().service()
         self.since = time.monotonic()
         self.runs = False
 
     def close(self) -> None:
-        # waitress calls this where the server stops, and leaves the files of answers open then.
+        # waitress calls this when the server stops, and leaves the files of answers open.
         self.handle_close()
 
     def handle_close(self) -> None:
@@ -71,21 +71,20 @@ class Connection(HTTPChannel):
             self.request.close()
 
     def give_up(self) -> None:
-        """Close it as soon as the server's loop comes to it."""
+        """Have the server's loop close it."""
         self.will_close = True
-        # A client that reads nothing never makes the socket writable, where waitress would close
-        # it; shutting it down wakes the loop in any case.
+        # waitress closes it when the socket is writable, which it never is if the client reads
+        # nothing. Shutting it down wakes the loop.
         with suppress(OSError):
             if self.socket is not None:
                 self.socket.shutdown(socket.SHUT_RDWR)
 
 
 class Queue(ThreadedTaskDispatcher):
-    """waitress's threads, and what waits for one.
+    """waitress's threads, and the requests that wait for one.
 
-    In a queue that grows, first come, first served means that everybody waits for the flood.
-    Beyond what the threads take at once, the newest request is served first, and what a
-    connection pipelines last.
+    First come, first served would make everybody wait behind a flood of requests. So if more wait
+    than there are threads, the newest is served first, and pipelined requests last.
     """
 
     def add_task(self, task: Any) -> None:
@@ -100,7 +99,7 @@ class Queue(ThreadedTaskDispatcher):
 class PatientServer(TcpWSGIServer):
     """waitress on one bound socket.
 
-    :param connections: what waitress keeps its sockets in.
+    :param connections: waitress's dictionary of its sockets.
     :param threads: how many requests are answered at a time.
     :param adjustments: of waitress, as in its documentation.
     """
@@ -128,7 +127,7 @@ class PatientServer(TcpWSGIServer):
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
             adj=Adjustments(
                 sockets=[bound],
-                # Only a last resort, which is not reached: room is made long before.
+                # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,
                 cleanup_interval=1,
                 # select() takes no file descriptor above 1,023.
@@ -146,7 +145,7 @@ class PatientServer(TcpWSGIServer):
         self._make_room()
 
     def maintenance(self, now: float) -> None:
-        """Close what has stalled for too long; waitress calls this every `cleanup_interval`."""
+        """Close connections that stall for too long; called every `cleanup_interval` seconds."""
         limit = time.monotonic() - PATIENCE
         for connection in self.active_channels.values():
             if connection.stalls and connection.since < limit:
@@ -161,7 +160,7 @@ class PatientServer(TcpWSGIServer):
 
 
 def _close_surplus(connections: list[Connection], most: int) -> None:
-    """Close those that wait longest, of the client that has most of them."""
+    """Close those that stall longest, of the client with the most connections."""
     connections.sort(key=lambda one: one.since)
     held = Counter(one.addr[0] for one in connections)
     for _ in range(len(connections) - most):

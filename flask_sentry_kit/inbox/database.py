@@ -32,14 +32,15 @@ _log = logging.getLogger(__name__)
 class Database:
     """One file with one schema.
 
-    A file of ours that is damaged is set aside under another name, and a new one is begun. So is
-    a new one where the file was deleted or replaced while the inbox runs. Both are logged.
+    If the file is damaged, it is set aside under another name and a new one is begun. If it is
+    deleted or replaced while the inbox runs, the inbox goes on with what is there, or with a new
+    file. Both are logged.
 
-    :param path: of the file; made, readable by its owner only, when it is not there.
+    :param path: of the file; if it is missing, it is made, readable by its owner only.
     :param schema: statements that make the tables, each ended by ``;`` and a line break.
-    :param application_id: marks the file as ours, so that no other program's is written to.
-    :raises InboxError: when the file cannot be made or written, was made by somebody else, is not
-        ours, or has other tables.
+    :param application_id: marks the file as ours, so that another program's is not written to.
+    :raises InboxError: the file cannot be made or written, was made by somebody else, is not ours,
+        or has other tables.
     """
 
     def __init__(self, path: str | os.PathLike[str], schema: str, application_id: int) -> None:
@@ -50,15 +51,18 @@ class Database:
         self._application_id = application_id
         self._renewal = threading.Lock()
         self._identity: _Identity | None = None
-        self._kept_open: tuple[object, object] = (None, None)
-        self._let_go: Callable[[], object] = lambda: None
+        self._opened_inodes: tuple[object, object] = (None, None)
+        self._close_keeper: Callable[[], object] = lambda: None
         self._begin()
 
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        """Bring the tables of an older version up to date."""
+
     def _fill(self, db: sqlite3.Connection) -> None:
-        """Write what the rows of a new file, and of one that is opened again, must have."""
+        """Write the rows that the file needs; called each time that it is opened anew."""
 
     def _salvage(self, db: sqlite3.Connection) -> None:
-        """Read from a damaged file, as far as that goes, what `_fill` writes into the new one."""
+        """Read from a damaged file, as far as possible, what `_fill` writes into the new one."""
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -93,7 +97,7 @@ class Database:
     # The file itself
 
     def _begin(self) -> None:
-        """Open the file, make it, or set it aside and make it."""
+        """Open the file; make it if it is missing, and set it aside first if it is damaged."""
         try:
             self._make()
             try:
@@ -102,7 +106,7 @@ class Database:
                 if not _is_damage(error) or not self._is_ours():
                     raise
                 with suppress(sqlite3.Error, UnicodeDecodeError):
-                    # SQLite then reads a file that is shorter than its header says, too.
+                    # So that SQLite also reads a file that is shorter than its header says.
                     with closing(self._connect(writable_schema="ON")) as db:
                         self._salvage(db)
                 self._set_aside(error)
@@ -116,9 +120,11 @@ class Database:
             ) from None
 
     def _make(self) -> None:
-        # SQLite would play the log of the file that was here into the one that is here now.
+        # SQLite would write the log of the earlier file into the one that is here now.
         now, log = self._inode(), self._inode("-wal")
-        of_another = log is not None and log == self._kept_open[1] and now != self._kept_open[0]
+        of_another = (
+            log is not None and log == self._opened_inodes[1] and now != self._opened_inodes[0]
+        )
         if now is None or of_another:
             for suffix in _BESIDE:
                 with suppress(OSError):
@@ -129,7 +135,7 @@ class Database:
     def _set_up(self) -> None:
         head = self._head()
         if head and not head.startswith(_MAGIC):
-            # SQLite takes a file of a few bytes for an empty one.
+            # SQLite treats a file of a few bytes as an empty one.
             raise sqlite3.DatabaseError("file is not a database")
         with self._connection() as db:
             if db.execute("PRAGMA application_id").fetchone()[0] != self._application_id:
@@ -137,13 +143,14 @@ class Database:
                     raise InboxError(f"{self.path} is another program's database.")
             db.execute("PRAGMA journal_mode = WAL")
             with _transaction(db):
-                # Another process may have made the tables meanwhile.
+                # Another process may have made the tables in the meantime.
                 if not _columns(db):
                     self._make_tables(db)
                     db.execute(f"PRAGMA application_id = {self._application_id}")
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
                     raise sqlite3.DatabaseError(" ".join(str(found).split()))
+                self._upgrade(db)
                 if _columns(db) != self._expected_columns():
                     raise InboxError(
                         f"{self.path} is an inbox's database of another version: it has other"
@@ -162,15 +169,15 @@ class Database:
 
     def _keep_open(self) -> None:
         # While one connection stays open, closing the others writes nothing back: measured, an
-        # event takes a third of the time. It is never used, and goes when the store does.
+        # event takes a third of the time. It is not used, and is closed with the store.
         keeper = connect(self.path, _WHAT, check_same_thread=False)
         keeper.execute("SELECT 1 FROM sqlite_master").fetchall()
-        self._let_go = weakref.finalize(self, keeper.close)
+        self._close_keeper = weakref.finalize(self, keeper.close)
         self._identity = self._identity_now()
-        self._kept_open = self._inode(), self._inode("-wal")
+        self._opened_inodes = self._inode(), self._inode("-wal")
 
     def _identity_now(self) -> _Identity | None:
-        """What tells the file from any other, and how private it is; None when there is none."""
+        """What changes if the file is replaced or made less private; None if it is missing."""
         try:
             found = os.lstat(self.path)
         except OSError:
@@ -178,7 +185,7 @@ class Database:
         return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_nlink
 
     def _inode(self, suffix: str = "") -> object:
-        """What tells this file, or one beside it, from any other; None when there is none."""
+        """Device and inode of the file, or of one beside it; None if it is missing."""
         try:
             found = os.lstat(f"{self.path}{suffix}")
         except OSError:
@@ -187,10 +194,10 @@ class Database:
 
     def _is_ours(self) -> bool:
         if self._identity is not None:
-            # It was, when it was opened.
+            # It was ours when it was opened.
             return self._identity == self._identity_now()
         head = self._head()
-        # Where SQLite's file format has it ("Database File Format", section 1.3).
+        # Its place in SQLite's file format ("Database File Format", section 1.3).
         mark = int.from_bytes(head[68:72], "big", signed=True)
         return head.startswith(_MAGIC) and mark == self._application_id
 
@@ -205,17 +212,17 @@ class Database:
             if now == self._identity:
                 return
             what = "was deleted: a new one is begun" if now is None else "was replaced or changed"
-            self._let_go()
+            self._close_keeper()
             self._identity = None
             self._begin()
             _log.warning("%s %s %s. The DSN stays the same.", _WHAT, self.path, what)
 
     def _recover(self, error: Exception, identity: _Identity | None) -> None:
-        """Set the file aside that was found damaged, unless another thread did, and begin anew."""
+        """Set the damaged file aside, unless another thread did, and begin a new one."""
         with self._renewal:
             if identity is None or identity != self._identity_now():
                 return
-            self._let_go()
+            self._close_keeper()
             self._set_aside(error)
             self._identity = None
             self._begin()
@@ -229,8 +236,8 @@ class Database:
             with suppress(FileNotFoundError):
                 os.rename(f"{self.path}{suffix}", f"{name}{suffix}")
         _log.error(
-            "%s %s is damaged (%s). It is set aside as %s, and a new one is begun. Whoever needs"
-            " what was in it may try the command sqlite3 with .recover.",
+            "%s %s is damaged (%s). It is set aside as %s, and a new one is begun. To get back"
+            " what was in it, try the command sqlite3 with .recover.",
             _WHAT,
             self.path,
             error,
@@ -240,12 +247,12 @@ class Database:
 
 @contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    # Taking the write lock at once means waiting for it, not failing half-way.
+    # IMMEDIATE takes the write lock now, and waits for it, so that no statement fails half-way.
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
-        # SQLite may have rolled back already, and damage may keep it from doing so.
+        # SQLite may have rolled back already, or may be unable to because the file is damaged.
         with suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
@@ -271,11 +278,11 @@ def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether it says that the file is damaged, not that it cannot be used at the moment.
+    """Whether the file is damaged, and not just unusable at the moment.
 
-    SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. No statement of ours breaks a
-    constraint, or names a table that is not there. SQLite's own texts may quote garbage, which
-    Python then cannot decode.
+    SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. Our statements break no constraint
+    and name no table that is missing, unless the file is damaged. SQLite's own messages may quote
+    bytes that Python cannot decode.
     """
     if isinstance(error, sqlite3.OperationalError):
         return str(error).startswith(("no such table", "no such column", "no such index"))

@@ -1,6 +1,6 @@
-"""Sentry's crash dialog: the script a crashed page loads, and where its form goes.
+"""Sentry's crash dialog: the script that a crashed page loads, and the address of its form.
 
-Answers as Sentry 9.1.2 was seen to. The dialog itself is ``static/error_page.js``, ours.
+Answers as Sentry 9.1.2 was observed to. The dialog itself is our own ``static/error_page.js``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from ..dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
 from .body import MAX_FORM
 from .reading import clean
-from .wire import origin_of, project
+from .wire import current_project, origin_of
 
 bp = Blueprint("error_page", __name__)
 
@@ -44,7 +44,7 @@ DEFAULTS: Final = {
     "errorFormEntry": "This could not be sent yet: please look at the marked fields.",
     "successMessage": "Sent. Thank you.",
 }
-"""Every option of the dialog that the address may set, and what is said without it."""
+"""Every option of the dialog that the address may set, with its default."""
 
 
 @bp.route(
@@ -53,19 +53,19 @@ DEFAULTS: Final = {
     provide_automatic_options=False,
 )
 def error_page() -> Response:
-    """The checks come in Sentry's order: eventId, dsn, origin, and only then the method."""
+    """The dialog's script, or its form; checked in Sentry's order: eventId, dsn, origin, method."""
     # Dashes are refused here, though an event's own id may have them.
     event_id = request.args.get("eventId", "").lower()
     if not re.fullmatch(r"[0-9a-f]{32}", event_id):
         return _answer({"eventId": _MISSING}, 400)
-    here = project()
+    project = current_project()
     try:
         dsn = read_public_dsn(request.args.get("dsn", ""))
     except DsnError:
         return _answer({"dsn": _MISSING}, 404)
-    if (dsn.public_key, dsn.project) != (here.public_key, here.id):
+    if (dsn.public_key, dsn.project) != (project.public_key, project.id):
         return _answer({"dsn": _MISSING}, 404)
-    if not here.allows(origin_of(request)):
+    if not project.allows(origin_of(request)):
         return _answer({}, 403)
     if request.method == "OPTIONS":
         return _answer({})
@@ -90,7 +90,7 @@ def _take_report(event_id: str) -> Response:
     errors = {name: found for name, value in form.items() if (found := _faults(name, value))}
     if errors:
         return _answer({"errors": errors}, 400)
-    project().store.put_report(event_id, form["name"], form["email"], form["comments"])
+    current_project().store.put_report(event_id, form["name"], form["email"], form["comments"])
     return _answer({})
 
 
@@ -106,7 +106,7 @@ def _faults(name: str, value: str) -> list[str]:
 
 
 def _answer(context: dict[str, Any], status: int = 200) -> Response:
-    """A JSON answer; in a header instead of the body where ``Accept: text/javascript`` asks so."""
+    """A JSON answer: in a header instead of the body for ``Accept: text/javascript``."""
     text = json.dumps(context)
     as_script = "text/javascript" in request.headers.get("Accept", "")
     response = Response(
@@ -134,14 +134,14 @@ def _script() -> Response:
         f"{_asset('error_page.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",
         content_type="text/javascript; charset=utf-8",
     )
-    # As newer servers have it; there is nothing in it that the address did not say.
+    # As newer servers do. The script holds nothing but what its address says.
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
 def _literal(value: object) -> str:
-    """`value` as a JavaScript literal that is inert inside a script element too."""
+    """`value` as a JavaScript literal that cannot end a script element."""
     text = json.dumps(value)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

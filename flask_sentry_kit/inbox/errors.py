@@ -1,4 +1,4 @@
-"""What can go wrong with an inbox and its file, in words for the developer who runs it."""
+"""The errors of an inbox and its file, with texts for the developer who runs it."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ class InboxError(Exception):
 
 
 class DamagedEventError(LookupError):
-    """An event is kept, but what the file holds of it cannot be read."""
+    """The file holds an event that cannot be read."""

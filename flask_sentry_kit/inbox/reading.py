@@ -1,7 +1,7 @@
-"""An event as it came over the wire, made safe to keep and easy to read.
+"""Reads an event as it arrived, cleans it, and picks what the pages show.
 
-Whatever a client sends is taken for what it is or left out: nothing here raises for a strange
-event. Knows nothing of HTTP or of the database.
+A value of another type than expected is left out; no event makes anything here raise. Knows nothing
+of HTTP or of the database.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any, Final
 
-from .shown import Pairs, Room, short, text
+from .shown import Budget, Pairs, short, text
 
-# What is shown of an event; the event itself is kept whole. Characters and pieces are bounded for
-# the stack and for everything else apart, so that neither leaves no room for the other.
+# Characters and pieces that are shown of an event, which is kept whole. The stack and everything
+# else have a bound each, so that both are shown.
 _STACK: Final = (400_000, 8_000)
 _REST: Final = (200_000, 3_000)
 _FRAMES: Final = 300
@@ -27,7 +27,7 @@ _FAILURES: Final = 30
 _BREADCRUMBS: Final = 100
 _FINGERPRINTS: Final = 50
 
-# Deeper than any reporter nests (raven stops at 4); far from Python's recursion limit.
+# Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
 _DEPTH: Final = 60
 
 _LEVELS: Final = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"), (0, "debug"))
@@ -43,7 +43,7 @@ class Line:
 
     number: int | None
     text: str
-    here: bool
+    current: bool
     """Whether this is the line that was running."""
 
 
@@ -56,18 +56,18 @@ class Frame:
     function: str
     line: int | None
     ours: bool
-    """Whether it is the app's own code and not a library's."""
+    """Whether it is the app's own code, and not a library's."""
     source: tuple[Line, ...]
     variables: tuple[tuple[str, str], ...]
 
     @property
     def where(self) -> str:
-        """Where it is, without the line, which moves: ``shop.cart.total``."""
+        """Module and function, such as ``shop.cart.total``, without the line, which changes."""
         return ".".join(part for part in (self.module or self.file, self.function) if part)
 
     @property
     def library(self) -> str:
-        """Whose code it is, in a word: the top of its module."""
+        """The library: the first part of the module's name."""
         return (self.module or self.file).partition(".")[0]
 
 
@@ -78,11 +78,11 @@ class Failure:
     type: str
     value: str
     frames: tuple[Frame, ...]
-    """Innermost first: what broke is on top."""
+    """The innermost first."""
 
     @property
     def place(self) -> Frame | None:
-        """The frame to look at: the innermost of the app's own, else the innermost."""
+        """The frame to look at: the innermost of the app's own code, else the innermost."""
         return next((frame for frame in self.frames if frame.ours), next(iter(self.frames), None))
 
 
@@ -96,7 +96,7 @@ class Breadcrumb:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the pages show of an event. All of it text; none of it trusted."""
+    """What the pages show of an event: text that is not trusted."""
 
     at: float | None
     """When it happened by the client's clock, in seconds since 1970."""
@@ -107,7 +107,7 @@ class Event:
     """What events of the same crash have in common: 16 hex digits."""
     level: str
     failures: tuple[Failure, ...]
-    """The one that ended the request first, then what led to it."""
+    """The exception that ended the request first, then its causes."""
     method: str
     url: str
     query: str
@@ -132,14 +132,14 @@ class Event:
 
     @property
     def person(self) -> str:
-        """The user in a few words; empty for a stranger."""
+        """The user in a few words; empty if the event names none."""
         known = dict(self.user)
         name = known.get("username") or known.get("name") or known.get("email") or ""
         return name or (f"user {known['id']}" if known.get("id") else "")
 
 
 def by_owner(frames: Iterable[Frame]) -> list[tuple[bool, list[Frame]]]:
-    """Runs of frames that are ours, or not: what lies between our own code is folded away."""
+    """The frames in runs that are the app's own, or not, so that the page can fold the others."""
     return [(ours, list(run)) for ours, run in groupby(frames, key=lambda frame: frame.ours)]
 
 
@@ -157,10 +157,10 @@ def new_event_id() -> str:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """The same JSON value with nothing in it that SQLite, UTF-8 or a page would choke on.
+    """The JSON value without anything that SQLite, UTF-8 or a page cannot handle.
 
-    Half surrogates become question marks, NaN and the infinities None, and what lies deeper
-    than 60 levels an ellipsis.
+    Half surrogates become question marks, NaN and the infinities become None, and levels below the
+    60th become an ellipsis.
     """
     if isinstance(value, str):
         try:
@@ -181,7 +181,7 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 def read_event(body: Mapping[str, Any]) -> Event:
     """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
-    stack, rest = Room(*_STACK), Room(*_REST)
+    stack, rest = Budget(*_STACK), Budget(*_REST)
     failures = _failures(body, stack)
     message = _message(body)
     transaction = text(body.get("transaction")) or text(body.get("culprit"))
@@ -223,10 +223,10 @@ def read_event(body: Mapping[str, Any]) -> Event:
 
 
 def _key(body: Mapping[str, Any], kind: str, where: str, failures: tuple[Failure, ...]) -> str:
-    """Same exception type in the same place of our code is the same crash.
+    """The key of the crash: the exception's type and the place in the app's own code.
 
-    A client's own ``fingerprint`` wins, as at Sentry. A message without an exception is told by
-    its template, so that its arguments make no new crash of it.
+    A client's own ``fingerprint`` wins, as at Sentry. For a message without an exception its
+    template is part of the key, so that other arguments are the same crash.
     """
     usual = [kind, where]
     if not failures:
@@ -238,14 +238,14 @@ def _key(body: Mapping[str, Any], kind: str, where: str, failures: tuple[Failure
     return hashlib.sha256("\0".join(parts or usual).encode()).hexdigest()[:16]
 
 
-def _failures(body: Mapping[str, Any], room: Room) -> tuple[Failure, ...]:
+def _failures(body: Mapping[str, Any], budget: Budget) -> tuple[Failure, ...]:
     found = _either(body, "exception", "sentry.interfaces.Exception")
     values = found.get("values") if isinstance(found, dict) else found
     if isinstance(found, dict) and not isinstance(values, list):
         values = [found]
     failures: list[Failure] = []
     if len(_list(values)) > _FAILURES:
-        room.full = True
+        budget.full = True
     # On the wire the exception that ended the request is the last of the list.
     for item in reversed(_list(values)[-_FAILURES:]):
         if isinstance(item, dict):
@@ -253,27 +253,27 @@ def _failures(body: Mapping[str, Any], room: Room) -> tuple[Failure, ...]:
             failures.append(
                 Failure(
                     type=short(item.get("type")) or "Exception",
-                    value=room.show(item.get("value")),
-                    frames=_frames(item.get("stacktrace"), _FRAMES - known, room),
+                    value=budget.show(item.get("value")),
+                    frames=_frames(item.get("stacktrace"), _FRAMES - known, budget),
                 )
             )
     stack = _either(body, "stacktrace", "sentry.interfaces.Stacktrace")
-    if not failures and (frames := _frames(stack, _FRAMES, room)):
+    if not failures and (frames := _frames(stack, _FRAMES, budget)):
         failures.append(Failure(short(body.get("logger")) or "Message", _message(body), frames))
     return tuple(failures)
 
 
-def _frames(stack: Any, most: int, room: Room) -> tuple[Frame, ...]:
+def _frames(stack: Any, most: int, budget: Budget) -> tuple[Frame, ...]:
     frames = [frame for frame in _list(_dict(stack).get("frames")) if isinstance(frame, dict)]
     if len(frames) > most:
-        room.full = True
-    # A client that marks none of its frames was not set up to know what is ours: paths tell.
+        budget.full = True
+    # A client that marks no frame does not know which code is the app's own: look at the paths.
     marked = any(frame.get("in_app") is True for frame in frames)
     shown = frames[-most:] if most > 0 else []
-    return tuple(_frame(frame, marked, room) for frame in reversed(shown))
+    return tuple(_frame(frame, marked, budget) for frame in reversed(shown))
 
 
-def _frame(frame: Mapping[str, Any], marked: bool, room: Room) -> Frame:
+def _frame(frame: Mapping[str, Any], marked: bool, budget: Budget) -> Frame:
     path = short(frame.get("abs_path")) or short(frame.get("filename"))
     line = frame.get("lineno")
     number = line if isinstance(line, int) and 0 < line < 10**9 else None
@@ -283,21 +283,21 @@ def _frame(frame: Mapping[str, Any], marked: bool, room: Room) -> Frame:
         function=short(frame.get("function")),
         line=number,
         ours=frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path),
-        source=_source(frame, number, room),
-        variables=room.pairs(frame.get("vars")),
+        source=_source(frame, number, budget),
+        variables=budget.pairs(frame.get("vars")),
     )
 
 
-def _source(frame: Mapping[str, Any], number: int | None, room: Room) -> tuple[Line, ...]:
-    here = frame.get("context_line")
-    if not isinstance(here, str):
+def _source(frame: Mapping[str, Any], number: int | None, budget: Budget) -> tuple[Line, ...]:
+    current = frame.get("context_line")
+    if not isinstance(current, str):
         return ()
     before = _list(frame.get("pre_context"))[-10:]
     after = _list(frame.get("post_context"))[:10]
     first = number - len(before) if number else None
     return tuple(
-        Line(first + index if first is not None else None, room.text(line), index == len(before))
-        for index, line in enumerate([*before, here, *after])
+        Line(first + index if first is not None else None, budget.text(line), index == len(before))
+        for index, line in enumerate([*before, current, *after])
     )
 
 
@@ -326,15 +326,15 @@ def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
     return tuple((name, value) for name, value in facts.items() if value)
 
 
-def _breadcrumbs(body: Mapping[str, Any], room: Room) -> tuple[Breadcrumb, ...]:
+def _breadcrumbs(body: Mapping[str, Any], budget: Budget) -> tuple[Breadcrumb, ...]:
     found = _either(body, "breadcrumbs", "sentry.interfaces.Breadcrumbs")
     values = found.get("values") if isinstance(found, dict) else found
     if len(_list(values)) > _BREADCRUMBS:
-        room.full = True
+        budget.full = True
     crumbs = []
     for item in _list(values)[-_BREADCRUMBS:]:
         if isinstance(item, dict):
-            parts = (room.text(item.get("message")), room.show(item.get("data") or None))
+            parts = (budget.text(item.get("message")), budget.show(item.get("data") or None))
             crumbs.append(
                 Breadcrumb(
                     at=_moment(item.get("timestamp")),
@@ -346,16 +346,16 @@ def _breadcrumbs(body: Mapping[str, Any], room: Room) -> tuple[Breadcrumb, ...]:
     return tuple(crumbs)
 
 
-def _level(value: Any, otherwise: str = "error") -> str:
+def _level(value: Any, default: str = "error") -> str:
     if isinstance(value, int | float):
-        return next((name for number, name in _LEVELS if value >= number), otherwise)
+        return next((name for number, name in _LEVELS if value >= number), default)
     if isinstance(value, str) and value.lower() in {name for _, name in _LEVELS}:
         return value.lower()
-    return otherwise
+    return default
 
 
 def _moment(value: Any) -> float | None:
-    """Seconds since 1970 of a number or an RFC 3339 time; one without a zone is UTC."""
+    """A number or an RFC 3339 time in seconds since 1970; a time without a zone is UTC."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if 0 < value < 32503680000 else None
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
@@ -371,10 +371,10 @@ def _moment(value: Any) -> float | None:
     return at if at > 0 else None
 
 
-def _query(value: Any, room: Room) -> str:
+def _query(value: Any, budget: Budget) -> str:
     if isinstance(value, str):
-        return room.text(value)
-    return "&".join(f"{key}={item}" for key, item in room.pairs(value))
+        return budget.text(value)
+    return "&".join(f"{key}={item}" for key, item in budget.pairs(value))
 
 
 def _either(body: Mapping[str, Any], name: str, older: str) -> Any:

@@ -1,7 +1,7 @@
-"""What the inbox keeps, as Python has it: reports, crashes and events made of the file's rows.
+"""Reports, crashes and events as Python objects, made of the file's rows.
 
-Where a file is damaged, any value may stand in a row that SQLite finds in order: each is taken
-for what it should be, or for nothing.
+In a damaged file a row that SQLite finds in order may hold any value. A value of the wrong type is
+replaced by an empty one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from .errors import DamagedEventError
 
-# Bytes of an event's JSON. Files of older versions have it in ASCII, up to three times as long.
+# Bytes of an event's JSON. Older versions kept it in ASCII, which is up to three times as long.
 _LONGEST: Final = 64 * 2**20
 
 
@@ -31,9 +31,9 @@ class Report:
 
     @property
     def reply_to(self) -> str:
-        """The address to answer to; empty when the visitor gave none.
+        """The address to answer to; empty if the visitor gave none.
 
-        Every Sentry's form wants one, so clients fill in one under ``.invalid`` (RFC 2606).
+        Sentry's form requires one, so clients fill in one under ``.invalid`` (RFC 2606).
         """
         return "" if self.email.lower().endswith(".invalid") else self.email
 
@@ -49,7 +49,7 @@ class CrashGroup:
     place: str
     level: str
     count: int
-    """Events ever seen, those that are no longer kept included."""
+    """All events that arrived, including those that are no longer kept."""
     first_at: float
     last_at: float
     unread: bool
@@ -60,7 +60,7 @@ class CrashGroup:
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """One event as it is kept."""
+    """One event, as the file holds it."""
 
     event_id: str
     crash_key: str
@@ -74,7 +74,7 @@ class KeptEvent:
     """Event ids of its neighbours in the same crash."""
     number: int
     kept: int
-    """It is number so-and-so of so many kept events, oldest first."""
+    """The event is number ``number`` of the crash's ``kept`` kept events, oldest first."""
 
     @property
     def body(self) -> dict[str, Any]:

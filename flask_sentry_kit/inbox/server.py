@@ -1,4 +1,4 @@
-"""Serves an inbox with waitress: binds, tells the address, stops cleanly."""
+"""Serves an inbox with waitress: binds, knows its address, stops cleanly."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class InboxServer:
     """An inbox that is bound and, once :meth:`run` is called, answers.
 
     :param app: what :func:`create_inbox` made.
-    :param host: an address, or a name of which the first address is taken.
-    :param port: 0 takes a free one; :attr:`port` tells which.
-    :param open_to_network: allow a host that other machines can reach. There is no login:
-        whoever reaches the inbox reads it.
+    :param host: an address, or a name, of which the first address is taken.
+    :param port: 0 takes a free one, which is then in :attr:`port`.
+    :param open_to_network: allow a host that other machines can reach. There is no login: everyone
+        who can reach the inbox can read it.
     :raises InboxError: for a host that is not loopback and was not allowed, or an address that
         cannot be bound.
     """
@@ -55,14 +55,14 @@ class InboxServer:
                 self._map,
                 threads=8,
                 ident="",
-                # The dialog's texts come in an address, and so do a browser's cookies for all that
-                # runs on this machine.
+                # The dialog's texts are in the address, and a browser sends the cookies of all
+                # programs on this machine.
                 max_request_header_size=_MAX_HEADER,
-                # Above the app's own limit, so that a body a little too large gets the app's
-                # answer, and one far too large is not read at all.
+                # More than the app's own limit: a body that is a little too large gets the app's
+                # answer, and a much larger one is not read at all.
                 max_request_body_size=MAX_WIRE + 2**20,
-                # What is beyond this, of a body that still arrives or an answer that nobody takes
-                # yet, is in a file.
+                # Of a body that is arriving, or an answer that is not taken yet, the rest is kept
+                # in a file.
                 inbuf_overflow=64 * 2**10,
                 outbuf_overflow=256 * 2**10,
             )
@@ -72,7 +72,7 @@ class InboxServer:
 
     @property
     def netloc(self) -> str:
-        """Host and port for an address: where all interfaces are bound, this machine's own."""
+        """Host and port for an address; the loopback address if all interfaces are bound."""
         address = ipaddress.ip_address(self.host.partition("%")[0])
         if address.is_unspecified:
             return f"127.0.0.1:{self.port}" if address.version == 4 else f"[::1]:{self.port}"
@@ -94,7 +94,7 @@ class InboxServer:
         try:
             self._server.run()
         finally:
-            # What is being answered is answered first: the workers still need the sockets.
+            # Requests that are being answered are finished first, since they need the sockets.
             self._server.task_dispatcher.shutdown()
             with self._stopping:
                 self._stopped = True
@@ -105,7 +105,7 @@ class InboxServer:
 
     def stop(self) -> None:
         """Make :meth:`run` return; from any thread."""
-        # The loop may end by this very pull: its pipe must stay open until the pull is done.
+        # Pulling the trigger may end the loop, which must not close the pipe meanwhile.
         with self._stopping:
             if not self._stopped:
                 self._server.trigger.pull_trigger(self._leave)
@@ -117,9 +117,9 @@ class InboxServer:
 
 
 def load_server() -> type[PatientServer]:
-    """What serves the inbox: it comes with the extra ``[inbox]``.
+    """The server's class, whose waitress comes with the extra ``[inbox]``.
 
-    :raises InboxError: says how to install waitress, where it is missing.
+    :raises InboxError: waitress is missing; says how to install it.
     """
     try:
         from .connections import PatientServer
@@ -142,11 +142,11 @@ def _bind(host: str, port: int, open_to_network: bool) -> socket.socket:
     loopback = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
     if not loopback and not open_to_network:
         raise InboxError(
-            f"{host} can be reached by other machines, and the inbox has no login: whoever"
-            " reaches it reads it. Take 127.0.0.1, or say --open-to-network if that is meant."
+            f"{host} can be reached by other machines, and the inbox has no login: everyone who"
+            " can reach it can read it. Take 127.0.0.1, or give --open-to-network if you mean it."
         )
     try:
-        # SO_REUSEADDR where it means "though old connections linger", as create_server knows.
+        # create_server() sets SO_REUSEADDR, except on Windows, where it would share the port.
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

@@ -1,7 +1,7 @@
-"""Values of an event as the text that a page shows, within bounds for the whole page.
+"""Makes values of an event into the text that a page shows, within bounds for the whole page.
 
-What is not shown is never made into text: reading an event costs what its page shows, whatever
-the client sent. Knows nothing of what the values mean.
+Only what is shown is made into text, so that reading an event costs no more than its page shows,
+whatever the client sent. Knows nothing of what the values mean.
 """
 
 from __future__ import annotations
@@ -11,35 +11,31 @@ from typing import Any, Final
 
 Pairs = tuple[tuple[str, str], ...]
 
-# One value, one name, the pairs of one mapping.
+# Characters of one value and of one name, pairs of one mapping, levels of one structure.
 _TEXT: Final = 8_000
 _NAME: Final = 500
 _PAIRS: Final = 200
 _DEPTH: Final = 8
 
 
-class Room:
-    """How much one part of a page may still show. What finds no room is left out.
+class Budget:
+    """How much text one part of a page may still show. The rest is left out.
 
-    :param characters: of text in all.
-    :param pieces: names, values and lines in all; each costs a page some markup.
+    :param characters: how many characters in all.
+    :param pieces: how many names, values and lines in all, each of which costs some markup.
     """
 
     def __init__(self, characters: int, pieces: int) -> None:
         self._characters, self._pieces = characters, pieces
         self.full = False
-        """Whether anything was left out or cut short for want of room."""
+        """Whether anything was left out or cut short."""
 
     def text(self, value: Any) -> str:
         """A string or number; empty for anything else."""
         return self._take(text(value))
 
     def show(self, value: Any) -> str:
-        """Any value as a person reads it.
-
-        Reporters send the leaves of structures as Python's ``repr`` already: quoting them again
-        would only add noise.
-        """
+        """Any value as text. Strings are not quoted: reporters send the ``repr`` of most values."""
         return "" if value is None or not self._has_any() else self._take(_whole(value))
 
     def pairs(self, value: Any) -> Pairs:
@@ -72,7 +68,7 @@ class Room:
 
 
 def short(value: Any) -> str:
-    """As `text`, for what is a name: of a function, a file, a type."""
+    """`text` for the name of a function, a file or a type."""
     return text(value, _NAME)
 
 
@@ -109,7 +105,7 @@ def _leaf(value: Any) -> str:
 
 
 def _structure(value: Any, depth: int, most: int) -> str:
-    """A structure over several lines where it needs them, begun until `most` characters."""
+    """A structure as text, on several lines if it is long; `most` characters and one item more."""
     if not isinstance(value, dict | list):
         return _leaf(value)
     if not value:

@@ -1,7 +1,7 @@
-"""Where the inbox keeps what arrived: one SQLite file, bounded, safe for several writers.
+"""Keeps what arrived in one SQLite file: bounded, and safe for several writers.
 
-Knows nothing of HTTP; what events mean is read in ``reading.py``, and how the file is opened, or
-set aside when it is damaged, by ``database.py``.
+Knows nothing of HTTP. ``reading.py`` reads events, and ``database.py`` opens the file and sets it
+aside if it is damaged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KEEP_BYTES: Final = 256 * 2**20
 _APPLICATION_ID: Final = 0x5E47B0C5
 _SHOWN: Final = 300
 
-# Characters of visitors' words that are read at a time.
+# Characters of visitors' words that one call reads.
 _WORDS: Final = 2**20
 
 _SCHEMA: Final = """
@@ -45,7 +45,7 @@ CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id TEXT NOT NULL UNIQUE,
     crash INTEGER NOT NULL REFERENCES crashes (id),
-    at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, whom TEXT NOT NULL,
+    at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, person TEXT NOT NULL,
     body BLOB NOT NULL
 );
 CREATE INDEX events_crash ON events (crash, seq);
@@ -60,13 +60,13 @@ CREATE INDEX reports_crash ON reports (crash, at);
 
 
 class Store(Database):
-    """The file.
+    """The inbox's file.
 
-    :param path: of the SQLite file; made, readable by its owner only, when it is not there.
-    :param keep_events: the newest so many events are kept. Reports go with their events; of
-        reports whose event never came, the newest so many are kept too.
-    :param keep_bytes: the kept events take at most this much room, compressed.
-    :raises InboxError: when the file cannot be made, written, or is not an inbox's.
+    :param path: of the SQLite file; if it is missing, it is made, readable by its owner only.
+    :param keep_events: how many events are kept, the newest. A report is deleted with its event; of
+        reports whose event never arrived, as many are kept.
+    :param keep_bytes: how many bytes the kept events take at most, compressed.
+    :raises InboxError: the file cannot be made or written, or is not an inbox's.
     """
 
     def __init__(
@@ -81,10 +81,16 @@ class Store(Database):
         self._key: str | None = None
         super().__init__(path, _SCHEMA, _APPLICATION_ID)
 
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        columns = {row["name"] for row in db.execute("PRAGMA table_info(events)")}
+        if "whom" in columns:
+            # Its name until November 2026.
+            db.execute("ALTER TABLE events RENAME COLUMN whom TO person")
+
     def _fill(self, db: sqlite3.Connection) -> None:
         db.execute("INSERT OR IGNORE INTO facts VALUES ('changes', 0)")
         if self._key is not None:
-            # The file is a new one: the DSN that apps have stays good.
+            # In a new file: so that the DSN which apps have stays valid.
             db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (self._key,))
 
     def _salvage(self, db: sqlite3.Connection) -> None:
@@ -93,7 +99,7 @@ class Store(Database):
             self._key = str(row[0])
 
     def public_key(self, given: str | None = None) -> str:
-        """The key of the DSN: the given one, else the one kept here, made at random once."""
+        """The key of the DSN: the given one, else the kept one, else a new one made at random."""
         with self._write() as db:
             row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
             key = given or (str(row[0]) if row else secrets.token_hex(16))
@@ -102,20 +108,20 @@ class Store(Database):
         return key
 
     def changes(self) -> int:
-        """A number that grows with every change: tells an open page to look again."""
+        """A number that grows with every change, so that an open page knows when to look again."""
         with self._open() as db:
             row = db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()
             return row[0] if row and isinstance(row[0], int) else 0
 
-    # What arrives
+    # Writing
 
     def add_event(self, event_id: str, body: Mapping[str, Any], event: Event) -> bool:
-        """Keep an event; False when one with this id is kept already."""
-        # As UTF-8, and without spaces, it is no longer than it came.
+        """Keep an event. False: one with this id is kept already."""
+        # As UTF-8 and without spaces, it is not longer than it was when it arrived.
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         data = zlib.compress(text.encode())
         now = time.time()
-        # The client's clock tells when it happened, unless it is ahead of ours.
+        # The time is the client's, unless its clock is ahead of ours.
         at = min(event.at or now, now)
         with self._write() as db:
             if db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone():
@@ -139,7 +145,7 @@ class Store(Database):
                 ),
             ).fetchone()[0]
             db.execute(
-                "INSERT INTO events (event_id, crash, at, received, size, whom, body)"
+                "INSERT INTO events (event_id, crash, at, received, size, person, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (event_id, crash, at, now, len(data), event.person[:_SHOWN], data),
             )
@@ -149,9 +155,9 @@ class Store(Database):
         return True
 
     def put_report(self, event_id: str, name: str, email: str, comments: str) -> None:
-        """Keep a visitor's words; a second report on the same event replaces the first.
+        """Keep a visitor's words. A second report on the same event replaces the first.
 
-        The event need not be known yet: it is linked when it arrives.
+        The event may arrive later; the report is linked to it then.
         """
         now = time.time()
         with self._write() as db:
@@ -182,10 +188,10 @@ class Store(Database):
             if not db.execute("SELECT 1 FROM events WHERE crash = ?", (crash,)).fetchone():
                 db.execute("DELETE FROM crashes WHERE id = ?", (crash,))
 
-    # What is asked
+    # Reading
 
     def crashes(self, limit: int, offset: int = 0) -> list[CrashGroup]:
-        """The crashes, the one with the latest arrival first."""
+        """The crashes, the one with the latest event or report first."""
         with self._open() as db:
             return [
                 crash_of(row)
@@ -233,7 +239,7 @@ class Store(Database):
 
     def event(self, event_id: str) -> KeptEvent | None:
         """
-        :raises DamagedEventError: when what is kept of it cannot be read.
+        :raises DamagedEventError: the file holds it and it cannot be read.
         """
         with self._open() as db:
             row = db.execute(
@@ -255,7 +261,7 @@ class Store(Database):
             crash_key=row["key"],
             at=moment_of(row["at"]),
             received=moment_of(row["received"]),
-            person=str(row["whom"]),
+            person=str(row["person"]),
             json=json_of(event_id, row["body"]),
             older=same[index - 1] if index else None,
             newer=next(iter(same[index + 1 : index + 2]), None),
@@ -270,7 +276,7 @@ class Store(Database):
         """
         with self._open() as db:
             rows = db.execute(
-                "SELECT e.event_id, e.at, e.received, e.whom AS person, c.key AS crash, c.type,"
+                "SELECT e.event_id, e.at, e.received, e.person, c.key AS crash, c.type,"
                 " c.value, c.place FROM events e JOIN crashes c ON c.id = e.crash"
                 " ORDER BY e.seq DESC LIMIT ?",
                 (limit,),
@@ -284,24 +290,24 @@ class Store(Database):
             return next(_reports(db, [event_id]), None)
 
     def reports(self, crash: CrashGroup | None = None, limit: int = 100) -> list[Report]:
-        """The newest reports on one crash, or on any; their words are at most 1 MB in all."""
+        """The newest reports on one crash, or on all crashes, up to 1 MB of words."""
         if crash is None:
             return self._newest("", (limit,))
         return self._newest("WHERE crash = ?", (crash.id, limit))
 
     def waiting_reports(self, limit: int = 100) -> list[Report]:
-        """Reports whose event has not arrived; their words are at most 1 MB in all."""
+        """Reports whose event has not arrived, up to 1 MB of words."""
         return self._newest("WHERE crash IS NULL", (limit,))
 
     def _newest(self, where: str, values: tuple[int, ...]) -> list[Report]:
         with self._open() as db:
-            # SQLite sorts whole rows: the words are looked up behind it.
+            # SQLite sorts whole rows, so the words are read afterwards.
             found = db.execute(
                 f"SELECT event_id FROM reports {where} ORDER BY at DESC LIMIT ?", values
             )
             return list(_reports(db, [row[0] for row in found]))
 
-    # What is done
+    # Changing
 
     def mark(self, key: str, *, unread: bool) -> None:
         with self._write() as db:
@@ -336,7 +342,7 @@ def _reports(db: sqlite3.Connection, event_ids: list[str]) -> Iterator[Report]:
                 return
 
 
-# The list shows the beginning of the latest words.
+# With the beginning of the latest words, for the list.
 _CRASHES: Final = """
 SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports,
     w.event_id, w.name, w.email, substr(w.comments, 1, 400) AS comments, w.at

@@ -1,7 +1,7 @@
-"""Sentry's side of the wire: events by ``/store/``, events and reports by ``/envelope/``.
+"""Sentry's protocol: events at ``/store/``, events and reports at ``/envelope/``.
 
-Answers as real servers were seen to; nothing of what is in an event is judged here. The crash
-dialog's address is in ``error_page.py``.
+Answers as real servers were observed to. The contents of an event are read in ``reading.py``, and
+the crash dialog's address is in ``error_page.py``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LINE_BREAKS = re.compile(rb"[\r\n]*")
 
 @dataclass(slots=True)
 class Project:
-    """The one project this inbox takes events for, and what it lets in."""
+    """The one project that this inbox takes events for, and its limits."""
 
     id: str
     public_key: str
@@ -91,7 +91,7 @@ class Project:
         return False
 
     def retry_after(self) -> int:
-        """Count one more event; the seconds to wait when it is one too many, else 0."""
+        """Count one more event: 0, or the seconds to wait if it is one too many."""
         if self.events_per_minute is None:
             return 0
         now = time.monotonic()
@@ -105,20 +105,20 @@ class Project:
             return 0
 
 
-def project() -> Project:
+def current_project() -> Project:
     """The project of the running inbox."""
     found: Project = current_app.extensions["sentry_kit_inbox"]
     return found
 
 
 def origin_of(incoming: Request) -> str | None:
-    """The request's Origin or, without one, its Referer; a page without an origin says "null"."""
+    """The request's Origin; its Referer without one, or where a page sends "null"."""
     origin = incoming.headers.get("Origin", "")
     return incoming.headers.get("Referer") if origin in ("", "null") else origin
 
 
 def finish(response: Response) -> Response:
-    """Give an answer under ``/api/`` the CORS headers all of Sentry's have, refusals included."""
+    """Add the CORS headers that all of Sentry's answers have, refusals included."""
     headers = response.headers
     if headers.get("Access-Control-Allow-Origin") == "*":
         return response
@@ -139,7 +139,7 @@ def finish(response: Response) -> Response:
 
 
 def refuse(error: HTTPException) -> Response:
-    """An error under ``/api/`` as Sentry words it: JSON, and the reason in ``X-Sentry-Error``."""
+    """An error in Sentry's form: JSON, and the reason in ``X-Sentry-Error``."""
     reason = error.description or error.name
     response = jsonify(error=reason)
     response.status_code = error.code or 500
@@ -159,11 +159,14 @@ def refuse(error: HTTPException) -> Response:
 
 
 def _admit(project_id: str, header: Mapping[str, Any] | None = None) -> Project:
-    """Let the request in, or raise: 401 without a known key, 400 for another project's key.
+    """The project, if the request may write to it.
 
     :param header: of the envelope that is in the request, which may hold the key itself.
+    :raises Unauthorized: there is no key, or one that is not known.
+    :raises BadRequest: the key is another project's.
+    :raises Forbidden: the origin is not allowed.
     """
-    here = project()
+    project = current_project()
     key = read_public_key(request.headers, request.args)
     if not key and header is not None:
         try:
@@ -172,32 +175,32 @@ def _admit(project_id: str, header: Mapping[str, Any] | None = None) -> Project:
             raise Unauthorized("The envelope's dsn is malformed.") from None
     if not key:
         raise Unauthorized("There is no sentry_key.")
-    if key != here.public_key:
+    if key != project.public_key:
         raise Unauthorized("The sentry_key is unknown.")
-    if project_id != here.id:
+    if project_id != project.id:
         raise BadRequest("The sentry_key belongs to another project.")
     origin = origin_of(request)
-    # Servers send neither Origin nor Referer.
-    if origin and not here.allows(origin):
+    # A server that reports sends neither Origin nor Referer.
+    if origin and not project.allows(origin):
         raise Forbidden("The origin is not allowed for this project.")
-    return here
+    return project
 
 
 @bp.route(STORE_PATH.format(project="<project_id>"), methods=["POST"])
 def store(project_id: str) -> Response:
-    here = _admit(project_id)
-    with here.bodies.reading(request) as data:
+    project = _admit(project_id)
+    with project.bodies.reading(request) as data:
         if not data.strip():
             raise BadRequest("The body is empty.")
-        return jsonify(id=_keep_event(here, body.JsonReader().parse(data), None))
+        return jsonify(id=_keep_event(project, body.JsonReader().parse(data), None))
 
 
 @bp.route(ENVELOPE_PATH.format(project="<project_id>"), methods=["POST"])
 def envelope(project_id: str) -> Response:
-    """Keep the events and reports of an envelope; other items are skipped, as servers do."""
+    """Keep the events and reports of an envelope, and skip other items, as servers do."""
     if read_public_key(request.headers, request.args):
         _admit(project_id)
-    with project().bodies.reading(request) as data:
+    with current_project().bodies.reading(request) as data:
         return jsonify(_keep_envelope(project_id, data))
 
 
@@ -205,17 +208,17 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
     reader = body.JsonReader()
     first, start = _line(data, 0)
     header = reader.parse(first)
-    here = _admit(project_id, header)
+    project = _admit(project_id, header)
     envelope_id = event_id_of(header.get("event_id"))
     answer = {}
-    # All of it is read before anything is kept: half an envelope would be sent again.
+    # All items are read before any is kept: a client repeats an envelope that is refused.
     for kind, payload in list(_items(data, start, reader)):
         if kind == "event":
-            answer["id"] = _keep_event(here, payload, envelope_id)
+            answer["id"] = _keep_event(project, payload, envelope_id)
         elif kind == "user_report":
-            _keep_report(here, payload)
+            _keep_report(project, payload)
         else:
-            _keep_feedback(here, payload)
+            _keep_feedback(project, payload)
     if not answer and envelope_id:
         answer["id"] = envelope_id
     return answer
@@ -224,13 +227,13 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
 def _items(
     data: bytes, at: int, reader: body.JsonReader
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Type and payload of an envelope's items that are kept (develop.sentry.dev, "Envelopes").
+    """Type and payload of the envelope's items to keep (develop.sentry.dev, "Envelopes").
 
-    Walks the bytes once, whatever is in them, and copies only the lines and payloads it returns.
+    Reads the bytes once and copies only the lines and payloads that it returns.
 
     :param at: where the first item begins.
-    :raises BadRequest: for a header or payload that is no JSON object, a length that is no
-        length, or a payload shorter than it says.
+    :raises BadRequest: for a header or payload that is not a JSON object, a length that is not a
+        number of bytes, or a payload that is shorter than its length.
     """
     count = 0
     while (at := _skip_line_breaks(data, at)) < len(data):
@@ -259,40 +262,40 @@ def _skip_line_breaks(data: bytes, at: int) -> int:
 
 
 def _line(data: bytes, at: int) -> tuple[bytes, int]:
-    """The line that begins there, and where the next one does."""
+    """The line that begins there, and where the next one begins."""
     end = data.find(b"\n", at)
     return (data[at:], len(data)) if end < 0 else (data[at:end], end + 1)
 
 
-def _keep_event(here: Project, event: Mapping[str, Any], envelope_id: str | None) -> str:
-    wait = here.retry_after()
+def _keep_event(project: Project, event: Mapping[str, Any], envelope_id: str | None) -> str:
+    wait = project.retry_after()
     if wait:
         raise TooManyRequests("Too many events.", retry_after=wait)
     kept = clean(dict(event))
-    # A malformed id is no reason to lose the event: it gets a new one, and the answer says so.
+    # An event with a malformed id gets a new one, which is in the answer.
     event_id = event_id_of(kept.get("event_id")) or envelope_id or new_event_id()
     kept["event_id"] = event_id
-    # An id seen before is a repeated delivery: answered as the first one was.
-    here.store.add_event(event_id, kept, read_event(kept))
+    # A known id is a repeated delivery, which gets the same answer as the first one.
+    project.store.add_event(event_id, kept, read_event(kept))
     return event_id
 
 
-def _keep_report(here: Project, report: Mapping[str, Any]) -> None:
+def _keep_report(project: Project, report: Mapping[str, Any]) -> None:
     event_id = event_id_of(report.get("event_id"))
     words = {name: clean(report.get(name)) for name in ("name", "email", "comments")}
     if event_id is None or not isinstance(words["comments"], str):
         raise BadRequest("A user_report needs event_id and comments.")
     name, email = (str(words[key] or "")[:200] for key in ("name", "email"))
-    here.store.put_report(event_id, name, email, words["comments"][: body.MAX_FORM])
+    project.store.put_report(event_id, name, email, words["comments"][: body.MAX_FORM])
 
 
-def _keep_feedback(here: Project, item: Mapping[str, Any]) -> None:
-    # Newer SDKs send a visitor's words as an event of their own, tied to the crash by its id.
+def _keep_feedback(project: Project, item: Mapping[str, Any]) -> None:
+    # Newer SDKs send a visitor's words as an event of its own that names the crash's event.
     contexts = item.get("contexts")
     feedback = contexts.get("feedback") if isinstance(contexts, dict) else None
     if isinstance(feedback, dict) and event_id_of(feedback.get("associated_event_id")):
         _keep_report(
-            here,
+            project,
             {
                 "event_id": feedback["associated_event_id"],
                 "name": feedback.get("name"),

@@ -1,4 +1,4 @@
-"""Which servers are left alone for now, and until when. Holds no lock: the worker's guards it."""
+"""Which servers get no requests for now, and until when. The worker's lock guards it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 BACKOFF_BASE = 1.0
 BACKOFF_CAP = 60.0
 # While somebody waits in flush() or the process ends.
-BACKOFF_HURRIED = 0.2
-# However long a server asks to be left alone.
+BACKOFF_WHILE_FLUSHING = 0.2
+# At most, however long a server asks to be left alone.
 ASKED_CAP = 600.0
 
 # Holds no state, so that forked processes never draw the same waits.
@@ -21,7 +21,7 @@ _random = random.SystemRandom()
 
 
 def backoff(failures: int) -> float:
-    # The exponent is bounded for the sake of floats: the cap is long reached.
+    # The exponent is bounded so that no float overflows. The cap is reached long before.
     return _random.uniform(0.0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 30)))
 
 
@@ -30,24 +30,24 @@ class _Pause:
     since: float
     until: float
     asked: bool
-    """The server asked for it: no hurry shortens it."""
+    """The server asked for it, so that a flush does not shorten it."""
     failures: int
-    """In a row; gone with an answer that settles an item."""
+    """In a row, until an answer settles an item."""
 
 
 class Backoff:
-    """By origin (``scheme://host:port``)."""
+    """The pauses, by origin (``scheme://host:port``)."""
 
     def __init__(self) -> None:
         self._backoff: dict[str, _Pause] = {}
-        self._hurry_until = 0.0
+        self._flushing_until = 0.0
 
     def failures(self, origin: str) -> int:
         pause = self._backoff.get(origin)
         return pause.failures if pause else 0
 
     def begin(self, origin: str, asked: float | None, failures: int) -> None:
-        """Leave a server alone by back-off, and for as long as it asked at least."""
+        """Send a server nothing for the back-off's time, or for as long as it asked, if longer."""
         now = time.monotonic()
         wait = max(backoff(failures), min(asked or 0.0, ASKED_CAP))
         self._backoff[origin] = _Pause(now, now + wait, asked is not None, failures)
@@ -56,18 +56,18 @@ class Backoff:
         self._backoff.pop(origin, None)
 
     def retry_until(self, until: float) -> None:
-        """Try again at once what failed, and soon again, until this time of the clock."""
-        self._hurry_until = max(self._hurry_until, until)
+        """Until then (monotonic clock) retry at once, and again after short pauses."""
+        self._flushing_until = max(self._flushing_until, until)
 
     def now(self) -> tuple[set[str], float | None]:
-        """Origins nothing is sent to now, and when the first of them is tried again."""
+        """The origins that nothing is sent to now, and when the first of them is tried again."""
         now = time.monotonic()
         origins = set()
         first = None
         for origin, pause in self._backoff.items():
             until = pause.until
-            if now < self._hurry_until and not pause.asked:
-                until = min(until, pause.since + BACKOFF_HURRIED)
+            if now < self._flushing_until and not pause.asked:
+                until = min(until, pause.since + BACKOFF_WHILE_FLUSHING)
             if until > now:
                 origins.add(origin)
                 first = until if first is None else min(first, until)

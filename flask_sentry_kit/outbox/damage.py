@@ -1,6 +1,6 @@
-"""A spool that SQLite cannot read any more is moved out of the way, so that a new one can begin.
+"""Moves a spool that SQLite can no longer read out of the way, so that a new one can begin.
 
-Only one that is a spool: another program's database, or a text somebody named by mistake, stays
+It moves spools only: another program's database, or a text file that was named by mistake, stays
 where it is.
 """
 
@@ -18,7 +18,7 @@ from ..files import SIBLINGS, connect
 if sys.platform != "win32":
     import fcntl
 
-# "sKit": a file that is another program's database is never written to.
+# "sKit". It tells a spool from another program's database, which is never written to.
 APPLICATION_ID = 0x734B6974
 
 SUFFIX = ".damaged"
@@ -28,10 +28,10 @@ WHAT = "The spool"
 
 
 class DamagedError(ValueError):
-    """What is in a spool is not what was written."""
+    """A spool holds something else than what was written."""
 
 
-# What SQLite says of a damaged file; Python 3.10 does not tell its code.
+# Words of SQLite's messages about damaged files. Python 3.10 has no error codes of SQLite's.
 _DAMAGED = ("malformed", "not a database", "encrypted", "file format", "decode", "corrupt")
 
 
@@ -40,18 +40,18 @@ def is_damage(error: BaseException) -> bool:
     if isinstance(error, sqlite3.DatabaseError):
         said = str(error)
         return any(word in said for word in _DAMAGED)
-    # SQLite's own text about a damaged file may be no UTF-8.
+    # SQLite's message about a damaged file may not be UTF-8.
     return isinstance(error, DamagedError | UnicodeDecodeError)
 
 
 def set_aside(path: str, damaged: tuple[int, int]) -> str | None:
-    """Move a damaged spool and what belongs to it; return its new path.
+    """Move a damaged spool and the files beside it; return its new path.
 
-    The one that was set aside before is replaced, so that a bad disk is not filled.
+    It replaces the spool that was set aside before, so that a bad disk is not filled.
 
-    :param damaged: device and inode of the file that was found damaged. A path that leads to
-        another one by now is left alone: another process was first.
-    :returns: None where it is left alone.
+    :param damaged: device and inode of the file that was found damaged. If the path leads to
+        another file by now, another process was first, and nothing is moved.
+    :returns: None if nothing was moved.
     :raises OSError: it cannot be moved.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", getattr(os, "O_BINARY", 0)))
@@ -60,18 +60,18 @@ def set_aside(path: str, damaged: tuple[int, int]) -> str | None:
         if (found.st_dev, found.st_ino) != damaged or not _is_a_spool(descriptor, path):
             return None
         if sys.platform == "win32":
-            # No open file can be moved there, so it is not held either.
+            # Windows moves no open file, so it is closed first and cannot be locked.
             os.close(descriptor)
             descriptor = -1
         else:
-            # Of two processes that find the damage the second would move the new file. SQLite
-            # does not use this kind of lock.
+            # The lock keeps a second process that finds the damage from moving the new file.
+            # SQLite does not use this kind of lock.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             now = os.lstat(path)
             if (now.st_dev, now.st_ino) != damaged:
                 return None
         aside = path + SUFFIX
-        # What belongs to it first: SQLite would read an old -wal into a new file.
+        # The files beside it go first: SQLite would read an old -wal into a new file.
         for suffix in (*(one for one in SIBLINGS if one != ".lock"), ""):
             with suppress(FileNotFoundError):
                 os.unlink(aside + suffix)
@@ -84,7 +84,7 @@ def set_aside(path: str, damaged: tuple[int, int]) -> str | None:
 
 
 def readable(path: str, columns: str, max_bytes: int) -> Iterator[tuple[Any, ...]]:
-    """The rows of a damaged spool that SQLite still reads, from both of its ends.
+    """The rows of a damaged spool that SQLite can still read, from both ends.
 
     :param max_bytes: a row that is larger is left out.
     :raises UnsafeFileError: somebody else could have prepared it.
@@ -92,7 +92,7 @@ def readable(path: str, columns: str, max_bytes: int) -> Iterator[tuple[Any, ...
     seen: set[Any] = set()
     with closing(connect(path, WHAT, read_only=True)) as db:
         for order in ("ASC", "DESC"):
-            # Up to the damage, and then from the other end back to it.
+            # Up to the damage from one end, then from the other.
             with suppress(sqlite3.Error, UnicodeDecodeError):
                 for row in db.execute(
                     f"SELECT {columns} FROM items WHERE length(body) <= ? ORDER BY id {order}",

@@ -1,4 +1,4 @@
-"""What the thread of an outbox does: takes the next item, sends it, and acts on the answer.
+"""What the thread of an outbox does: it takes the next item, sends it, and acts on the answer.
 
 Does not know how a request is sent (``send``) or how items are stored (``memory``, ``spool``).
 """
@@ -23,26 +23,26 @@ from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 if TYPE_CHECKING:
     from .spool import Spool
 
-# 5xx answers after which an item is given up, so that one the server chokes on does not hold up
-# those behind it for ever. 502, 503 and 504 say that the server is away rather than that it
-# disliked the item: a thousand waits are a good eight hours.
+# After so many 5xx answers an item is given up, so that one which the server cannot handle does not
+# hold up the others for ever. 502, 503 and 504 mean that the server is away, and say nothing about
+# the item: a thousand waits are more than eight hours.
 TRIES = 10
 TRIES_AWAY = 1000
-# The server has no such address, or does not take it from this origin (Sentry's allowed
-# domains): where an item has another way, that is tried.
+# The server has no such address, or does not take reports from this origin (Sentry's allowed
+# domains): the item's fallback is tried, where it has one.
 ELSEWHERE = (403, 404, 405, 410)
-# Seconds between looks into a spool that others share: at items behind one that waits, at
-# whether the process that delivers is still there, and at what a dead one left.
+# Seconds between looks into a spool that several processes share: for items behind one that is
+# waiting, for the end of the process that delivers, and for what a dead process left.
 SPOOL_LOOKS_EVERY = 0.5
 SPOOL_IDLE_LOOKS_EVERY = 5.0
-# Seconds to hold still after a fault of our own.
+# Seconds to wait after a fault of our own.
 FAULT_WAIT = 0.5
 
-# Set while a worker runs: what is logged from one must not come back as an event. Not a
+# Set while a worker runs, so that what a worker logs does not become an event. Not a
 # thread-local: one that was made before gevent patched would be set for every greenlet.
 _delivering: ContextVar[bool] = ContextVar("flask_sentry_kit.delivering", default=False)
 
-# Those with something to do: flushed at exit, and their file closed before a fork.
+# The workers with something to do. They are flushed at exit, and their files closed before a fork.
 running: set[Delivery] = set()
 
 
@@ -78,9 +78,9 @@ class Delivery:
         self._log = DeliveryLog()
         self._last_spooled = 0
         self._others_deliver = False
-        # Items are in a file that cannot be used any more.
+        # Items are in a spool that can no longer be used.
         self._left_behind = False
-        self._strangers_at = 0.0
+        self._next_look_at_others = 0.0
         if spool is not None:
             spool.on_damage = self._log.spool_set_aside
 
@@ -123,7 +123,7 @@ class Delivery:
         try:
             return self._step(until)
         except Exception:
-            # None is known. The thread must outlive it, or everything would wait for ever.
+            # No such error is known. The thread must survive one, or nothing would be sent again.
             self._log.trouble(
                 "Delivery failed in a way that is a fault of the kit; the item will be retried",
                 exc_info=True,
@@ -172,7 +172,7 @@ class Delivery:
         return True
 
     def _end(self) -> bool:
-        """With ``changed`` held, so that no ``put`` can believe this thread will see its item."""
+        """With ``changed`` held: a ``put`` at the same time then starts a new thread."""
         running.discard(self)
         self._thread = None
         return False
@@ -191,10 +191,10 @@ class Delivery:
         return max(0.01, min(waits)) if waits else None
 
     def _look_into_spool(self, spool: Spool, skip: set[str]) -> tuple[Entry | None, bool]:
-        """The next item, if this process is to deliver it, and whether any waits at all."""
+        """The next item, if this process is to deliver it, and whether any item is in the spool."""
         if not spool.count():
-            if spool.owes():
-                # What was sent is still there: nobody else may find it.
+            if spool.holds_settled():
+                # What was sent is still in the file, where another process would send it again.
                 spool.catch_up()
                 return None, True
             spool.release()
@@ -203,14 +203,14 @@ class Delivery:
         if self._others_deliver:
             return None, True
         entry = spool.head(skip, self._drop_row)
-        if entry is None and (not skip or time.monotonic() > self._strangers_at):
+        if entry is None and (not skip or time.monotonic() > self._next_look_at_others):
             # Not at each look: with many of ours waiting, all of them are read for this.
-            self._strangers_at = time.monotonic() + SPOOL_IDLE_LOOKS_EVERY
-            strangers = spool.strangers()
-            if strangers:
-                self._log.strangers(spool.path, strangers)
-                if not spool.owes():
-                    # Nothing to send now: the process that put those may.
+            self._next_look_at_others = time.monotonic() + SPOOL_IDLE_LOOKS_EVERY
+            others = spool.counts_for_other_servers()
+            if others:
+                self._log.left_for_other_processes(spool.path, others)
+                if not spool.holds_settled():
+                    # This process has nothing to send now; the one that put those items may.
                     spool.release()
                 return None, bool(skip)
         return entry, True
@@ -220,7 +220,7 @@ class Delivery:
             self._drop(reason)
 
     def _pack_one(self) -> bool:
-        """While nothing can be sent, make room for what may still come."""
+        """While nothing can be sent, compress a queued event to make room for later ones."""
         with self.changed:
             entry = self.memory.next_unpacked()
         if entry is None:

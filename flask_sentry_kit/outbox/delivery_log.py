@@ -1,6 +1,6 @@
-"""What the outbox says in the log: at most one line a minute of each kind, none at exit.
+"""What the outbox logs: at most one line a minute of each kind, and none at exit.
 
-Records come from the outbox's own thread, or are of a kind that comes once.
+Records are logged by the outbox's own thread, or are of a kind that is logged once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 logger = logging.getLogger("flask_sentry_kit.outbox")
 
 LOG_EVERY = 60.0
-# Failures in a row before the log says that nothing is delivered: a restart is not worth a line.
+# Failures in a row before a line says that nothing is delivered. A server's restart causes fewer.
 FAILURES_LOGGED = 3
-# Different reasons one line names.
+# How many different reasons one line names.
 REASONS = 5
 
 
@@ -36,24 +36,24 @@ def may_log() -> bool:
 
 
 class DeliveryLog:
-    """Of one worker. Any thread may call it."""
+    """The log of one worker. Any thread may call it."""
 
     def __init__(self) -> None:
         # Re-entrant: a signal handler, or a finaliser, may crash and put while this is held.
         self._lock = threading.RLock()
         self._dropped: dict[str, int] = {}
         self._dropped_logged = self._trouble_logged = float("-inf")
-        self._strangers_told: set[str] = set()
+        self._other_servers_logged: set[str] = set()
 
     def dropped(self, reason: str) -> None:
-        """Remember that an item was dropped; the worker says so, as the thread is a request's."""
+        """Count a dropped item. The worker's thread logs it, since this one serves a request."""
         with self._lock:
             if reason not in self._dropped and len(self._dropped) >= REASONS:
                 reason = "other reasons"
             self._dropped[reason] = self._dropped.get(reason, 0) + 1
 
     def next_line(self) -> float | None:
-        """When there will be something to say, by the monotonic clock."""
+        """When the next line is due, by the monotonic clock; None without one."""
         return self._dropped_logged + LOG_EVERY if self._dropped else None
 
     def log_dropped(self) -> None:
@@ -69,7 +69,7 @@ class DeliveryLog:
         )
 
     def trouble(self, what: str, exc_info: bool = False) -> None:
-        """Say what keeps everything waiting, unless that was said within the minute."""
+        """Log what keeps items from being sent, unless that was logged within the last minute."""
         now = time.monotonic()
         with self._lock:
             if now - self._trouble_logged < LOG_EVERY or not may_log():
@@ -78,25 +78,25 @@ class DeliveryLog:
         logger.warning("%s", what, exc_info=exc_info)
 
     def spool_set_aside(self, path: str, aside: str, saved: int) -> None:
-        """Comes once for each damaged file."""
+        """Log a damaged file, once for each."""
         if may_log():
             logger.warning(
                 "The spool %s was damaged: it is %s now, and a new one begins. %s could be saved"
-                " from it; what else waited there is not sent.",
+                " from it; what else was queued there is lost.",
                 path,
                 aside,
                 "1 item" if saved == 1 else f"{saved} items",
             )
 
-    def strangers(self, path: str, found: Mapping[str, int]) -> None:
-        """Say once of each server that its items are left for another process."""
+    def left_for_other_processes(self, path: str, counts: Mapping[str, int]) -> None:
+        """Log, once for each server, that its items are left for another process."""
         with self._lock:
-            new = found.keys() - self._strangers_told
+            new = counts.keys() - self._other_servers_logged
             if not new or not may_log():
                 return
-            self._strangers_told.update(new)
+            self._other_servers_logged.update(new)
         listed = ", ".join(
-            f"{found[origin]} for {cut(origin) or 'no address'}" for origin in sorted(new)
+            f"{counts[origin]} for {cut(origin) or 'no address'}" for origin in sorted(new)
         )
         logger.warning(
             "The spool %s holds items for servers that no app of this process sends to (%s):"
@@ -107,10 +107,10 @@ class DeliveryLog:
         )
 
     def spool_lost(self, path: str, error: Exception) -> None:
-        """Comes once: there is no way back to a spool."""
+        """Log, once, that memory takes over: a spool that was lost is not opened again."""
         if may_log():
             logger.warning(
-                "The spool %s cannot be used (%s): events and feedback wait in memory now.",
+                "The spool %s cannot be used (%s): events and feedback are queued in memory now.",
                 path,
                 error,
             )

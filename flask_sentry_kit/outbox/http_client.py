@@ -1,6 +1,6 @@
 """One attempt to deliver one request over HTTP. Decides nothing: no retry, no redirect.
 
-The one file that loads urllib3, ssl and http.client, which a process without a crash is spared.
+The one file that loads urllib3, ssl and http.client, so that a process without a crash does not.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .item import Answer, Request
 from .proxy import Proxy
 from .tls import make_context
 
-# Of an answer's body nothing more is read: the reason for a refusal is a line of JSON.
+# Bytes of an answer's body that are read. The reason for a refusal is one line of JSON.
 BODY_LIMIT = 16 * 1024
 REASON_LIMIT = 200
-# An outbox has one destination; a spool shared by apps a few.
+# Connections kept at a time. An outbox has one destination, a spool that apps share has a few.
 CONNECTIONS = 4
 
 
 class _Deadline:
-    """When the attempt under way must be over."""
+    """When the current attempt has to be over."""
 
     def __init__(self) -> None:
         self._at = 0.0
@@ -51,8 +51,8 @@ class _Deadline:
     def connect(self, host: str, port: int) -> socket.socket:
         """Connect to the first address that answers.
 
-        Every address has an equal share of the time left, so that one black hole (IPv6, often)
-        does not take it all. The name's look-up has the resolver's own limits.
+        Every address gets an equal share of the time that is left, so that one which never
+        answers (often IPv6) does not take all of it. Looking up the name has the resolver's limits.
         """
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError(f"no address for {host}")
@@ -62,7 +62,7 @@ class _Deadline:
                 sock.settimeout(self.left() / (len(addresses) - index))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # The TLS handshake, one call, ends in this time too.
+                # The TLS handshake, which is one call, has to end in this time too.
                 sock.settimeout(self.left())
                 return sock
             except OSError as exception:
@@ -91,10 +91,10 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedSocket:
-    """A connected socket whose every wait ends at the attempt's deadline.
+    """A connected socket on which every wait ends at the attempt's deadline.
 
-    A socket's own time-out begins anew with every byte: a server that drips would hold the
-    worker for ever.
+    A socket's own time-out begins anew with every byte, so that a server which sends one byte at a
+    time would hold the worker for ever.
     """
 
     def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
@@ -134,7 +134,7 @@ class _Https(_TimedSockets, HTTPSConnection):
 
 
 class HttpClient:
-    """Sends requests, one at a time, over connections it keeps. For one thread."""
+    """Sends requests, one at a time, over connections that it keeps open. For one thread."""
 
     def __init__(
         self,
@@ -144,9 +144,9 @@ class HttpClient:
         verify_ssl: bool,
         proxy: Proxy | None,
     ) -> None:
-        """Made by a :class:`~.send.Sender`, which has checked the options.
+        """:class:`~.send.Sender` makes it, and has checked the options.
 
-        :param context: for the CAs that were given; None for the system's.
+        :param context: with the CAs that were given; None for the system's.
         """
         self.timeout = timeout
         self._verify_ssl = verify_ssl
@@ -161,7 +161,7 @@ class HttpClient:
         try:
             return self._attempt(request)
         except Exception as error:
-            # A certificate that does not verify is both a ValueError and an OSError.
+            # A certificate that does not verify is a ValueError and an OSError; it may be mended.
             unsendable = isinstance(error, http.client.InvalidURL) or (
                 isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)
             )
@@ -174,7 +174,7 @@ class HttpClient:
             connection.close()
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's sockets without a word to the server."""
+        """Close the parent's sockets in a forked child, and send the server nothing."""
         for connection in list(self._connections.values()):
             try:
                 if connection.sock is not None:
@@ -194,7 +194,7 @@ class HttpClient:
                 self._drop(origin)
                 raise
             except (OSError, http.client.HTTPException):
-                # The server closed a kept connection just now: that is no failure of it.
+                # The server has closed a kept connection. That is not a failure: try a new one.
                 response = None
         else:
             response = None
@@ -255,7 +255,7 @@ class HttpClient:
             body = response.read(BODY_LIMIT + 1)
             whole = len(body) <= BODY_LIMIT
         except Exception:
-            # The status has been read and it decides: an event taken is not sent again.
+            # The status was read, and it decides: an event that was taken is not sent again.
             whole = False
         if not whole:
             self._drop(origin)
@@ -278,13 +278,13 @@ class HttpClient:
 def _retry_after(value: str | None, date: str | None) -> float | None:
     """Seconds of a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3).
 
-    A date is held against the server's own clock where the answer tells it.
+    A date is compared with the server's own clock if the answer has a Date header.
     """
     if value is None:
         return None
     value = value.strip()
     if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", value):
-        # Twelve digits are 30,000 years: no need to read more of them.
+        # Twelve digits are 30,000 years, which is enough.
         return float(value[:12])
     try:
         now = parsedate_to_datetime(date).timestamp() if date else time.time()
@@ -310,7 +310,7 @@ def _rate_limit(value: str | None) -> float | None:
 
 
 def _detail(body: bytes) -> str:
-    """What a refusal's JSON body says: ``detail`` or ``error``, else its fields one by one."""
+    """The reason in a refusal's JSON body: ``detail`` or ``error``, else all of its fields."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -332,7 +332,7 @@ def _detail(body: bytes) -> str:
 
 
 def _clean(text: str, request: Request) -> str:
-    """One bounded line in which no secret of the request is repeated."""
+    """The text as one bounded line, without the secrets of the request."""
     for place in (request.url, *request.headers.values()):
         for secret in secrets_in(place):
             text = text.replace(secret, "…")

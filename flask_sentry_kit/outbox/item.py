@@ -1,4 +1,4 @@
-"""What the outbox is given and what it gives back. Sends nothing and stores nothing itself."""
+"""The values that go into the outbox and come out of it. Sends and stores nothing itself."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 State = Literal["waiting", "sent", "refused"]
 
-# A body shorter than this gains nothing: it fits one packet either way.
+# Bytes. Compressing a shorter body gains nothing: it fits one packet either way.
 GZIP_FROM = 1024
 
-# How often a ticket asks the spool, whose item another process may deliver.
+# Seconds between a ticket's looks into the spool, from which another process may deliver.
 TICKET_LOOKS_EVERY = 0.05
 
 
 def origin_of(url: str) -> str:
-    """``scheme://host[:port]`` of an address; empty where it has none, which an attempt reports."""
+    """``scheme://host[:port]`` of an address; empty where it has none, which sending it reports."""
     try:
         scheme, netloc = urlsplit(url)[:2]
     except ValueError:
@@ -38,11 +38,11 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """``scheme://host[:port]``: what is waited for together, and in order."""
+        """``scheme://host[:port]``. Items with the same one are sent in order."""
         return origin_of(self.url)
 
     def packed(self) -> Request:
-        """The same request with its body gzipped, where that is worth it."""
+        """The same request with its body gzipped, if that makes it smaller."""
         if len(self.body) <= GZIP_FROM or any(
             name.lower() == "content-encoding" for name in self.headers
         ):
@@ -55,20 +55,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one attempt."""
+    """The result of one attempt."""
 
     status: int = 0
     """The HTTP status, or 0 when the server did not answer."""
     reason: str = ""
-    """What the server, or the network, said; bounded, one line, without the secret."""
+    """The message of the server or the network: one bounded line, without the secret."""
     wait: float | None = None
-    """Seconds the server asked to wait: Retry-After, X-Sentry-Rate-Limits. Not bounded yet."""
+    """Seconds that the server asks for (Retry-After, X-Sentry-Rate-Limits), unbounded."""
     unsendable: bool = False
     """The request itself cannot be sent, now or later."""
 
 
 class Place(NamedTuple):
-    """Where an item is in a spool: its id means nothing in another file at the same path."""
+    """Where an item is in a spool. Its id is only good for this file, not for a later one."""
 
     id: int
     file: tuple[int, int] | None
@@ -89,7 +89,7 @@ class Item:
 
     @property
     def size(self) -> int:
-        """Bytes this item is counted as: the bodies, and what goes with them, roughly."""
+        """Bytes that this item counts: its bodies, and about what is stored with them."""
         size = 1024 + len(self.request.body) + len(self.request.url)
         if self.fallback:
             size += len(self.fallback.body) + len(self.fallback.url)
@@ -97,13 +97,13 @@ class Item:
 
 
 class Counters(NamedTuple):
-    """What has become of what was put. ``queued`` is now, the others since the process began."""
+    """How many items are in each state: ``queued`` now, the others since the process began."""
 
     queued: int
-    """Waiting; with a spool, those of all processes."""
+    """With a spool, of all processes that share it."""
     sent: int
     retried: int
-    """Attempts that failed and are made again."""
+    """Attempts that failed and were or will be repeated."""
     dropped: int
     """Not accepted because the queue was full, refused by the server, or given up."""
 
@@ -115,7 +115,7 @@ class Entry:
     id: int
     item: Item
     origin: str
-    """Its line: entries of one origin go in order, and wait together."""
+    """Entries of one origin are sent in order, and are held back together."""
     tries: int = 0
     """5xx answers so far; a server that cannot be reached does not count."""
     use_fallback: bool = False
@@ -131,9 +131,9 @@ class Entry:
 
 
 class Ticket:
-    """Tells what became of one item that was accepted.
+    """The state of one item that was accepted.
 
-    Good in the process that put the item; in a forked child it keeps saying what was known.
+    It changes in the process that put the item. In a forked child it stays as it was.
     """
 
     __slots__ = ("_changed", "_look", "_pid", "_reason", "_state")
@@ -165,7 +165,7 @@ class Ticket:
 
     @property
     def reason(self) -> str | None:
-        """Why it was refused, or why it still waits; bounded, and never with a secret."""
+        """Why it was refused, or why it is still queued; bounded, and without a secret."""
         return self._reason
 
     def settle(self, state: State, reason: str | None) -> None:

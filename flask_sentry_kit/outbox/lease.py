@@ -1,4 +1,4 @@
-"""Which one of the processes that share a spool delivers from it."""
+"""Decides which of the processes that share a spool delivers from it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ else:
 
 
 class Lease:
-    """The operating system's lock on a file beside the spool, so that it ends with the process,
-    however that ends.
+    """The operating system's lock on a file beside the spool. It ends with the process, however
+    the process ends.
 
     :param path: of the spool.
     """
@@ -29,7 +29,7 @@ class Lease:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Hold it, from now on or as before. False: another process does.
+        """Hold the lock, or go on holding it. False: another process holds it.
 
         :raises SpoolBusy, SpoolLost: the file cannot be opened or locked.
         """
@@ -50,7 +50,7 @@ class Lease:
             os.close(descriptor)
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 return False
-            # A file system without locks: waiting for one would be for ever.
+            # This file system has no locks, so that waiting for one would never end.
             raise SpoolLost(f"it cannot be locked: {error}") from error
         self._descriptor = descriptor
         return True
@@ -61,12 +61,12 @@ class Lease:
         if descriptor is not None:
             with suppress(OSError):
                 if sys.platform != "win32":
-                    # Explicitly: a child that has just been forked has the descriptor too.
+                    # Closing is not enough: a child that was just forked has the descriptor too.
                     fcntl.flock(descriptor, fcntl.LOCK_UN)
                 os.close(descriptor)
 
     def abandon(self) -> None:
-        """In a forked child: let go of it; it stays the parent's."""
+        """Let go of the lock, in a forked child: it stays the parent's."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):

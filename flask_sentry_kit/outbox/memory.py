@@ -1,4 +1,4 @@
-"""The queue in memory. Holds no lock: the worker's guards it. Gone with the process."""
+"""The queue in memory, which is lost with the process. The worker's lock guards it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .item import Entry, Item, Ticket
 
 
 class MemoryQueue:
-    """Bounded by count and bytes; when it is full the newest is refused.
+    """Items, bounded in number and bytes. When it is full, the newest is refused.
 
-    The oldest are kept because their ids have been shown already: a refused event never gets
-    an id, so nothing is claimed that does not happen.
+    The oldest are kept because their ids have been shown already. An event that is refused gets no
+    id, so that no page shows an id of an event that is not sent.
     """
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
@@ -21,9 +21,9 @@ class MemoryQueue:
         self.max_bytes = max_bytes
         self.bytes = 0
         self.last_id = 0
-        # In order of arrival; a dict, so that one from the middle leaves at no cost.
+        # In order of arrival; a dict, so that removing one from the middle is cheap.
         self._entries: dict[int, Entry] = {}
-        # How many there are of each origin.
+        # How many entries there are of each origin.
         self._origins: Counter[str] = Counter()
         self._unpacked: deque[int] = deque(maxlen=max_items)
 
@@ -62,7 +62,7 @@ class MemoryQueue:
         return next(iter(self._entries), id + 1) <= id
 
     def next_unpacked(self) -> Entry | None:
-        """An event that still waits as it was put: packing it makes room."""
+        """A queued event that is not compressed yet; compressing it makes room."""
         while self._unpacked:
             entry = self._entries.get(self._unpacked.pop())
             if entry is not None and entry.item.kind == "event":
@@ -70,15 +70,15 @@ class MemoryQueue:
         return None
 
     def pack(self, entry: Entry, item: Item) -> None:
-        """Take ``item``, the same with a packed body, in the entry's place."""
+        """Replace the entry's item by ``item``, the same with a compressed body."""
         if entry.id in self._entries:
             self.bytes += item.size - entry.item.size
             entry.item = item
 
 
 def packed(item: Item) -> Item:
-    """The item with its body gzipped.
+    """The item with its body gzipped, if it is an event.
 
-    Events only: what takes feedback is a form, and no Sentry unpacks a form's body.
+    Feedback is sent as a form, and no Sentry unpacks a form's body.
     """
     return replace(item, request=item.request.packed()) if item.kind == "event" else item

@@ -1,6 +1,6 @@
-"""The outbox: what is put into it is sent by one thread a process, in order, or waits.
+"""The outbox: one thread of each process sends what is put into it, in order.
 
-It does not know what an event is: only where a request goes and what the answer means.
+It does not know what an event is, only where a request goes and what the answer means.
 """
 
 from __future__ import annotations
@@ -36,26 +36,27 @@ EXIT_TIMEOUT = 2.0
 class Outbox:
     """A bounded queue of items, and the one thread that sends them.
 
-    The oldest item of a server goes first and keeps its place while it is retried; one server's
-    trouble does not hold up another's items. 2xx: sent. 429, 5xx and no answer: retried with
-    exponential back-off and full jitter, or when the server says (at most ten minutes later).
-    Any other answer, redirects included, drops that item alone and is logged (403, 404, 405 and
-    410 only once the item's other request, where it has one, was answered so too). An item that is
-    answered 500 ten times is given up; a server that cannot be reached, or is away (502, 503,
-    504), is waited for. When the queue is full the newest item is refused, because the ids of
-    the older ones have been shown already.
+    The oldest item of a server is sent first and keeps its place while it is retried. A server
+    that cannot be reached does not hold up another server's items. 2xx: sent. 429, 5xx and no
+    answer: retried with exponential back-off and full jitter, or when the server says (at most ten
+    minutes later). Any other answer, redirects included, drops that item alone and is logged (403,
+    404, 405 and 410 only once the item's fallback, if it has one, was answered so too). An item
+    that is answered 500 ten times is given up; an item for a server that cannot be reached, or is
+    away (502, 503, 504), stays queued. When the queue is full the newest item is refused, because
+    the ids of the older ones have been shown already.
 
-    The process's end is waited for at most two seconds, at ``atexit``. A process that a signal
-    ends without Python's doing (SIGKILL; SIGTERM where nobody handles it) flushes nothing: that
-    is what the spool is for.
+    At its end (``atexit``) a process spends at most two seconds on sending what is queued. A
+    process that a signal ends before Python can act (SIGKILL; SIGTERM without a handler) sends
+    nothing more: use a spool to keep its items.
 
-    With a spool all processes that name the same file share one queue. One of them delivers, with
-    its own time-out, CAs and proxy, so these had better be the same. What the spool cannot take
-    (it is full, locked or damaged) waits in memory, and its order among the rest is not kept.
+    With a spool, all processes that name the same file share one queue. One of them delivers, with
+    its own time-out, CAs and proxy, so give all of them the same. An item that the spool cannot
+    take (it is full, locked or damaged) is queued in memory; its order among the rest is not kept.
 
-    Every process has a queue of its own: a forked child begins with an empty one and neither sends
-    nor sees what its parent queued in memory. uWSGI's first process, which forks the others, sends
-    nothing: what is put there waits in the spool for a worker, or in vain in memory.
+    Without a spool every process has a queue of its own: a forked child begins with an empty one
+    and neither sends nor sees what its parent queued. uWSGI's master process, which forks the
+    workers, sends nothing: an item that is put there is sent by a worker if it is in the spool,
+    and is lost if it is in memory.
     """
 
     def __init__(
@@ -78,17 +79,19 @@ class Outbox:
         :param proxy: ``http://[user:password@]host[:port]``. The environment is never asked.
         :param max_items: by default 1,000 in memory, 10,000 in a spool.
         :param max_bytes: by default 5 MiB in memory, 100 MiB in a spool.
-        :param destination: an address of the server that items are for. What an earlier process
-            left in the spool for it is delivered, which else happens from the first ``put`` on;
-            what is there for a server that no outbox of this process sends to is left alone.
-        :raises ValueError: for CAs that cannot be read, a proxy that is none, or no time at all.
+        :param destination: an address of the server that items are for. ``resume`` then delivers
+            what an earlier process left in the spool for it; without this, such items are
+            delivered from the first ``put`` on. Items for servers that no outbox of this process
+            sends to are left alone.
+        :raises ValueError: for CAs that cannot be read, a proxy that is not a URL, or no time
+            at all.
         """
         if not 0 < timeout < float("inf"):
             raise ValueError("timeout takes seconds, more than 0")
         self._make_sender = partial(
             Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
         )
-        # A path relative to the directory of now, which a daemon may leave.
+        # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
         self._max_items = max_items
         self._max_bytes = max_bytes
@@ -107,27 +110,27 @@ class Outbox:
         """
         try:
             if self._closed:
-                self._here().refuse("the outbox is closed")
+                self._current_worker().refuse("the outbox is closed")
                 return None
             if is_delivering():
-                # What the worker logs may become an event, whose sending is logged …
-                self._here().refuse("it came from the delivery of another")
+                # What the worker logs may become an event, whose delivery is logged too, and so on.
+                self._current_worker().refuse("it came from the delivery of another")
                 return None
-            return self._here().put(item)
+            return self._current_worker().put(item)
         except Exception:
             delivery_log.logger.warning("An item was not accepted", exc_info=True)
             self.refuse("a fault of the outbox")
             return None
 
     def refuse(self, reason: str) -> None:
-        """Count an item that could not even be put as dropped, and have it said in the log.
+        """Count an item that could not be put as dropped, and have it logged.
 
         Never raises.
 
         :param reason: continues "Not delivered: 3 × "; holds nothing secret.
         """
         try:
-            self._here().refuse(reason)
+            self._current_worker().refuse(reason)
         except Exception:
             delivery_log.logger.warning(
                 "An item that was refused could not be counted", exc_info=True
@@ -136,7 +139,7 @@ class Outbox:
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
         if self._spool is not None and not self._closed:
-            self._here().resume()
+            self._current_worker().resume()
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Try again at once, and wait until all that is queued now has been settled.
@@ -144,7 +147,7 @@ class Outbox:
         :returns: False when ``timeout`` seconds were not enough.
         """
         deadline = time.monotonic() + timeout
-        # A list: each is to be hurried, though one says False.
+        # A list, since every worker is to be flushed, even if one returns False.
         done = [
             worker.flush(max(0.0, deadline - time.monotonic())) for worker in self._own_workers()
         ]
@@ -153,7 +156,7 @@ class Outbox:
     def close(self, timeout: float = 2.0) -> bool:
         """Flush, then end the thread and close the file; nothing is accepted from then on.
 
-        :returns: False when something was left: in the spool it waits, in memory it is lost.
+        :returns: False when something was left. In the spool it stays queued; in memory it is lost.
         """
         deadline = time.monotonic() + timeout
         own = self._own_workers()
@@ -163,23 +166,23 @@ class Outbox:
 
     @property
     def counters(self) -> Counters:
-        here = self._here()
-        each = [worker.counters(worker is here) for worker in self._own_workers()]
+        current = self._current_worker()
+        each = [worker.counters(worker is current) for worker in self._own_workers()]
         return Counters(*map(sum, zip(*each, strict=True)))
 
     def _own_workers(self) -> list[Worker]:
-        """This process's: one, and where gevent patched late the one that was used before."""
-        here = self._here()
+        """This process's workers: one, and where gevent patched late the one used before that."""
+        current = self._current_worker()
         return [
             worker
             for worker in list(self._workers.values())
-            if worker is here or (worker.pid == here.pid and worker.was_used())
+            if worker is current or (worker.pid == current.pid and worker.was_used())
         ]
 
-    def _here(self) -> Worker:
+    def _current_worker(self) -> Worker:
         """The worker for this process, and for threads or greenlets.
 
-        Hooks run at most forks, but not at uWSGI's; and nobody says when gevent patches.
+        It is looked up at each use: no hook runs when uWSGI forks or when gevent patches.
         """
         worker = self._worker
         home = os.getpid(), patch_state()
@@ -187,7 +190,7 @@ class Outbox:
             fresh = self._make_worker(register=False)
             self._worker = self._workers.setdefault(home, fresh)
             if self._worker is fresh:
-                # Where gevent patched, the one from before sends what it has.
+                # Where gevent patched, the earlier worker goes on and sends what it has.
                 if worker.pid != home[0]:
                     worker.abandon()
                     for old in [key for key in self._workers if key[0] != home[0]]:
@@ -217,7 +220,7 @@ class Outbox:
 
 
 def _least(given: int | None, default: int, on_disk: bool) -> int:
-    """A bound of the queue in memory; beside a spool no larger than it is without one."""
+    """A bound of the queue in memory, which with a spool is at most what it is without one."""
     if given is None:
         return default
     return min(given, default) if on_disk else given
@@ -236,7 +239,7 @@ def _own() -> list[Worker]:
 
 
 def _at_exit() -> None:
-    """Send what two seconds can send, of all outboxes together, and print nothing."""
+    """Spend at most two seconds on sending what all outboxes have, and print nothing."""
     delivery_log.Exit.begun = True
     deadline = time.monotonic() + EXIT_TIMEOUT
     try:
@@ -244,9 +247,9 @@ def _at_exit() -> None:
         for worker in own:
             worker.retry_until(deadline)
         for worker in own:
-            worker.close(max(0.0, deadline - time.monotonic()), leaving=True)
+            worker.close(max(0.0, deadline - time.monotonic()), at_exit=True)
     except KeyboardInterrupt:
-        # Whoever presses Ctrl-C once more has waited long enough.
+        # The developer has pressed Ctrl-C again and does not want to wait any longer.
         pass
 
 
@@ -276,7 +279,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     _frozen.clear()
     while _held:
-        # By the thread that forked, which is the one that goes on here.
+        # The thread that forked took the lock, and it is the one that goes on in the child.
         _held.pop().release()
     for worker in list(running):
         if isinstance(worker, Worker):

@@ -1,4 +1,4 @@
-"""The proxy that an option names. Checked here without urllib3, and parsed nowhere else."""
+"""The proxy that an option names: checked here, without urllib3, and parsed nowhere else."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-# What a host is once `urlsplit` has taken an IPv6 address out of its brackets.
+# A host as `urlsplit` returns it, which takes an IPv6 address out of its brackets.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
 
 
 class Proxy(NamedTuple):
-    """Where requests go instead of to their server."""
+    """Where requests are sent instead of to their server."""
 
     host: str
     port: int
     headers: dict[str, str]
-    """What the proxy alone is sent: its own password, where it has one."""
+    """Headers for the proxy alone: its own password, if it has one."""
 
 
 def parse_proxy(text: str) -> Proxy:
     """The proxy of an option.
 
-    :param text: ``http://[user:password@]host[:port]``; port 80 where none is given. What is
-        percent-encoded in the password is decoded.
-    :raises ValueError: it is none.
+    :param text: ``http://[user:password@]host[:port]``; the port is 80 if none is given. User and
+        password may be percent-encoded.
+    :raises ValueError: for any other text.
     """
     try:
         parts = urlsplit(text)

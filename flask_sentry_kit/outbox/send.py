@@ -1,7 +1,7 @@
-"""Sends requests, and loads what that takes when there is something to send.
+"""Sends requests, and loads the HTTP client when there is something to send.
 
-Speaking HTTP takes urllib3, ssl and http.client. Most processes never crash, so these are loaded by
-the thread that delivers, also at the end of a process and after a fork.
+The client needs urllib3, ssl and http.client. Most processes never crash, so the thread that
+delivers loads them, also at the end of a process and after a fork.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .http_client import HttpClient
 
 loading: Final = lock_at_use()
-"""Held while modules are loaded. A fork waits for it: a child that was born in the middle of an
-import could never import that module."""
+"""Held while modules are loaded. A fork waits for it: a child that is forked in the middle of an
+import can never import that module."""
 
 
 class Sender:
@@ -37,7 +37,7 @@ class Sender:
         :param timeout: seconds for one attempt as a whole, connecting included.
         :param ca_certs: file or directory of the CAs to trust instead of the system's.
         :param proxy: ``http://[user:password@]host[:port]``; the environment is never asked.
-        :raises ValueError: for CAs that cannot be read, or a proxy that is none.
+        :raises ValueError: for CAs that cannot be read, or for a proxy that is not a URL.
         """
         self._timeout = timeout
         self._verify_ssl = verify_ssl
@@ -45,8 +45,8 @@ class Sender:
         self._client: HttpClient | None = None
         self._context: ssl.SSLContext | None = None
         if ca_certs is not None:
-            # Read now and kept: a wrong path is an error at start and not a silence later, and
-            # the process may lose the right to read the file before it first crashes.
+            # Read now and kept: a wrong path is an error at start, and the process may lose the
+            # right to read the file before its first crash.
             from .tls import make_context
 
             self._context = make_context(ca_certs, verify=verify_ssl)
@@ -69,6 +69,6 @@ class Sender:
             self._client.close()
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's sockets without a word to the server."""
+        """Close the parent's sockets in a forked child, and send the server nothing."""
         if self._client is not None:
             self._client.abandon()

@@ -8,10 +8,10 @@ in bytes.
 What a commit guarantees: ``synchronous=NORMAL`` in WAL mode, so an item is safe from ``kill -9``
 of any process when ``put`` returns. The last ones may be lost when the machine loses power. A
 process killed between the server's answer and the deletion sends that one item again; its event
-id makes the repeat harmless. Where a full disk keeps it from deleting, it remembers what it sent.
+id makes the repeat harmless. While a full disk keeps it from deleting, it remembers what it sent.
 
-What is in the file is read with suspicion (``spool_rows``), a damaged one is set aside
-(``damage``), and one that somebody else could have prepared is refused (``files``).
+Rows are checked when they are read (``spool_rows``), a damaged file is set aside (``damage``), and
+a file that somebody else could have prepared is refused (``files``).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from .spool_file import (
     trouble_of,
 )
 
-# Seconds until a full disk is tried again for the sake of what is only known in memory.
+# Seconds until a full disk is tried again, to write down what is only known in memory.
 FULL_WAIT = 1.0
-# Why items were refused, for tickets that still ask.
+# How many reasons of refused items are kept, for tickets that ask for theirs later.
 REFUSALS_KEPT = 1000
 
 
@@ -56,18 +56,19 @@ class Spool:
         self.max_bytes = max_bytes
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
-        # Closed after each look, until there is a worker that will close it in the end.
+        # False: the file is closed after each transaction. A worker keeps it open, and closes it.
         self._keep = False
         self._file: tuple[int, int] | None = None
         self._lease = Lease(path)
-        # Answered, and not deleted yet: why each was refused, or None. Nobody sends them again.
+        # Items that were answered and are not deleted yet, so that they are not sent again: why
+        # each was refused, or None.
         self._settled: dict[int, str | None] = {}
-        # Tries and use_fallback that could not be written yet, by id.
+        # Tries and use_fallback of items for which they could not be written yet, by id.
         self._progress: dict[int, tuple[int, bool]] = {}
         self._full_until = 0.0
-        # Where items are that were saved from a damaged file, by where they were.
+        # The new places of items that were saved from a damaged file, by their old ones.
         self._saved: dict[Place, Place] = {}
-        # What became of those that were answered, and were in a damaged file still.
+        # What became of items that were answered and were still in a damaged file.
         self._answered: dict[Place, str | None] = {}
         self.on_damage: Callable[[str, str, int], None] = lambda path, aside, saved: None
         """Called with the path of a damaged spool, where it is now, and how many were saved."""
@@ -89,7 +90,7 @@ class Spool:
     def head(self, skip: Collection[str], on_drop: Callable[[str], None]) -> Entry | None:
         """The oldest entry that this process is to send and whose origin is not in ``skip``.
 
-        :param on_drop: called with the reason where a row is no item, and goes.
+        :param on_drop: called with the reason when a row is no item and is removed.
         """
         while True:
             self.catch_up()
@@ -107,21 +108,21 @@ class Spool:
                 if row is None:
                     return None
                 id, *lengths = row
-                # A giant is not even read: nothing of that size was ever put.
+                # A giant row is not read: no item of that size was ever put.
                 giant = sum(length or 0 for length in lengths) > self.max_bytes
                 if not giant:
                     row = db.execute(
                         f"SELECT {spool_rows.COLUMNS} FROM items WHERE id = ?", (id,)
                     ).fetchone()
                     if row is None:
-                        # It would be found again for ever.
+                        # It would be found again and again.
                         raise DamagedError("an item is not where its id leads")
             try:
                 if giant:
-                    raise spool_rows.NoItem("it is larger than the spool may be")
+                    raise spool_rows.InvalidRow("it is larger than the spool may be")
                 entry = spool_rows.load(row)
-            except spool_rows.NoItem as error:
-                # Damaged, or edited by somebody: those behind it are none the worse.
+            except spool_rows.InvalidRow as error:
+                # The row is damaged, or somebody edited it: it goes, and the others stay.
                 reason = f"a row of the spool was no item: {error}"
                 self._remove(id, reason)
                 on_drop(reason)
@@ -131,8 +132,8 @@ class Spool:
                 entry.tries, entry.use_fallback = self._progress[id]
             return entry
 
-    def strangers(self) -> dict[str, int]:
-        """How many items there are for servers that no app of this process sends to, by origin."""
+    def counts_for_other_servers(self) -> dict[str, int]:
+        """How many items are for servers that no app of this process sends to, by origin."""
         known = sorted(spool_rows.destinations())
         with self._transaction() as db:
             found = db.execute(
@@ -143,7 +144,7 @@ class Spool:
             return {str(origin): int(count) for origin, count in found}
 
     def update(self, entry: Entry) -> None:
-        """Note an attempt. Known here at once, and written now or later."""
+        """Note an attempt: at once in memory, and in the file now or later."""
         with self._lock:
             place = self._place(entry)
             if place.file == self._file:
@@ -151,32 +152,33 @@ class Spool:
                 self.catch_up(always=True)
 
     def remove(self, entry: Entry, refused: str | None) -> None:
-        """Take an item out, which was sent, or refused for the reason given.
+        """Take out an item that was sent, or that was refused for the given reason.
 
-        Known here at once, so that it is not sent again; deleted now, or once that can be done.
+        It is noted in memory at once, so that it is not sent again, and deleted from the file now
+        or later.
         """
         with self._lock:
-            # In a file that was begun anew meanwhile, its id is another item's.
+            # In a file that was made anew since, the id belongs to another item.
             place = self._place(entry)
             if place.file == self._file:
                 self._remove(place.id, refused)
 
     def _place(self, entry: Entry) -> Place:
-        """Where an entry is now, which may have been saved from a damaged file meanwhile."""
+        """Where an entry is now: it may have been saved from a damaged file."""
         place = Place(entry.id, entry.file)
         return self._saved.get(place, place)
 
     def _remove(self, id: int, refused: str | None) -> None:
-        # Under one lock with the deletion: nobody hears of it before that was tried.
+        # Under one lock with the deletion, so that no ticket sees one without the other.
         with self._lock:
             self._settled[id] = refused
             self._progress.pop(id, None)
             self.catch_up(always=True)
 
     def catch_up(self, always: bool = False) -> None:
-        """Write what is only known here, if that can be done.
+        """Write to the file what is only known in memory, if that is possible.
 
-        :param always: also where the disk was full a moment ago.
+        :param always: also if the disk was full a moment ago.
         """
         if not self._settled and not self._progress:
             return
@@ -184,12 +186,12 @@ class Spool:
             return
         try:
             with self._transaction(write=True) as db:
-                # Copied now: opening a file that was begun anew empties them.
+                # Copied here, because opening a file that was made anew empties them.
                 settled, progress = dict(self._settled), dict(self._progress)
                 for id, refused in settled.items():
                     deleted = db.execute("DELETE FROM items WHERE id = ?", (id,)).rowcount
                     if not deleted and (id,) in db.execute("SELECT id FROM items"):
-                        # It would be sent again for ever.
+                        # It would be sent again and again.
                         raise DamagedError("an item is not where its id leads")
                     if refused is not None:
                         db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
@@ -209,7 +211,7 @@ class Spool:
                 del self._progress[id]
 
     def outcome(self, place: Place) -> tuple[State, str | None]:
-        """What became of an item; one that is in neither table has been sent."""
+        """What became of an item. An item that is in neither table has been sent."""
         try:
             with self._transaction() as db:
                 if place in self._answered:
@@ -237,8 +239,8 @@ class Spool:
         with self._transaction() as db:
             return max(0, total(db)[0] - len(self._settled))
 
-    def owes(self) -> bool:
-        """Whether something that was answered is still in the file."""
+    def holds_settled(self) -> bool:
+        """Whether items that were answered are still in the file."""
         return bool(self._settled)
 
     def last_id(self) -> int:
@@ -251,7 +253,7 @@ class Spool:
             return any(one not in self._settled for (one,) in found)
 
     def any_of_ours_up_to(self, id: int) -> bool:
-        """Whether any is left that this process is to send."""
+        """Whether any item up to this id is for this process to send."""
         known = sorted(spool_rows.destinations())
         with self._transaction() as db:
             found = db.execute(
@@ -261,13 +263,13 @@ class Spool:
             return any(one not in self._settled for (one,) in found)
 
     def _save(self, aside: str, damaged: tuple[int, int], settled: Collection[int]) -> int:
-        """Take what can still be read of a damaged spool into the new one; how many items."""
+        """Copy what can still be read of a damaged spool into the new one; return how many."""
         saved: dict[Place, Place] = {}
         with self._transaction(write=True) as db:
             for row in readable(aside, spool_rows.COLUMNS, self.max_bytes):
                 if row[0] in settled or len(saved) >= self.max_items:
                     continue
-                with suppress(spool_rows.NoItem):
+                with suppress(spool_rows.InvalidRow):
                     id = spool_rows.insert(db, spool_rows.values(spool_rows.load(row)))
                     saved[Place(row[0], damaged)] = Place(id, self._file)
         self._saved = saved
@@ -297,8 +299,8 @@ class Spool:
     def freeze(self) -> None:
         """Before a fork: close the file and keep it closed until ``thaw``.
 
-        SQLite's locks are the process's, its notes about them are inherited: a child that opens
-        the file while the parent has it open believes it holds locks that it does not.
+        SQLite's locks belong to the process, but its notes about them are inherited: a child that
+        opens the file while the parent has it open believes that it holds those locks.
         """
         self._lock.acquire()
         self._close()
@@ -307,7 +309,7 @@ class Spool:
         self._lock.release()
 
     def abandon(self) -> None:
-        """In a forked child: let go of the lease, which stays the parent's."""
+        """Let go of the lease, in a forked child: it stays the parent's."""
         self._lease.abandon()
         if self._db is not None:
             _inherited.append(self._db)
@@ -355,7 +357,7 @@ class Spool:
         if self._db is not None:
             if identity(self.path) == self._file:
                 return self._db
-            # Somebody moved or deleted the file: what is written to it now would be lost.
+            # The file was moved or deleted. What is written to the open one would be lost.
             self._close()
         db = connect(self.path)
         file = identity(self.path)
@@ -372,7 +374,7 @@ class Spool:
         return db
 
     def _set_aside(self, damage: Exception) -> SpoolBusy | SpoolLost:
-        """Make room for a new spool; what is to be raised."""
+        """Move the damaged file away and return the exception to raise."""
         damaged = self._file
         if damaged is None:
             return SpoolLost(str(damage))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 class SpoolBusy(Exception):
-    """This once it could not be done: another process holds the file."""
+    """It could not be done this time: another process holds the file."""
 
 
 class SpoolReplaced(SpoolBusy):
-    """It was damaged; a new one begins with the next call."""
+    """It was damaged, and the next call begins a new one."""
 
 
 class SpoolFull(SpoolBusy):
-    """This once it could not be done: the disk is full, or fails."""
+    """It could not be done this time: the disk is full, or fails."""
 
 
 class SpoolLost(Exception):
-    """The file cannot be used (any more): read-only, not ours."""
+    """The file cannot be used, or no longer: it is read-only, or not ours."""

@@ -17,7 +17,7 @@ from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 VERSION = 2
 
 
-# How long one transaction may wait for another process's, which takes well under 1 ms.
+# Seconds that one transaction may wait for another process's, which takes well under 1 ms.
 BUSY_TIMEOUT = 0.25
 
 _SCHEMA = f"""
@@ -60,7 +60,7 @@ def connect(path: str) -> sqlite3.Connection:
         raise SpoolLost(str(error)) from error
 
 
-# What cannot be stored at all, whatever the file is like.
+# The item cannot be stored; the file is in order.
 FAULTS_OF_AN_ITEM = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError)
 
 

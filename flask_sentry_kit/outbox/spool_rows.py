@@ -1,7 +1,7 @@
-"""What an item is in the spool: written, and read back with suspicion. Knows nothing of SQL.
+"""An item as a row of the spool: how it is written, and how it is checked when it is read.
 
-A row names an address and headers. Whoever could edit the file could send anything anywhere in
-the app's name, so only what this package writes is taken from it.
+A row names an address and headers. Somebody who can edit the file could have the app send anything
+anywhere, so only what this package writes itself is accepted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INSERT = (
     " use_fallback, tries, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-# Headers that this package sends; others in a row are not sent.
+# The headers that this package sends. Others in a row are left out.
 HEADERS = frozenset(
     (
         "accept",
@@ -36,10 +36,10 @@ HEADERS = frozenset(
         AUTH_HEADER.lower(),
     )
 )
-# Characters of an address and headers together; 100 times what is written.
+# Characters of an address and headers together: 100 times what is ever written.
 HEAD_LIMIT = 2**17
 
-# What the apps of this process send to, as ``scheme://host[:port]``. A forked process keeps it.
+# Where the apps of this process send to, as ``scheme://host[:port]``. A forked process keeps it.
 _destinations: set[str] = set()
 
 
@@ -53,12 +53,12 @@ def destinations() -> frozenset[str]:
     return frozenset(_destinations.copy())
 
 
-class NoItem(ValueError):
-    """A row that is none of ours, or that was damaged; its text is the reason."""
+class InvalidRow(ValueError):
+    """A row that this package did not write, or that is damaged. The text is the reason."""
 
 
 def values(entry: Entry) -> tuple[Any, ...]:
-    """What ``INSERT`` takes."""
+    """The values for ``INSERT``."""
     item, fallback = entry.item, entry.item.fallback
     return (
         item.kind,
@@ -75,48 +75,48 @@ def values(entry: Entry) -> tuple[Any, ...]:
 
 
 def _head(request: Request) -> str:
-    """The part of a request beside its body."""
+    """A request without its body, as JSON."""
     return json.dumps({"url": request.url, "headers": dict(request.headers)})
 
 
 def load(row: tuple[Any, ...]) -> Entry:
     """The entry of a row with ``COLUMNS``.
 
-    :raises NoItem: it cannot have been written here.
+    :raises InvalidRow: this package did not write it.
     """
     id, kind, event_id, origin, head, body, other, other_body, use_fallback, tries = row
     if kind not in ("event", "feedback") or not isinstance(event_id, str):
-        raise NoItem("it is neither an event nor feedback")
+        raise InvalidRow("it is neither an event nor feedback")
     if not isinstance(tries, int) or not isinstance(use_fallback, int):
-        raise NoItem("its tries are no number")
+        raise InvalidRow("its tries are not a number")
     requests = [_request(head, body)]
     if other is not None:
         requests.append(_request(other, other_body))
     if any(request.origin != origin for request in requests):
-        raise NoItem("its address is not the one that it is filed under")
+        raise InvalidRow("its address is not the one that it is filed under")
     item = Item(kind, event_id, *requests)
     return Entry(cast(int, id), item, origin, max(0, tries), bool(use_fallback))
 
 
 def _request(head: Any, body: Any) -> Request:
     if not isinstance(head, str) or len(head) > HEAD_LIMIT or not isinstance(body, bytes):
-        raise NoItem("it is no request")
+        raise InvalidRow("it is not a request")
     try:
         data = json.loads(head)
         url, headers = data["url"], data["headers"]
         # Control characters or spaces in an address would be a second request.
         if not re.fullmatch(r"https?://[!-~]+", url) or not urlsplit(url).hostname:
-            raise NoItem("its address is none")
+            raise InvalidRow("its address is not valid")
         kept = {name: value for name, value in headers.items() if name.lower() in HEADERS}
         if not all(re.fullmatch(r"[ -~\t]*", value) for value in kept.values()):
-            raise NoItem("its headers are none")
+            raise InvalidRow("its headers are not valid")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, NoItem) else "it is no request"
-        raise NoItem(reason) from None
+        reason = str(error) if isinstance(error, InvalidRow) else "it is not a request"
+        raise InvalidRow(reason) from None
     return Request(url, kept, body)
 
 
 def insert(db: sqlite3.Connection, row: tuple[object, ...]) -> int:
     """Put a row at the end; returns its id."""
-    # An INSERT that raised nothing has an id; the type alone allows for none.
+    # After an INSERT there is always an id, though the type allows for None.
     return cast(int, db.execute(INSERT, row).lastrowid)

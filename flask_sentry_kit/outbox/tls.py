@@ -23,8 +23,8 @@ def make_context(ca_certs: str | None, *, verify: bool) -> ssl.SSLContext:
     except OSError as error:
         raise ValueError(f"ca_certs cannot be read: {error}") from error
     if ca_certs is not None:
-        # Python 3.13 began to insist on extensions that home-made CAs lack. One that was
-        # given on purpose works as on the older Pythons: chain and name are still checked.
+        # Python 3.13 began to require extensions that home-made CAs lack. A CA that was given on
+        # purpose works as on older Pythons: chain and name are still checked.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False

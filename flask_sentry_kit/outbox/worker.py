@@ -1,4 +1,4 @@
-"""One process's share of an outbox: what any thread may ask of it."""
+"""One process's part of an outbox: the methods that any thread may call."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 FLUSH_LOOKS_EVERY = 0.05
 
 
-def _forks_unawares() -> bool:
-    """Whether this is uWSGI's first process, which forks without Python's knowledge.
+def _is_uwsgi_master() -> bool:
+    """Whether this is uWSGI's master process, which forks without Python's knowledge.
 
-    A thread that runs in it at that moment would take the interpreter's lock along into every
-    worker, where it is never released: not one request would be answered.
+    If a thread of it held the interpreter's lock at that moment, the lock would never be released
+    in the workers, and they would answer no request.
     """
     uwsgi = sys.modules.get("uwsgi")
     return uwsgi is not None and uwsgi.worker_id() == 0
 
 
 class Worker(Delivery):
-    """Made by an ``Outbox``, one for each process it is used in."""
+    """An ``Outbox`` makes one for each process in which it is used."""
 
     def put(self, item: Item) -> Ticket | None:
         if self.closed:
@@ -61,18 +61,18 @@ class Worker(Delivery):
         if not started:
             self._log.log_dropped()
         if not started and self.spool is not None:
-            # Not left open across a fork that we may not hear of.
+            # A fork that runs no hooks must not find it open.
             self.spool.close()
         return ticket
 
     def refuse(self, reason: str) -> None:
-        """Count an item that is not accepted, and have it said."""
+        """Count an item that is not accepted, and have it logged."""
         with self.changed:
             self._drop(reason)
             self._puts += 1
             self.changed.notify_all()
-            said_by_thread = self._thread is not None and self._thread.is_alive()
-        if not said_by_thread:
+            logged_by_thread = self._thread is not None and self._thread.is_alive()
+        if not logged_by_thread:
             self._log.log_dropped()
 
     def resume(self) -> None:
@@ -91,17 +91,17 @@ class Worker(Delivery):
                 self._start()
 
     def retry_until(self, until: float) -> None:
-        """Try again at once what failed, and soon again, until this time of the clock."""
+        """Until then (monotonic clock) retry at once, and again after short pauses."""
         with self.changed:
             self._backoff.retry_until(until)
             self._puts += 1
             self.changed.notify_all()
 
-    def flush(self, timeout: float, leaving: bool = False) -> bool:
-        """Retry at once, and wait until what is queued now has gone.
+    def flush(self, timeout: float, at_exit: bool = False) -> bool:
+        """Retry at once, and wait until all that is queued now is settled.
 
-        :param leaving: the process ends. What is in the spool is safe there, so an attempt that
-            fails, or another process that delivers, ends the waiting.
+        :param at_exit: the process ends. What is in the spool is safe there, so the wait ends when
+            an attempt fails, or when another process delivers.
         """
         deadline = time.monotonic() + timeout
         failures = self._failures
@@ -114,7 +114,7 @@ class Worker(Delivery):
             self._others_deliver = False
         self.retry_until(deadline)
         spooled = self._last_spooled
-        if spool is not None and not leaving:
+        if spool is not None and not at_exit:
             with suppress(SpoolBusy, SpoolLost):
                 spooled = spool.last_id()
         if not started:
@@ -127,20 +127,20 @@ class Worker(Delivery):
                 if not self.memory.any_up_to(last):
                     if not on_disk:
                         return on_disk is False and not self._left_behind
-                    if leaving and (
+                    if at_exit and (
                         self._others_deliver
                         or self._failures > failures
                         or self._backoff.any_asked()
                     ):
                         return False
-                if left <= 0 or self._hopeless(deadline):
+                if left <= 0 or self._all_wait_beyond(deadline):
                     return False
                 if on_disk or self.memory.any_up_to(last):
                     self.changed.wait(min(left, FLUSH_LOOKS_EVERY) if on_disk else left)
 
-    def close(self, timeout: float, leaving: bool = False) -> bool:
+    def close(self, timeout: float, at_exit: bool = False) -> bool:
         deadline = time.monotonic() + timeout
-        done = self.flush(timeout, leaving)
+        done = self.flush(timeout, at_exit)
         if self._is_from_before_a_patch():
             return done
         with self.changed:
@@ -148,12 +148,12 @@ class Worker(Delivery):
             thread = self._thread
             self.changed.notify_all()
         if thread is not None and thread is not threading.current_thread():
-            # An idle one ends at once. One that waits for a server is a daemon, and left behind.
+            # An idle thread ends at once. One that waits for a server is a daemon and may go on.
             thread.join(max(0.05, min(1.0, deadline - time.monotonic())))
         return done
 
     def release(self) -> None:
-        """The outbox is gone: end when the queue is empty."""
+        """End when the queue is empty, since the outbox is gone."""
         if self._is_from_before_a_patch():
             return
         with self.changed:
@@ -165,14 +165,15 @@ class Worker(Delivery):
         return self._puts > 0
 
     def _is_from_before_a_patch(self) -> bool:
-        """A thread that gevent made a stranger is left alone: its end would print an error.
+        """Whether gevent has patched since this was made.
 
-        It is a daemon, so it holds up nothing.
+        Its thread is left alone then: ending it would print an error, and it is a daemon.
         """
         return self.home[1] != patch_state()
 
     def abandon(self) -> None:
-        """In a forked child, on the parent's worker. Takes no lock: it may be held for ever."""
+        """Let go of the parent's connections and file, in a forked child. Takes no lock, since a
+        thread that the child does not have may hold it."""
         self.sender.abandon()
         if self.spool is not None:
             self.spool.abandon()
@@ -186,12 +187,12 @@ class Worker(Delivery):
         return Counters(queued, self._sent, self._retried, self._dropped)
 
     def _put_on_disk(self, item: Item) -> Place | Literal["memory"] | None:
-        """Where the item is in the spool, None where that is full, or "memory" if it must wait
-        there."""
+        """Where the item is in the spool; None where the spool is full, "memory" where the item
+        has to be queued there."""
         spool = self.spool
         if spool is None:
             return "memory"
-        # Before the file is opened: a fork must find it.
+        # Before the file is opened, so that a fork closes it.
         running.add(self)
         try:
             try:
@@ -208,12 +209,12 @@ class Worker(Delivery):
             return "memory"
 
     def _start(self) -> bool:
-        """With ``changed`` held. False: no thread can be started now."""
+        """Have the thread run, with ``changed`` held. False: no thread can be started now."""
         if self._thread is not None and self._thread.is_alive():
             return True
-        # Whether or not it can be started: at exit the queue is emptied either way.
+        # Even if none can be started: the queue is then emptied at exit.
         running.add(self)
-        if _forks_unawares() or self._is_from_before_a_patch():
+        if _is_uwsgi_master() or self._is_from_before_a_patch():
             return False
         thread = threading.Thread(target=self._run, name="sentry-kit-outbox", daemon=True)
         try:
@@ -224,7 +225,7 @@ class Worker(Delivery):
         return True
 
     def _spool_holds(self, up_to: int) -> bool | None:
-        """Whether items are left in the spool; None: only those that others are to send."""
+        """Whether items are left in the spool; None: only those that other processes send."""
         spool = self.spool
         if spool is None:
             return False
@@ -238,7 +239,7 @@ class Worker(Delivery):
             self._lose_spool(error)
             return False
 
-    def _hopeless(self, deadline: float) -> bool:
-        """All that waits in memory is for servers that asked to be left alone for longer."""
+    def _all_wait_beyond(self, deadline: float) -> bool:
+        """Whether all servers of the items in memory asked to be left alone for longer."""
         origins = self.memory.origins()
         return bool(origins) and self._backoff.all_asked_beyond(deadline, origins)

@@ -12,6 +12,8 @@ from .book import Attack, Visit
 from .runner import ATTACKS, play, play_best
 from .site import ROOT, Site
 
+pytestmark = pytest.mark.alone
+
 CHOSEN = (
     "250 kB of a token's beginning in the query",
     "a form drips into a crash: threads",

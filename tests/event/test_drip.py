@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.beside import ENVIRONMENT
+
 HERE = Path(__file__).parent
 
 _PYWSGI = """
@@ -65,6 +67,7 @@ def _drips_until_answer(port: int, content_type: str) -> int:
     return 100
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_dripping_body_has_one_deadline(server: str) -> None:
     """Half a second for all of a body, not one for each byte of it: five seconds would be 100."""
@@ -72,7 +75,7 @@ def test_a_dripping_body_has_one_deadline(server: str) -> None:
     arguments = [one if one == _PYWSGI else one.format(port=port) for one in SERVERS[server]]
     process = subprocess.Popen(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**ENVIRONMENT, "PYTHONPATH": str(HERE)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

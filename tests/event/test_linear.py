@@ -46,7 +46,7 @@ def _spent(run: Callable[[int], object], size: int) -> float:
 
 def _doubles(run: Callable[[int], object]) -> bool:
     """Whether twice the length takes at most 2.5 times as long, up to a megabyte."""
-    size = _SHORT
+    size = _SHORT // 8
     while _spent(run, size) < _NOTABLE and size < LONGEST / 2:
         size *= 2
     # A busy machine only ever makes a measurement longer, so the least of several is what the
@@ -100,7 +100,11 @@ def _worst_is_linear(pattern: re.Pattern[Any], uses: set[str]) -> bool:
     if not spent:
         return True
     slowest = partial(run, *max(spent, key=lambda worst: spent[worst]))
-    if max(spent.values()) < _NOTABLE and _spent(slowest, _LONG) < _NOTABLE_LONG:
+    # In steps, so that a slow one is known before its longest input is waited for.
+    lengths = (_SHORT * 4, _LONG)
+    if max(spent.values()) < _NOTABLE and all(
+        _spent(slowest, length) < _NOTABLE_LONG for length in lengths
+    ):
         return True
     return _doubles(slowest)
 

@@ -20,14 +20,14 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
-from . import around, delivery, events, page, visitor
+from . import around, delivery, ends, events, page, visitor
 from .book import SCENARIOS, Scenario
 from .rig import Fault, Rig
 
 LIMIT = 60.0  # seconds; a scenario that takes longer is broken, not slow
 
 # Loaded for their scenarios.
-ROOMS = (page, events, visitor, delivery, around)
+ROOMS = (page, events, visitor, delivery, ends, around)
 
 WHO = ("raven", "ours")
 
@@ -42,6 +42,10 @@ class Verdict:
     """``holds``, ``fault``, or ``broken`` when the scenario itself failed."""
     text: str = ""
     seconds: float = 0.0
+
+
+Verdicts = dict[tuple[str, str], Verdict]
+"""How each ended, by its row and by whose class was played."""
 
 
 def cases() -> list[tuple[Scenario, str]]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from .book import SCENARIOS, Scenario
 from .rig import Fault
-from .runner import Verdict, cases
+from .runner import Verdicts, cases
 
 ROOT = Path(__file__).parents[2]
-
-Ask = Callable[[Scenario, str], Verdict]
 
 
 def _parameters() -> Iterator[Any]:
@@ -31,60 +26,12 @@ def _parameters() -> Iterator[Any]:
         yield pytest.param(scenario, who, id=f"{scenario.row}-{who}", marks=marks)
 
 
-@pytest.fixture(scope="session")
-def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
-    """Tells how a scenario ended. All that this session wants are played side by side."""
-    chosen = [
-        item.callspec.params
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == "test_fault"
-    ]
-    wanted = [f"{one['who']}:{cast(Scenario, one['scenario']).row}" for one in chosen]
-    playing = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults", "--json", *wanted],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    verdicts: dict[tuple[str, str], Verdict] = {}
-    changed = threading.Condition()
-    ended = False
-
-    def read() -> None:
-        nonlocal ended
-        assert playing.stdout
-        for line in playing.stdout:
-            verdict = Verdict(**json.loads(line))
-            with changed:
-                verdicts[verdict.row, verdict.who] = verdict
-                changed.notify_all()
-        with changed:
-            ended = True
-            changed.notify_all()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-
-    def answer(scenario: Scenario, who: str) -> Verdict:
-        key = (scenario.row, who)
-        with changed:
-            changed.wait_for(lambda: ended or key in verdicts)
-        return verdicts[key]
-
-    yield answer
-    playing.terminate()
-    playing.wait()
-    reader.join()
-    assert playing.stdout
-    playing.stdout.close()
-
-
 # Waits for a process that plays all rows, of which each may take a minute.
 @pytest.mark.timeout(140)
 @pytest.mark.parametrize(("scenario", "who"), list(_parameters()))
-def test_fault(scenario: Scenario, who: str, ask: Ask) -> None:
+def test_fault(scenario: Scenario, who: str, verdicts: Verdicts) -> None:
     """What raven gets wrong is seen to be wrong, and ours gets it right."""
-    verdict = ask(scenario, who)
+    verdict = verdicts[scenario.row, who]
     if verdict.outcome == "fault":
         raise Fault(f"{scenario.rule} Seen: {verdict.text}")
     if verdict.outcome != "holds":

@@ -19,6 +19,8 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from flask_sentry_kit import SentryKit
+from flask_sentry_kit.feedback import relay
+from flask_sentry_kit.outbox import backoff
 from tests.support.sentry import RecordingSentry
 from tests.support.types import NewSentry
 
@@ -161,6 +163,15 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now() + seconds)
 
     return move
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visitor waits for a server that is down for hundredths of a second, and it is soon tried
+    again."""
+    monkeypatch.setattr(relay, "WAIT", 0.1)
+    monkeypatch.setattr(backoff, "BACKOFF_BASE", 0.01)
+    monkeypatch.setattr(backoff, "BACKOFF_CAP", 0.05)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def fill(path: Path, events: int = 40) -> Path:
         store.add_event(f"{number:032x}", body, read_event(body))
         store.put_report(f"{number:032x}", "Ann", "a@b.example", "words " * 50)
     store.public_key("k" * 32)
-    store._let_go()
+    store._close_keeper()
     return path
 
 
@@ -132,7 +132,7 @@ def test_no_flipped_byte_is_a_500(served: Any, tmp_path: Path) -> None:
             for _ in range(2)
         ]
         assert posted[-1] == 200 and set(posted) <= {200, 503}
-        app.extensions["sentry_kit_inbox"].store._let_go()
+        app.extensions["sentry_kit_inbox"].store._close_keeper()
     # Most damage is no reason not to start.
     assert refused < 8
 

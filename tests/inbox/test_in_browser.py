@@ -10,6 +10,7 @@ import pytest
 from flask import Flask, Response, request
 from playwright.sync_api import Page, expect
 
+LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -222,13 +223,16 @@ def test_keys_are_not_taken_from_someone_who_types(served: Any, page: Page) -> N
 
 def test_what_arrives_shows_up_by_itself(served: Any, page: Page, console: list[str]) -> None:
     """The list fills, and the words join an open crash page, with no reload."""
+    page.clock.install()
     page.goto(served.url)
     expect(page.get_by_text("Nothing has crashed yet.")).to_be_visible()
     served.store()
+    page.clock.fast_forward(LOOKS_EVERY)
     expect(page.locator(".row")).to_have_count(1)
     page.locator(".row").click()
     expect(page.get_by_text("Nothing, so far.")).to_be_visible()
     served.report("I pressed pay")
+    page.clock.fast_forward(LOOKS_EVERY)
     expect(page.get_by_text("I pressed pay")).to_be_visible()
     assert console == []
 

@@ -5,19 +5,19 @@ something else; ``--short`` plays two settings alone."""
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
+from dataclasses import asdict
 
-from .book import Setting, Verdict
+from .book import Setting, Verdicts
 from .runner import SETTINGS, chromium, play
 from .shop import RAVEN_JS, ROOT, Who
 
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
 HEADS = ("setting", "raven's recipe", "the kit")
 SHORT = ("nothing in the way", "keyboard only")
-
-Verdicts = dict[tuple[str, Who], Verdict]
 
 
 def _cell(verdicts: Verdicts, setting: Setting, *whose: Who) -> str:
@@ -85,6 +85,14 @@ def stale_rows(table: list[tuple[str, str, str]]) -> list[str]:
     return [line for line in map(_line, table) if line not in readme.splitlines()]
 
 
+def _print_verdicts(wanted: list[str]) -> None:
+    with chromium() as browser:
+        for setting in SETTINGS:
+            for who in setting.whose:
+                if f"{who}:{setting.title}" in wanted:
+                    print(json.dumps(asdict(play(setting, who, browser))), flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
@@ -93,6 +101,9 @@ def main() -> int:
     )
     parser.add_argument("--short", action="store_true", help=f"only: {', '.join(SHORT)}")
     parser.add_argument("--who", choices=("raven", "kit"), help="one column alone")
+    parser.add_argument(
+        "--json", action="store_true", help="one verdict a line, for the tests; words are WHO:TITLE"
+    )
     parser.add_argument("--verbose", "-v", action="store_true", help="show what the shops log")
     parser.add_argument("word", nargs="*", help="only settings with this in their title")
     arguments = parser.parse_args()
@@ -106,6 +117,9 @@ def main() -> int:
         raise SystemExit("raven-js is missing: `make matrix` brings it (npm ci)")
     if not arguments.verbose:
         logging.basicConfig(handlers=[logging.NullHandler()])
+    if arguments.json:
+        _print_verdicts(arguments.word)
+        return 0
     chosen = [
         setting
         for setting in SETTINGS

@@ -49,6 +49,9 @@ class Verdict:
     seconds: float = 0.0
 
 
+Verdicts = dict[tuple[str, str], Verdict]
+"""How each ended, by its title and by whose column it was."""
+
 SETTINGS: list[Setting] = []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,9 +9,9 @@ from flask import Flask
 
 from . import stage as stages
 from .__main__ import BEGIN, END
-from .book import Lost, Setting
-from .runner import SETTINGS, play
-from .shop import RAVEN_JS, ROOT, Who
+from .book import Lost, Setting, Verdicts
+from .runner import SETTINGS
+from .shop import ROOT, Who
 from .visitor import Words
 
 # Older Flasks answer 404 on every host but SERVER_NAME.
@@ -33,10 +31,12 @@ OURS = [
 ]
 
 
+# Waits for a process that plays all settings.
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("setting", "who"), OURS)
-def test_the_words_arrive_with_their_event(setting: Setting, who: Who, chromium: Any) -> None:
+def test_the_words_arrive_with_their_event(setting: Setting, who: Who, verdicts: Verdicts) -> None:
     """Event and words are in the inbox, tied together; by the dialog only where it can open."""
-    verdict = play(setting, who, chromium)
+    verdict = verdicts[setting.title, who]
     expected = "form" if who == "kit, form alone" else setting.road
     assert verdict.road == expected, verdict.text or "by the other road"
 
@@ -51,21 +51,24 @@ def test_the_readme_has_the_table() -> None:
     ], "the README's table is out of date: run `make matrix`"
 
 
-def test_the_same_course_with_ravens_recipe() -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("setting", "who", "road", "text"),
+    [
+        (next(one for one in SETTINGS if one.title == title), "raven", road, text)
+        for title, road, text in (
+            ("nothing in the way", "dialog", ""),
+            ("JavaScript off", "", "nothing to write into"),
+        )
+    ],
+)
+def test_the_same_course_with_ravens_recipe(
+    setting: Setting, who: Who, road: str, text: str, verdicts: Verdicts
+) -> None:
     """The visitor and the judge know nothing of the kit: by the recipe words arrive where nothing
     is in the way, and without JavaScript there is nothing to write into."""
-    assert (RAVEN_JS / "raven.min.js").exists(), "raven-js is missing: `make test` brings it"
-    # raven's own warnings are errors here, so it is played in a process of its own.
-    played = subprocess.run(
-        [sys.executable, "-m", "tests.matrix", "--who", "raven"]
-        + ["nothing in the way", "JavaScript off"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "| nothing in the way | arrives (dialog) |" in played.stdout, played.stderr
-    assert "| JavaScript off | lost: nothing to write into |" in played.stdout, played.stderr
+    verdict = verdicts[setting.title, who]
+    assert (verdict.road, verdict.text) == (road, text)
 
 
 def test_words_of_another_crash_do_not_count(

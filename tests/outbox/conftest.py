@@ -10,22 +10,42 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import flask_sentry_kit
-from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery
+from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery, spool_rows
 from tests.support.certificates import Certificates
+from tests.support.outbox import SECRET
 from tests.support.sentry import RecordingSentry
-from tests.support.types import NewSentry
-
-SECRET = "5ec7e75ec7e75ec7e75ec7e75ec7e75e"
+from tests.support.types import NewOutbox, NewSentry
 
 
 @pytest.fixture
 def server(new_sentry: NewSentry) -> RecordingSentry:
     return new_sentry()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where a test's spool is."""
+    return str(tmp_path / "spool.db")
+
+
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test knows the servers of another."""
+    monkeypatch.setattr(spool_rows, "_destinations", set())
+
+
+@pytest.fixture
+def hung(server: RecordingSentry, new_outbox: NewOutbox) -> Iterator[RecordingSentry]:
+    """A server that never answers, until the test is over."""
+    server.hold()
+    yield server
+    server.release()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +14,6 @@ import pytest
 from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery, delivery_log
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, Until, Workers
-
-
-@pytest.fixture
-def hung(server: RecordingSentry, new_outbox: NewOutbox) -> Iterator[RecordingSentry]:
-    """A server that never answers, until the test is over."""
-    server.hold()
-    yield server
-    server.release()
 
 
 def test_nothing_starts_before_the_first_put(

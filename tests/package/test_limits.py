@@ -6,10 +6,15 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.support.beside import ENVIRONMENT
+
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.beside
+
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 WAITS = """
@@ -33,6 +38,12 @@ def test_leaves_a_thread():
 """
 
 
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=50
+    )
+
+
 @pytest.mark.parametrize(
     ("test", "said"),
     [
@@ -41,15 +52,14 @@ def test_leaves_a_thread():
         pytest.param(LEAVES_A_THREAD, "Timeout (0:00:01)!", id="leaves a thread"),
     ],
 )
-def test_a_test_that_does_not_end_fails_the_run(test: str, said: str, tmp_path: Path) -> None:
+def test_a_test_that_does_not_end_fails_the_run(test: str, said: str) -> None:
     """Under the suite's own configuration, with shorter limits, and where it waits is shown."""
-    file = tmp_path / "test_it.py"
-    file.write_text(test, "utf-8")
     config = ("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest")
     limits = ("-o", "timeout=0.5", "-o", "faulthandler_timeout=1")
-    done = subprocess.run(
-        [*PYTEST, *config, *limits, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=40
-    )
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "test_it.py"
+        file.write_text(test, "utf-8")
+        done = run(*PYTEST, *config, *limits, str(file))
     assert done.returncode == 1, done.stdout
     assert said in done.stdout + done.stderr
     assert "in wait" in done.stdout + done.stderr
@@ -62,12 +72,6 @@ def test_what_a_test_starts_hears_ctrl_c_where_the_suite_does_not() -> None:
         "tests/inbox/test_command.py::test_it_prints_its_address_and_a_dsn_that_works[SIGINT]",
     )
     command = shlex.join([*PYTEST, *ended_by_signal])
-    done = subprocess.run(
-        ["sh", "-c", f"trap '' INT; exec {command}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
+    done = run("sh", "-c", f"trap '' INT; exec {command}")
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout

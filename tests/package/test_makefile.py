@@ -14,6 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support import beside
+
 # A target may have to install what it needs, after a change of pyproject.toml.
 pytestmark = pytest.mark.timeout(140)
 
@@ -21,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What `make test` gives to its children is not for the makes in here.
 ENVIRONMENT = {
     name: value
-    for name, value in os.environ.items()
+    for name, value in beside.ENVIRONMENT.items()
     if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS", "SHORT", "CHECK"}
 }
 
@@ -51,6 +53,11 @@ ELSEWHERE = {
 }
 
 
+def _mark(arguments: str) -> pytest.MarkDecorator:
+    """What measures how long somebody waits has the machine for itself."""
+    return pytest.mark.alone if arguments.startswith("attacks") else pytest.mark.beside
+
+
 def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -67,6 +74,7 @@ def state() -> dict[str, tuple[int, int]]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=30,
@@ -76,7 +84,13 @@ def state() -> dict[str, tuple[int, int]]:
     return {name: (one.st_mtime_ns, one.st_size) for name, one in found.items()}
 
 
-@pytest.mark.parametrize(("arguments", "said"), RUNS.items(), ids=list(RUNS))
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(arguments, said, id=arguments, marks=_mark(arguments))
+        for arguments, said in RUNS.items()
+    ],
+)
 def test_a_target_runs_and_writes_nothing(arguments: str, said: str) -> None:
     """With status 0, and no file of the repository is touched."""
     before = state()
@@ -108,6 +122,7 @@ def test_help_lists_every_target() -> None:
         assert marked == tested, option
 
 
+@pytest.mark.beside
 def test_test_main_says_what_it_needs() -> None:
     """Without checkouts of Flask and Werkzeug it asks for them, and installs nothing."""
     done = make("test-main", "FLASK=", "WERKZEUG=")
