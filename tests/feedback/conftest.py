@@ -107,8 +107,10 @@ Open = Callable[..., Visitor]
 
 
 @pytest.fixture
-def crashing_app() -> Callable[..., Flask]:
-    """Makes an app that crashes at /boom; keywords are its config."""
+def crashing_app() -> Iterator[Callable[..., Flask]]:
+    """Makes an app that crashes at /boom; keywords are its config. Its outbox is closed after the
+    test, or it would go on trying while other tests run."""
+    made: list[Flask] = []
 
     def make(kit: SentryKit | None = None, /, **config: Any) -> Flask:
         app = Flask("shop")
@@ -119,9 +121,12 @@ def crashing_app() -> Callable[..., Flask]:
             raise ZeroDivisionError("the engine room is on fire")
 
         app.register_blueprint(kit or SentryKit())
+        made.append(app)
         return app
 
-    return make
+    yield make
+    for app in made:
+        app.extensions["sentry_kit"].outbox.close(0)
 
 
 @pytest.fixture
