@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Page
 from waitress import wasyncore
 from waitress.server import create_server
 
 from flask_sentry_kit.feedback import form, relay
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, Visit
 
 
 @pytest.fixture
@@ -50,14 +53,14 @@ class Shop:
     """A shop behind waitress, whose Sentry takes requests and does not answer."""
 
     visitor: Any
-    sentry: Any
+    sentry: RecordingSentry
     told: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
 
     def send(self, *pages: Any) -> list[threading.Thread]:
         """Send a report from each page, all at the same moment."""
 
-        def one(page: Any) -> None:
+        def one(page: Page) -> None:
             answer = json.loads(self.visitor.send(page, json=True, comments="Words").text)
             with self.news:
                 self.told.append(answer["outcome"])
@@ -76,10 +79,10 @@ class Shop:
 
 @pytest.fixture
 def shop(
-    crashing_app: Any,
+    crashing_app: MakeApp,
     behind_waitress: Any,
     visitor_of: Any,
-    sentry: Any,
+    sentry: RecordingSentry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Shop]:
     """With nobody answering, whoever waits for Sentry waits until the test's end."""
@@ -122,7 +125,9 @@ def test_two_requests_wait_and_no_more(shop: Shop) -> None:
     assert shop.told[-1] == "sent"
 
 
-def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -> None:
+def test_who_waited_in_vain_gives_the_place_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However the wait ends."""
     monkeypatch.setattr(relay, "WAIT", 0.01)
     for _ in range(2 * relay.WAITING_MAX):
@@ -134,7 +139,11 @@ def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_drips_has_one_deadline(
-    crashing_app: Any, visit: Any, sentry: Any, monkeypatch: pytest.MonkeyPatch, chunked: bool
+    crashing_app: MakeApp,
+    visit: Visit,
+    sentry: RecordingSentry,
+    monkeypatch: pytest.MonkeyPatch,
+    chunked: bool,
 ) -> None:
     """However slowly the bytes come, the worker is free again at a time that they cannot move, and
     the visitor hears what is wrong."""
@@ -175,7 +184,9 @@ def test_a_body_that_drips_has_one_deadline(
     assert b"it did not arrive whole" in answer
 
 
-def test_half_a_report_is_not_relayed(visit: Any, crashing_app: Any, sentry: Any) -> None:
+def test_half_a_report_is_not_relayed(
+    visit: Visit, crashing_app: MakeApp, sentry: RecordingSentry
+) -> None:
     """A connection that ends early leaves half a sentence; it does not reach Sentry as a whole."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn))
     action, typed = visitor.form_of(visitor.crash())
