@@ -22,7 +22,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 def test_a_limiter_is_asked_first(
     crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
-    """A rate limiter's 429 is told the visitor with the words kept, and when to come again."""
+    """A rate limiter's 429 is shown to the visitor, with the words and when to come again."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
 
     def never(function: Any) -> Any:

@@ -56,7 +56,7 @@ def test_what_is_remembered_is_bounded(clock: list[float]) -> None:
 
 
 def test_threads_together_pass_so_many() -> None:
-    """No report is lost in the count, whoever sends at the same moment."""
+    """No report is lost in the count, however many visitors send at the same moment."""
     limit = AddressLimit(Rate(100, 3600))
     passed: list[float] = []
 
@@ -144,8 +144,8 @@ def statuses(crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry) -> St
 def test_one_visitor_cannot_send_without_limit(
     crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
-    """Who has sent enough is told so, with the words kept and when to come again; nothing more
-    reaches Sentry. The page's script is told the same."""
+    """A visitor who has sent enough gets the words back, and when to come again; nothing more
+    reaches Sentry. The page's script gets the same answer."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_FEEDBACK_LIMIT="2/hour"))
     for _ in range(2):
         assert visitor.send(visitor.crash(), comments="Words").status == 303

@@ -37,9 +37,9 @@ def test_what_cannot_be_sent_is_said_and_kept(
     answer = shop.send(shop.crash(), in_place, None, **{**typed, **fields})
     assert answer.status == status
     if in_place:
-        told = json.loads(answer.text)
-        assert told["outcome"] == "refused"
-        assert words in told["message"] + " ".join(told["errors"].values())
+        said = json.loads(answer.text)
+        assert said["outcome"] == "refused"
+        assert words in said["message"] + " ".join(said["errors"].values())
     else:
         assert words in answer.text
         for name, value in {**typed, **fields}.items():

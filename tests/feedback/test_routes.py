@@ -189,18 +189,18 @@ def test_clicks_at_once_send_once(shop: Visitor, sentry: RecordingSentry) -> Non
     """Of several submissions at the same moment one is relayed and waits for the answer; the
     others hear what is known by then."""
     page = shop.crash()
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def click() -> None:
-        told.append(json.loads(shop.send(page, json=True, comments="Words").text)["outcome"])
+        outcomes.append(json.loads(shop.send(page, json=True, comments="Words").text)["outcome"])
 
     threads = [threading.Thread(target=click) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert "sent" in told and set(told) <= {"sent", "saved"}
-    assert len(told) == 6
+    assert "sent" in outcomes and set(outcomes) <= {"sent", "saved"}
+    assert len(outcomes) == 6
     assert len(sentry.reports) == 1
 
 

@@ -54,7 +54,7 @@ class Shop:
 
     visitor: Any
     sentry: RecordingSentry
-    told: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
 
     def send(self, *pages: Any) -> list[threading.Thread]:
@@ -63,7 +63,7 @@ class Shop:
         def one(page: Page) -> None:
             answer = json.loads(self.visitor.send(page, json=True, comments="Words").text)
             with self.news:
-                self.told.append(answer["outcome"])
+                self.outcomes.append(answer["outcome"])
                 self.news.notify_all()
 
         threads = [threading.Thread(target=one, args=(page,)) for page in pages]
@@ -73,8 +73,8 @@ class Shop:
 
     def wait_for(self, count: int) -> list[str]:
         with self.news:
-            assert self.news.wait_for(lambda: len(self.told) >= count, 10), self.told
-            return list(self.told)
+            assert self.news.wait_for(lambda: len(self.outcomes) >= count, 10), self.outcomes
+            return list(self.outcomes)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def shop(
     sentry: RecordingSentry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Shop]:
-    """With nobody answering, whoever waits for Sentry waits until the test's end."""
+    """With nobody answering, a request that waits for Sentry waits until the test's end."""
     monkeypatch.setattr(relay, "WAIT", 30.0)
     sentry.hold("POST")
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -100,11 +100,11 @@ def test_clicks_on_one_report_leave_the_threads_free(shop: Shop) -> None:
     threads = shop.send(*[page] * 8)
     assert shop.wait_for(7) == ["saved"] * 7
     assert shop.visitor.request("GET", "/fine").text == "fine"
-    assert len(shop.told) == 7, "the first click was to wait"
+    assert len(shop.outcomes) == 7, "the first click was to wait"
     shop.sentry.release()
     for thread in threads:
         thread.join()
-    assert shop.told == ["saved"] * 7 + ["sent"]
+    assert shop.outcomes == ["saved"] * 7 + ["sent"]
     assert len(shop.sentry.reports) == 1
 
 
@@ -115,14 +115,14 @@ def test_two_requests_wait_and_no_more(shop: Shop) -> None:
     threads = shop.send(*pages)
     assert shop.wait_for(4) == ["saved"] * 4
     assert shop.visitor.request("GET", "/fine").text == "fine"
-    assert len(shop.told) == 4, "two were to wait"
+    assert len(shop.outcomes) == 4, "two were to wait"
     shop.sentry.release()
     for thread in threads:
         thread.join()
-    assert sorted(shop.told) == ["saved"] * 4 + ["sent"] * 2
+    assert sorted(shop.outcomes) == ["saved"] * 4 + ["sent"] * 2
     [last] = shop.send(shop.visitor.crash())
     last.join()
-    assert shop.told[-1] == "sent"
+    assert shop.outcomes[-1] == "sent"
 
 
 def test_who_waited_in_vain_gives_the_place_back(

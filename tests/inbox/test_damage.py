@@ -171,7 +171,7 @@ def test_a_damaged_file_is_set_aside_at_start(
 
 @pytest.mark.parametrize("length", [1, 50, 100])
 def test_what_may_be_no_inbox_is_refused_and_left_alone(tmp_path: Path, length: int) -> None:
-    """A file too short to tell whose it is may be somebody's: nothing of it is moved."""
+    """A file too short to be recognized may be another program's: it is not moved."""
     path = tmp_path / "inbox.sqlite"
     path.touch(0o600)
     path.write_bytes((b"SQLite format 3\0" + b"x" * 200)[:length])

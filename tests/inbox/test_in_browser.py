@@ -163,14 +163,14 @@ def test_an_option_stays_text_in_the_page(
     crashed: Callable[..., str], page: Page, option: str
 ) -> None:
     """Whatever it holds is shown, and nothing of it runs."""
-    evil = "</script><img src=x onerror=\"document.title='owned'\">';document.title='owned';//"
-    page.goto(crashed(**{option: evil}))
+    markup = "</script><img src=x onerror=\"document.title='owned'\">';document.title='owned';//"
+    page.goto(crashed(**{option: markup}))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     if option == "name":
-        expect(page.get_by_label("Your name")).to_have_value(evil)
+        expect(page.get_by_label("Your name")).to_have_value(markup)
     else:
-        expect(dialog).to_contain_text(evil)
+        expect(dialog).to_contain_text(markup)
     assert dialog.locator("img, script").count() == 0
     assert page.title() == "500"
 
@@ -242,14 +242,14 @@ def test_what_arrives_shows_up_by_itself(
 
 def test_nothing_of_an_event_runs(served: RunningInbox, page: Page, console: list[str]) -> None:
     """Markup in an exception and in a visitor's words is shown as it is."""
-    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-    served.store(served.event(kind=evil))
-    served.report(evil)
+    markup = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    served.store(served.event(kind=markup))
+    served.report(markup)
     page.goto(served.url)
-    expect(page.locator(".row .type")).to_have_text(evil)
+    expect(page.locator(".row .type")).to_have_text(markup)
     page.locator(".row").click()
-    expect(page.locator("h1 .type")).to_have_text(evil)
-    expect(page.locator(".speech")).to_have_text(evil)
+    expect(page.locator("h1 .type")).to_have_text(markup)
+    expect(page.locator(".speech")).to_have_text(markup)
     assert "owned" not in page.title().replace("document.title='owned'", "")
     assert console == []
 

@@ -1,4 +1,4 @@
-"""What the README tells a reader to paste works as it stands there."""
+"""The code in the README works as it is printed there."""
 
 from __future__ import annotations
 
