@@ -58,8 +58,8 @@ def serve() -> Iterator[Callable[..., str]]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let what tests start hear Ctrl-C also where it is ignored here, as after `make test &`: an
-    ignored signal stays ignored in a child, a handled one does not (execve(2))."""
+    """Let programs that tests start receive Ctrl-C even if it is ignored here, as after
+    `make test &`: a child ignores an ignored signal too, but not a handled one (execve(2))."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: None)
 
@@ -128,7 +128,7 @@ def _no_dsn_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_log_handlers_left() -> Iterator[None]:
-    """An app that a test leaves takes no log record of the next test's."""
+    """No app of an earlier test receives log records of the next one."""
     yield
     root = logging.getLogger()
     for handler in list(root.handlers):

@@ -175,3 +175,42 @@ def test_no_file_is_long(folder: str) -> None:
         and (count := len(path.read_text(encoding="utf-8").splitlines())) > LINES_MAX
     }
     assert not long
+
+
+SERVERS = {
+    "tests/support/sentry.py": "RecordingSentry itself",
+    "tests/matrix/tls.py": "a proxy that ends TLS before a shop or an inbox",
+    "tests/matrix/stage.py": "takes connections to an inbox that hangs, and reads none",
+    "tests/outbox/test_delivery.py": "takes a connection and never reads it",
+    "tests/outbox/test_proxy.py": "a proxy that tunnels",
+    "tests/faults/ends.py": "a socket for gunicorn to serve the app on",
+    "tests/attacks/site.py": "a socket for the attacked server, and one that takes no connection",
+    "tests/inbox/test_command.py": "a port that is taken",
+    "tests/e2e/test_demo.py": "a port that is taken",
+}
+"""Files of the tests that open a server of their own, beside the ones that serve apps, and why."""
+
+
+def opens_a_server(source: str) -> bool:
+    """Whether code serves more than a WSGI app: a handler of its own, or a socket that listens."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            if names & {"http.server", "socketserver", "wsgiref.simple_server"}:
+                return True
+        elif isinstance(node, ast.Call):
+            if ast.unparse(node.func).endswith(
+                ("socket.create_server", ".listen", ".start_server")
+            ):
+                return True
+    return False
+
+
+def test_one_sentry_records_for_all_rooms() -> None:
+    """A test that needs a Sentry takes tests/support's; each other server has its reason here."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if "node_modules" not in path.parts and opens_a_server(path.read_text("utf-8"))
+    }
+    assert found == SERVERS.keys()

@@ -78,7 +78,7 @@ def test_addresses(text: str, public: str, store: str, dialog: str) -> None:
 
 
 def test_parts() -> None:
-    """Key, secret, project and the transport's options are told apart."""
+    """Key, secret, project and the transport's options are kept apart."""
     dsn = Dsn.parse("https://key:s3cr3t@sentry.io/sub/7?timeout=3&verify_ssl=0")
     assert (dsn.public_key, dsn.secret_key, dsn.project, dsn.path) == ("key", SECRET, "7", "/sub")
     assert dsn.options == (("timeout", "3"), ("verify_ssl", "0"))

@@ -86,7 +86,7 @@ def test_a_file_with_two_names_is_refused(path: str, tmp_path: Path, name: str) 
 
 
 def test_what_is_no_file_is_refused(path: str) -> None:
-    """A pipe would block for ever whoever opens it."""
+    """Opening a pipe would block for ever."""
     os.mkfifo(path)
     assert "no regular file" in refused(path)
     os.unlink(path)

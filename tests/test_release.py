@@ -166,7 +166,7 @@ def test_reftables_are_left_to_git(
 def test_no_git_is_needed(
     git: Git, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """All but reftables is read from files: an image without git tells its release too."""
+    """All but reftables is read from files: an image without git has its release too."""
     sha = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert fetch_git_sha(repository) == sha

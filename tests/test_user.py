@@ -15,7 +15,7 @@ Make = Callable[..., Flask]
 
 
 class User(UserMixin):
-    """A user whose every attribute but the id can be told to break."""
+    """A user of whom every attribute but the id can be made to break."""
 
     def __init__(self, number: str) -> None:
         self.id = number
@@ -66,7 +66,7 @@ def test_no_user_is_loaded_before_a_crash(make_app: Make, wire: Any) -> None:
 
 
 def test_a_user_the_view_has_loaded_is_not_loaded_again(make_app: Make, wire: Any) -> None:
-    """Where current_user was used already, that user is told."""
+    """If current_user was used already, the event has that user."""
     app = make_app()
     asked = with_login(app)
 
@@ -82,7 +82,7 @@ def test_a_user_the_view_has_loaded_is_not_loaded_again(make_app: Make, wire: An
 
 
 def test_somebody_who_signs_in_in_the_crashing_request(make_app: Make, wire: Any) -> None:
-    """login_user() before the crash is told; so is logout_user()."""
+    """login_user() and logout_user() before the crash show in the event."""
     app = make_app()
     with_login(app)
 

@@ -1,4 +1,4 @@
-"""Makes a healthy request again and again, and tells what the longest one waited.
+"""Makes a healthy request again and again, and prints what the longest one waited.
 
 A process of its own: the attack, which runs in another, takes nothing from its clock. A line on
 stdin is answered with one line of JSON about what was seen since the line before.

@@ -215,7 +215,7 @@ def _routes(app: Flask) -> None:
             error = error.__context__
         raise first
 
-    # Not the kit's: what whoever measures must be able to see.
+    # Not the kit's: routes that the measurement needs.
 
     @app.get("/hold")
     def hold() -> str:
@@ -243,7 +243,7 @@ def _group(levels: int, wide: int) -> Exception:
 
 
 def application() -> Flask:
-    """What gunicorn is told to serve."""
+    """The app that gunicorn serves."""
     made = json.loads(os.environ["ATTACKED"])
     # Huge numbers are an attack here, and Python's own limit on their digits another matter.
     getattr(sys, "set_int_max_str_digits", lambda limit: None)(0)

@@ -7,18 +7,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
 
 from demo_app import create_app
+from tests.support.demo import Demo
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_shop_and_inbox_answer_at_the_addresses_it_prints(own_demo: Any) -> None:
+def test_shop_and_inbox_answer_at_the_addresses_it_prints(own_demo: Demo) -> None:
     """Both addresses can be opened, and the shop links to the inbox."""
     with urlopen(own_demo.shop, timeout=10) as answer:
         assert answer.status == 200
@@ -28,13 +28,15 @@ def test_shop_and_inbox_answer_at_the_addresses_it_prints(own_demo: Any) -> None
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
-def test_it_stops_cleanly(own_demo: Any, how: signal.Signals) -> None:
+def test_it_stops_cleanly(own_demo: Demo, how: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end shop and inbox, with status 0, no traceback, and free ports."""
     status, stderr = own_demo.stop(how)
     assert (status, stderr) == (0, "")
     for url in (own_demo.shop, own_demo.inbox.url):
+        port = urlsplit(url).port
+        assert port is not None
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5)
+            socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
 @pytest.mark.parametrize("option", ["--port", "--inbox-port"])

@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
 from demo_app import create_app
+from tests.support.demo import Demo
+from tests.support.types import Serve
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = re.compile(r"\b[0-9a-f]{32}\b")
@@ -80,7 +81,7 @@ def send_the_dialog(page: Page, words: str, **fields: str) -> None:
 
 @pytest.mark.parametrize(("way", "exception"), WAYS)
 def test_a_crash_and_the_visitors_words_are_read_together(
-    page: Page, demo: Any, way: Callable[[Page], None], exception: str
+    page: Page, demo: Demo, way: Callable[[Page], None], exception: str
 ) -> None:
     """However the shop is broken, the dialog opens for the event, and the inbox shows the
     exception and the words on one page and ties them in its read API."""
@@ -101,7 +102,7 @@ def test_a_crash_and_the_visitors_words_are_read_together(
     expect(page.locator("body")).to_contain_text(event_id)
 
 
-def test_the_dialog_knows_who_is_signed_in(page: Page, demo: Any) -> None:
+def test_the_dialog_knows_who_is_signed_in(page: Page, demo: Demo) -> None:
     """Name and email address are filled in already, and the event names the same customer."""
     event_id = crash(page, demo.shop, open_the_account)
     dialog = page.get_by_role("dialog")
@@ -111,7 +112,7 @@ def test_the_dialog_knows_who_is_signed_in(page: Page, demo: Any) -> None:
     assert (user["id"], user["email"], user["is_authenticated"]) == ("1", "ada@example.com", True)
 
 
-def test_a_script_that_asks_the_broken_api_is_told_the_reference(page: Page, demo: Any) -> None:
+def test_a_script_that_asks_the_broken_api_is_told_the_reference(page: Page, demo: Demo) -> None:
     """Where the shop's own script meets the crash, it gets JSON with the reference of an event
     that has arrived, and no page is put in its way."""
     page.goto(demo.shop)
@@ -126,7 +127,7 @@ def test_a_script_that_asks_the_broken_api_is_told_the_reference(page: Page, dem
     assert event["exception"]["values"][-1]["type"] == "ZeroDivisionError"
 
 
-def test_real_raven_js_opens_the_same_dialog(page: Page, demo: Any, serve: Any) -> None:
+def test_real_raven_js_opens_the_same_dialog(page: Page, demo: Demo, serve: Serve) -> None:
     """With raven-js 3.27.2 in place of our loader, from another host as a CDN is, the loop closes
     in the same way."""
     dist = ROOT / "tests" / "js" / "node_modules" / "raven-js" / "dist"

@@ -94,16 +94,16 @@ def _symbolic(folder: Path) -> Path:
 @row("A1d", "… in a bare repository", _bare, seen="InvalidGit")
 @row("A1e", "… with a chain of symbolic refs", _symbolic, seen="ref: refs/heads/main")
 def release(sentry_class: Any, rig: Rig, build: Callable[[Path], Path]) -> None:
-    """fetch_git_sha tells the commit that git tells, wherever in a repository it is asked."""
+    """fetch_git_sha returns the commit that git shows, anywhere in a repository."""
     folder = build(rig.folder())
     fetch = raven.fetch_git_sha
     if not sentry_class.__module__.startswith("raven."):
         from flask_sentry_kit import fetch_git_sha as fetch
     try:
-        told = fetch(str(folder))
+        found = fetch(str(folder))
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-    expect(told == _git(folder, "rev-parse", "HEAD"), told)
+        found = f"{type(error).__name__}: {error}"
+    expect(found == _git(folder, "rev-parse", "HEAD"), found)
 
 
 def _git_version() -> tuple[int, ...]:
@@ -156,7 +156,7 @@ def second_exclusions(sentry_class: Any, rig: Rig) -> None:
 
 @row("A2c", "excluded loggers are changed", seen="propagate=False")
 def exclusions_only_exclude(sentry_class: Any, rig: Rig) -> None:
-    """A logger that is excluded is otherwise left as it was."""
+    """A logger that is excluded stays as it was."""
     _logging_app(sentry_class, rig, 1, logging_exclusions=("quiet",))
     quiet = logging.getLogger("quiet")
     expect(
@@ -387,7 +387,7 @@ def source_reads(sentry_class: Any, rig: Rig) -> None:
     app, sentry = rig.crashing(sentry_class, lambda: module.deep(20))
     logging.disable()  # Flask's own report of a crash reads sources too
     opened: list[str] = []
-    sys.addaudithook(lambda name, told: opened.append(str(told[0])) if name == "open" else None)
+    sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
     for _ in range(3):
         rig.visit(app)
     events = rig.settle(sentry, app)

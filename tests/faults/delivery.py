@@ -56,7 +56,7 @@ def https(sentry_class: Any, rig: Rig) -> None:
 
 @row("D2a", "HTTPS without SNI", seen="asked for None", raven_too=WRAPS)
 def server_name(sentry_class: Any, rig: Rig) -> None:
-    """The server is told which name it is asked for (SNI), to choose its certificate by."""
+    """The request names the server (SNI), so that it can choose its certificate."""
     certificates = Certificates(rig.folder())
     context = certificates.context("localhost")
     wire = rig.new_wire(tls=context)
@@ -92,8 +92,8 @@ def redirected(sentry_class: Any, rig: Rig) -> None:
     expect(wire.events_arrive(1), "no event")
     # Time enough for a second request over loopback; one that never comes cannot be awaited.
     elsewhere.wait(lambda: bool(elsewhere.received), 1.0)
-    told = [hit for hit in elsewhere.received if SECRET_KEY in str(hit.headers)]
-    expect(not told, "secret elsewhere" + "".join(f": {h.method} {h.path}" for h in told))
+    leaked = [hit for hit in elsewhere.received if SECRET_KEY in str(hit.headers)]
+    expect(not leaked, "secret elsewhere" + "".join(f": {h.method} {h.path}" for h in leaked))
 
 
 class _Records(logging.Handler):

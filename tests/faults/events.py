@@ -271,7 +271,7 @@ def _closing(app: Any) -> None:
 @row("E9b", "raised in a streaming generator", _streaming, seen="without its request")
 @row("E9c", "raised in call_on_close", _closing, seen="without its request")
 def late(sentry_class: Any, rig: Rig, build: Callable[[Any], None]) -> None:
-    """What fails after the response has begun still tells which request it was."""
+    """What fails after the response has begun still names its request."""
     app, sentry = rig.app(sentry_class)
     build(app)
     rig.visit(app, "/late")
@@ -308,7 +308,7 @@ def async_tags(sentry_class: Any, rig: Rig) -> None:
 
 @row("E10b", "async view: the request of an explicit capture", seen="no request")
 def async_request(sentry_class: Any, rig: Rig) -> None:
-    """What an async view captures itself tells which request it was."""
+    """An event that an async view captures itself names its request."""
     app, sentry = _async_app(sentry_class, rig)
     rig.visit(app, "/?explicit=1")
     events = rig.settle(sentry, app)

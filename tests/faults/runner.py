@@ -1,4 +1,4 @@
-"""Plays scenarios, each in a process of its own, and tells how they ended.
+"""Plays scenarios, each in a process of its own, and reports how they ended.
 
 The modules are loaded once and the process forks for each scenario: no scenario can spoil
 another one, and none pays for imports. POSIX only, as the rows about fork are.

@@ -106,7 +106,7 @@ def _user(event: dict[str, Any]) -> dict[str, Any]:
     return event.get("user") or {}
 
 
-def _told(event: dict[str, Any], name: str) -> Any:
+def _shown(event: dict[str, Any], name: str) -> Any:
     """An attribute of the user, of the interface's own or among its data."""
     user = _user(event)
     return user.get(name, (user.get("data") or {}).get(name))
@@ -225,8 +225,8 @@ def promised(sentry_class: Any, rig: Rig, name: str, value: bool) -> None:
     _logins(app)
     event = rig.crash(sentry, app, headers=_signed_in(rig, app))
     expect(_user(event).get("id") == "ada", f"no user: {_user(event)}")
-    told = _told(event, name)
-    expect(told is value, f"{name} {told}")
+    shown = _shown(event, name)
+    expect(shown is value, f"{name} {shown}")
 
 
 def _header(name: str, value: str = "{}") -> Callable[[str], dict[str, Any]]:
@@ -309,7 +309,7 @@ def leaked_argv(sentry_class: Any, rig: Rig) -> None:
 @row("V7q", "a masked query, again in Flask's frames", "environ", seen="in locals .*environ")
 @row("V7r", "… and in their req", "req", seen="in locals .*req")
 def leaked_by_frames(sentry_class: Any, rig: Rig, local: str) -> None:
-    """What is masked in the request is not told by the framework's frames."""
+    """The framework's frames do not show what is masked in the request."""
     app, sentry = rig.crashing(sentry_class, lambda: str(1 / 0))
     secret = secrets.token_hex(16)
     event = rig.crash(sentry, app, path=f"/?password={secret}")

@@ -13,12 +13,16 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_sentry_kit.feedback import limit_feedback
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, Visit
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def test_a_limiter_is_asked_first(crashing_app: Any, visit: Any, sentry: Any) -> None:
-    """A rate limiter's 429 is told the visitor with the words kept, and when to come again."""
+def test_a_limiter_is_asked_first(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
+    """A rate limiter's 429 is shown to the visitor, with the words and when to come again."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
 
     def never(function: Any) -> Any:
@@ -37,7 +41,7 @@ def test_a_limiter_is_asked_first(crashing_app: Any, visit: Any, sentry: Any) ->
 
 
 def test_a_broken_limiter_does_not_lose_the_words(
-    crashing_app: Any, visit: Any, sentry: Any, caplog: pytest.LogCaptureFixture
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the limiter itself fails, say its Redis is down, the report goes through."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -55,7 +59,7 @@ def test_a_broken_limiter_does_not_lose_the_words(
 
 
 def test_csrf_protection_does_not_stand_in_the_way(
-    crashing_app: Any, visit: Any, sentry: Any
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
     """The token does what Flask-WTF's CSRFProtect does, without a session."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -71,7 +75,9 @@ def test_csrf_protection_does_not_stand_in_the_way(
     assert sentry.wait_for_report().fields["comments"] == "Words"
 
 
-def test_the_apps_hooks_do_not_stand_in_the_way(crashing_app: Any, visit: Any, sentry: Any) -> None:
+def test_the_apps_hooks_do_not_stand_in_the_way(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
     """A login wall, or a hook that crashes on every request, stops neither form nor thanks."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
 
@@ -85,7 +91,7 @@ def test_the_apps_hooks_do_not_stand_in_the_way(crashing_app: Any, visit: Any, s
 
 
 def test_words_get_through_while_no_session_can_be_opened(
-    crashing_app: Any, visit: Any, sentry: Any
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
     """Then capture has read the form before the route is found; it is not read a second time."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -103,7 +109,7 @@ def test_words_get_through_while_no_session_can_be_opened(
 
 @pytest.mark.parametrize("what", ["form", "data", "stream"])
 def test_words_get_through_where_the_app_has_read_the_body(
-    crashing_app: Any, visit: Any, sentry: Any, what: str
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, what: str
 ) -> None:
     """An app may need a field before any view: what it has read is used. From a stream that it
     has emptied nothing can be had, and the visitor is asked to send again."""
@@ -124,7 +130,9 @@ def test_words_get_through_where_the_app_has_read_the_body(
         assert sentry.wait_for_report().fields["comments"] == "Words"
 
 
-def test_under_a_prefix_and_a_mount_point(crashing_app: Any, visit: Any, sentry: Any) -> None:
+def test_under_a_prefix_and_a_mount_point(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
     """The form's address, the thanks and the words work wherever the app is mounted."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
     visitor = visit(DispatcherMiddleware(Flask("none"), {"/shop": app.wsgi_app}))
@@ -134,7 +142,7 @@ def test_under_a_prefix_and_a_mount_point(crashing_app: Any, visit: Any, sentry:
 
 
 def test_without_a_secret_there_is_no_form(
-    crashing_app: Any, visit: Any, sentry: Any, caplog: pytest.LogCaptureFixture
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No SECRET_KEY: the page shows without a form, and the log says so in one line."""
     with caplog.at_level(logging.WARNING):
@@ -144,7 +152,7 @@ def test_without_a_secret_there_is_no_form(
     assert len([r for r in caplog.records if "SECRET_KEY" in r.getMessage()]) == 1
 
 
-def test_without_an_event_there_is_no_form(crashing_app: Any, visit: Any) -> None:
+def test_without_an_event_there_is_no_form(crashing_app: MakeApp, visit: Visit) -> None:
     """No DSN, no event, no form: nothing is offered that leads nowhere."""
     page = visit(crashing_app()).crash()
     assert page.status == 500 and "<form" not in page.text
@@ -152,7 +160,7 @@ def test_without_an_event_there_is_no_form(crashing_app: Any, visit: Any) -> Non
 
 @pytest.mark.parametrize("prefill", [True, False])
 def test_a_signed_in_user_finds_the_form_filled_in(
-    crashing_app: Any, visit: Any, sentry: Any, prefill: bool
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, prefill: bool
 ) -> None:
     """Name and address are there already, unless SENTRY_KIT_PREFILL says no."""
     who = {"id": "7", "username": "Ada <b>", "email": "ada@shop.example"}
@@ -164,7 +172,9 @@ def test_a_signed_in_user_finds_the_form_filled_in(
     assert typed["email"] == ("ada@shop.example" if prefill else "")
 
 
-def test_the_form_can_be_turned_off(crashing_app: Any, visit: Any, sentry: Any) -> None:
+def test_the_form_can_be_turned_off(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
     """SENTRY_KIT_FEEDBACK=False removes the form and its address."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_FEEDBACK=False))
     assert "<form" not in visitor.crash().text
@@ -172,7 +182,7 @@ def test_the_form_can_be_turned_off(crashing_app: Any, visit: Any, sentry: Any) 
 
 
 def test_a_failing_handler_of_404_is_the_apps_own(
-    crashing_app: Any, visit: Any, sentry: Any
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
     """What is not found under the kit's prefix is the app's 404, as anywhere."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -182,7 +192,7 @@ def test_a_failing_handler_of_404_is_the_apps_own(
         return "the shop's own 404", 404
 
     @app.get("/gone")
-    def gone() -> None:
+    def gone() -> str:
         abort(404)
 
     visitor = visit(app)

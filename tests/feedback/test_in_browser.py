@@ -11,6 +11,8 @@ from flask import Flask, Response
 from flask_talisman import Talisman
 
 from flask_sentry_kit import csp_sources
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, Visit
 
 RAVEN_JS = Path(__file__).parents[1] / "js/node_modules/raven-js/dist/raven.min.js"
 
@@ -65,7 +67,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def open_crash(
-    chromium: Any, crashing_app: Any, visit: Any, sentry: Any
+    chromium: Any, crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> Iterator[Callable[..., Any]]:
     """Opens the crash page of an app in a browser; keywords are its config."""
     contexts = []
@@ -90,7 +92,7 @@ def open_crash(
         context.close()
 
 
-def test_the_form_steps_back_for_the_open_dialog(open_crash: Open, sentry: Any) -> None:
+def test_the_form_steps_back_for_the_open_dialog(open_crash: Open, sentry: RecordingSentry) -> None:
     """While Sentry's dialog is open, the page does not ask the same a second time."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
     page = open_crash()
@@ -102,7 +104,7 @@ def test_the_form_steps_back_for_the_open_dialog(open_crash: Open, sentry: Any) 
 
 @pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
 def test_closing_the_dialog_unsent_brings_the_form_back(
-    open_crash: Open, sentry: Any, script: bytes
+    open_crash: Open, sentry: RecordingSentry, script: bytes
 ) -> None:
     """Who did not like the dialog finds the form, and it works."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
@@ -117,7 +119,7 @@ def test_closing_the_dialog_unsent_brings_the_form_back(
 
 @pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
 def test_what_was_typed_into_an_unsent_dialog_is_in_the_form(
-    open_crash: Open, sentry: Any, script: bytes
+    open_crash: Open, sentry: RecordingSentry, script: bytes
 ) -> None:
     """Where the dialog could not send, closing it loses no words: the form has them."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
@@ -130,7 +132,7 @@ def test_what_was_typed_into_an_unsent_dialog_is_in_the_form(
 
 @pytest.mark.parametrize("script", [DIALOG, SHADOWED], ids=["sentry", "shadow tree"])
 def test_a_report_through_the_dialog_invites_no_second(
-    open_crash: Open, sentry: Any, script: bytes
+    open_crash: Open, sentry: RecordingSentry, script: bytes
 ) -> None:
     """After the dialog's thanks, closing it shows ours in place of the form."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
@@ -146,7 +148,9 @@ def test_a_report_through_the_dialog_invites_no_second(
     "answer",
     [(404, {}, b"{}"), (403, {}, b"{}"), (500, {}, b"no")],
 )
-def test_a_refused_dialog_leaves_the_form(open_crash: Open, sentry: Any, answer: Any) -> None:
+def test_a_refused_dialog_leaves_the_form(
+    open_crash: Open, sentry: RecordingSentry, answer: Any
+) -> None:
     """When Sentry answers no, the form is known at once, and not after 4 seconds, to be all."""
     sentry.answers["GET", "error-page"] = answer
     page = open_crash(clock=True)
@@ -155,7 +159,7 @@ def test_a_refused_dialog_leaves_the_form(open_crash: Open, sentry: Any, answer:
 
 
 def test_a_blocked_dialog_leaves_the_form(
-    open_crash: Open, crashing_app: Any, free_port: int
+    open_crash: Open, crashing_app: MakeApp, free_port: int
 ) -> None:
     """When Sentry's host cannot be reached, the form is there."""
     dsn = f"http://public@127.0.0.1:{free_port}/7"
@@ -166,7 +170,7 @@ def test_a_blocked_dialog_leaves_the_form(
 
 @pytest.mark.parametrize("script", [b"", HIDDEN, b"throw new Error('broken')"])
 def test_a_script_without_a_visible_dialog_leaves_the_form(
-    open_crash: Open, sentry: Any, script: bytes
+    open_crash: Open, sentry: RecordingSentry, script: bytes
 ) -> None:
     """Loading is not opening: an empty script, a hidden dialog, a broken one count for nothing."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, script)
@@ -178,7 +182,7 @@ def test_a_script_without_a_visible_dialog_leaves_the_form(
     assert page.is_visible(FORM)
 
 
-def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: Any) -> None:
+def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: RecordingSentry) -> None:
     """A slow dialog keeps nobody waiting, and after 4 seconds it stays away for good."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
     sentry.hold("GET")
@@ -194,7 +198,7 @@ def test_the_form_is_there_from_the_beginning(open_crash: Open, sentry: Any) -> 
     assert page.query_selector(".sentry-error-embed") is None
 
 
-def test_nobody_who_writes_is_interrupted(open_crash: Open, sentry: Any) -> None:
+def test_nobody_who_writes_is_interrupted(open_crash: Open, sentry: RecordingSentry) -> None:
     """A dialog that comes when the visitor has begun to write does not open."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
     sentry.hold("GET")
@@ -208,7 +212,7 @@ def test_nobody_who_writes_is_interrupted(open_crash: Open, sentry: Any) -> None
     assert page.is_visible(FORM) and page.input_value(COMMENTS) == "I was just"
 
 
-def test_sent_in_place(open_crash: Open, sentry: Any) -> None:
+def test_sent_in_place(open_crash: Open, sentry: RecordingSentry) -> None:
     """With JavaScript the page stays; the outcome is announced and has the focus."""
     page = open_crash(SENTRY_KIT_DIALOG=False)
     address = page.url
@@ -222,7 +226,7 @@ def test_sent_in_place(open_crash: Open, sentry: Any) -> None:
     assert sentry.wait_for_report().fields["comments"] == "Words in place"
 
 
-def test_two_clicks_send_once(open_crash: Open, sentry: Any) -> None:
+def test_two_clicks_send_once(open_crash: Open, sentry: RecordingSentry) -> None:
     """A second click while sending does nothing."""
     page = open_crash(SENTRY_KIT_DIALOG=False)
     page.fill(COMMENTS, "Once")
@@ -237,7 +241,9 @@ def test_two_clicks_send_once(open_crash: Open, sentry: Any) -> None:
     assert len(posts) == 1 and len(sentry.reports) == 1
 
 
-def test_what_was_typed_survives_a_lost_connection(open_crash: Open, sentry: Any) -> None:
+def test_what_was_typed_survives_a_lost_connection(
+    open_crash: Open, sentry: RecordingSentry
+) -> None:
     """Offline: the page says so and keeps the words; back online, they are sent."""
     page = open_crash(SENTRY_KIT_DIALOG=False)
     page.fill(COMMENTS, "From the tunnel")
@@ -252,7 +258,7 @@ def test_what_was_typed_survives_a_lost_connection(open_crash: Open, sentry: Any
 
 
 def test_where_fetch_is_blocked_the_second_try_is_a_plain_form(
-    open_crash: Open, sentry: Any
+    open_crash: Open, sentry: RecordingSentry
 ) -> None:
     """A blocker that stops the script's request does not stop the visitor who tries again."""
     page = open_crash(SENTRY_KIT_DIALOG=False)
@@ -270,7 +276,7 @@ def test_where_fetch_is_blocked_the_second_try_is_a_plain_form(
     assert sentry.wait_for_report().fields["comments"] == "Past the blocker"
 
 
-def test_a_wrong_field_is_marked_in_place(open_crash: Open, sentry: Any) -> None:
+def test_a_wrong_field_is_marked_in_place(open_crash: Open, sentry: RecordingSentry) -> None:
     """What the server does not take is said at its field, which gets the focus."""
     page = open_crash(SENTRY_KIT_DIALOG=False)
     page.fill(COMMENTS, "Words")
@@ -285,7 +291,7 @@ def test_a_wrong_field_is_marked_in_place(open_crash: Open, sentry: Any) -> None
     assert sentry.wait_for_report().fields["email"] == "ada@shop.example"
 
 
-def test_without_javascript_a_page_answers(open_crash: Open, sentry: Any) -> None:
+def test_without_javascript_a_page_answers(open_crash: Open, sentry: RecordingSentry) -> None:
     """JavaScript off: the same form, a page that thanks."""
     page = open_crash(javascript=False)
     page.fill(COMMENTS, "No script here")
@@ -305,7 +311,7 @@ def _with_policy(app: Flask, policy: str) -> Flask:
 
 
 def test_a_strict_policy_leaves_the_form_whole(
-    open_crash: Open, crashing_app: Any, sentry: Any
+    open_crash: Open, crashing_app: MakeApp, sentry: RecordingSentry
 ) -> None:
     """Under default-src 'self' the snippet is blocked, and the form is sent in place."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
@@ -319,7 +325,7 @@ def test_a_strict_policy_leaves_the_form_whole(
 
 
 def test_a_policy_without_connections_gets_a_plain_post(
-    open_crash: Open, crashing_app: Any, sentry: Any
+    open_crash: Open, crashing_app: MakeApp, sentry: RecordingSentry
 ) -> None:
     """Where a policy forbids fetch, the form is sent as any form is."""
     policy = "default-src 'self'; connect-src 'none'"
@@ -330,7 +336,9 @@ def test_a_policy_without_connections_gets_a_plain_post(
     assert sentry.wait_for_report().fields["comments"] == "Without fetch"
 
 
-def test_csp_sources_let_the_dialog_open(open_crash: Open, crashing_app: Any, sentry: Any) -> None:
+def test_csp_sources_let_the_dialog_open(
+    open_crash: Open, crashing_app: MakeApp, sentry: RecordingSentry
+) -> None:
     """Merged into Flask-Talisman's policy with nonces: the dialog opens, nothing is violated."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -353,7 +361,7 @@ def test_csp_sources_let_the_dialog_open(open_crash: Open, crashing_app: Any, se
 
 
 def test_real_raven_js_in_place_of_the_loader(
-    open_crash: Open, crashing_app: Any, sentry: Any
+    open_crash: Open, crashing_app: MakeApp, sentry: RecordingSentry
 ) -> None:
     """With SENTRY_KIT_RAVEN_JS, raven-js opens the dialog and the form behaves the same."""
     sentry.answers["GET", "error-page"] = (200, SCRIPT, DIALOG)

@@ -17,6 +17,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_sentry_kit import limit_feedback
 from flask_sentry_kit.feedback.limit import AddressLimit, address_of
 from flask_sentry_kit.settings import Rate, SettingError, read_settings
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, Visit
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_what_is_remembered_is_bounded(clock: list[float]) -> None:
 
 
 def test_threads_together_pass_so_many() -> None:
-    """No report is lost in the count, whoever sends at the same moment."""
+    """No report is lost in the count, however many visitors send at the same moment."""
     limit = AddressLimit(Rate(100, 3600))
     passed: list[float] = []
 
@@ -119,7 +121,7 @@ Statuses = Callable[..., list[int]]
 
 
 @pytest.fixture
-def statuses(crashing_app: Any, visit: Any, sentry: Any) -> Statuses:
+def statuses(crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry) -> Statuses:
     """What becomes of three reports where one an hour is let through."""
 
     def send(
@@ -139,9 +141,11 @@ def statuses(crashing_app: Any, visit: Any, sentry: Any) -> Statuses:
     return send
 
 
-def test_one_visitor_cannot_send_without_limit(crashing_app: Any, visit: Any, sentry: Any) -> None:
-    """Who has sent enough is told so, with the words kept and when to come again; nothing more
-    reaches Sentry. The page's script is told the same."""
+def test_one_visitor_cannot_send_without_limit(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
+    """A visitor who has sent enough gets the words back, and when to come again; nothing more
+    reaches Sentry. The page's script gets the same answer."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_FEEDBACK_LIMIT="2/hour"))
     for _ in range(2):
         assert visitor.send(visitor.crash(), comments="Words").status == 303
@@ -179,7 +183,9 @@ def test_where_all_visitors_share_an_address_nobody_is_limited(
     assert len(said) == 1
 
 
-def test_the_apps_own_limiter_is_asked_as_well(crashing_app: Any, visit: Any, sentry: Any) -> None:
+def test_the_apps_own_limiter_is_asked_as_well(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
     """limit_feedback() stands beside the setting, at the top of the package."""
     app = crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_FEEDBACK_LIMIT="1/hour")
     asked = []

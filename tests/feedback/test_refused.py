@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, PutClockAhead, Visit
+from tests.support.visitor import Visitor
 
 SPOILED = {
     "forged": ({"token": "IjAwIg.aaaa.bbbb"}, 403, "which crash"),
@@ -26,17 +29,17 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 @pytest.mark.parametrize("case", SPOILED)
 @pytest.mark.parametrize("in_place", [False, True])
 def test_what_cannot_be_sent_is_said_and_kept(
-    shop: Any, sentry: Any, case: str, in_place: bool
+    shop: Visitor, sentry: RecordingSentry, case: str, in_place: bool
 ) -> None:
     """A clear page in the visitor's words, with what was typed still in it; nothing is relayed."""
     fields, status, words = SPOILED[case]
     typed = {"comments": "My <b>long</b> story & more", "name": "Ada", "email": "a@shop.example"}
-    answer = shop.send(shop.crash(), json=in_place, **{**typed, **fields})
+    answer = shop.send(shop.crash(), in_place, None, **{**typed, **fields})
     assert answer.status == status
     if in_place:
-        told = json.loads(answer.text)
-        assert told["outcome"] == "refused"
-        assert words in told["message"] + " ".join(told["errors"].values())
+        said = json.loads(answer.text)
+        assert said["outcome"] == "refused"
+        assert words in said["message"] + " ".join(said["errors"].values())
     else:
         assert words in answer.text
         for name, value in {**typed, **fields}.items():
@@ -45,14 +48,16 @@ def test_what_cannot_be_sent_is_said_and_kept(
     assert sentry.reports == []
 
 
-def test_a_wrong_field_is_mended_and_sent(shop: Any, sentry: Any) -> None:
+def test_a_wrong_field_is_mended_and_sent(shop: Visitor, sentry: RecordingSentry) -> None:
     """The page that refuses has a working form: mend the field, send again."""
     refused = shop.send(shop.crash(), comments="Words", email="ada at shop")
     assert "Sent. Thank you." in shop.follow(shop.send(refused, email="")).text
     assert sentry.wait_for_report().fields["comments"] == "Words"
 
 
-def test_an_old_page_is_told_so(shop: Any, sentry: Any, later: Any) -> None:
+def test_an_old_page_is_told_so(
+    shop: Visitor, sentry: RecordingSentry, later: PutClockAhead
+) -> None:
     """After 30 minutes Sentry would refuse the words, so the visitor hears it from us."""
     page = shop.crash()
     later(30 * 60 + 2)
@@ -75,7 +80,7 @@ def test_an_old_page_is_told_so(shop: Any, sentry: Any, later: Any) -> None:
     ],
 )
 def test_what_is_no_form_gets_a_clear_page(
-    shop: Any, sentry: Any, kind: str, body: bytes, status: int
+    shop: Visitor, sentry: RecordingSentry, kind: str, body: bytes, status: int
 ) -> None:
     """Another content type, nothing at all, or noise: a page, never an error of ours."""
     action, _ = shop.form_of(shop.crash())
@@ -85,7 +90,7 @@ def test_what_is_no_form_gets_a_clear_page(
     assert sentry.reports == []
 
 
-def test_the_limit_holds_without_a_length(shop: Any, sentry: Any) -> None:
+def test_the_limit_holds_without_a_length(shop: Visitor, sentry: RecordingSentry) -> None:
     """A chunked body has no Content-Length; 16 kB is 16 kB all the same."""
     action, typed = shop.form_of(shop.crash())
     body = urlencode({**typed, "comments": "w" * 20_000}).encode()
@@ -96,7 +101,7 @@ def test_the_limit_holds_without_a_length(shop: Any, sentry: Any) -> None:
     assert sentry.reports == []
 
 
-def test_a_huge_body_is_not_kept(shop: Any) -> None:
+def test_a_huge_body_is_not_kept(shop: Visitor) -> None:
     """Of megabytes, the visitor gets the first 64 kB back, and an answer, not a reset."""
     action, typed = shop.form_of(shop.crash())
     body = urlencode({**typed, "comments": "w" * 1_000_000}).encode()
@@ -107,7 +112,7 @@ def test_a_huge_body_is_not_kept(shop: Any) -> None:
 
 @pytest.mark.parametrize("limit", [64, 50_000_000])
 def test_the_apps_own_limit_is_for_its_own_routes(
-    crashing_app: Any, visit: Any, sentry: Any, limit: int
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, limit: int
 ) -> None:
     """A smaller MAX_CONTENT_LENGTH loses no words, and a larger one lifts no limit of ours."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, MAX_CONTENT_LENGTH=limit))

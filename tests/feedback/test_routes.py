@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tests.support.sentry import SECRET_KEY, RecordingSentry
+from tests.support.types import MakeApp, Visit
+from tests.support.visitor import Visitor
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def test_the_words_reach_sentry_with_their_event(shop: Any, sentry: Any) -> None:
+def test_the_words_reach_sentry_with_their_event(shop: Visitor, sentry: RecordingSentry) -> None:
     """What was typed arrives at the dialog's own address, tied to the event of the page."""
     page = shop.crash()
     answer = shop.send(
@@ -33,14 +35,14 @@ def test_the_words_reach_sentry_with_their_event(shop: Any, sentry: Any) -> None
     assert shop.follow(answer).status == 200
 
 
-def test_the_words_come_after_their_event(shop: Any, sentry: Any) -> None:
+def test_the_words_come_after_their_event(shop: Visitor, sentry: RecordingSentry) -> None:
     """Sentry knows the event before the words on it come."""
     shop.send(shop.crash(), comments="Words")
     sentry.wait_for_report()
     assert [seen.path.split("/")[-2] for seen in sentry.received] == ["store", "error-page"]
 
 
-def test_the_words_come_from_the_apps_own_origin(shop: Any, sentry: Any) -> None:
+def test_the_words_come_from_the_apps_own_origin(shop: Visitor, sentry: RecordingSentry) -> None:
     """Origin and Referer name the app and nothing of the page: its address may hold secrets."""
     shop.send(shop.crash("/boom?token=hunter2"), comments="Words")
     report = sentry.wait_for_report()
@@ -49,11 +51,11 @@ def test_the_words_come_from_the_apps_own_origin(shop: Any, sentry: Any) -> None
 
 
 def test_behind_a_proxy_the_origin_is_the_browsers(
-    crashing_app: Any, visit: Any, sentry: Any
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
 ) -> None:
     """With ProxyFix, the origin is the one in the visitor's address bar."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)  # type: ignore[method-assign]  # as documented
     visitor = visit(app)
     action, typed = visitor.form_of(visitor.crash())
     headers = {**FORM, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example"}
@@ -61,7 +63,7 @@ def test_behind_a_proxy_the_origin_is_the_browsers(
     assert sentry.wait_for_report().headers["Origin"] == "https://shop.example"
 
 
-def test_who_stays_anonymous_is_named_so(shop: Any, sentry: Any) -> None:
+def test_who_stays_anonymous_is_named_so(shop: Visitor, sentry: RecordingSentry) -> None:
     """Empty fields become values that say so and pass Sentry's own form."""
     shop.send(shop.crash(), comments="Words")
     fields = sentry.wait_for_report().fields
@@ -69,7 +71,7 @@ def test_who_stays_anonymous_is_named_so(shop: Any, sentry: Any) -> None:
     assert fields["email"] == "anonymous@example.invalid"
 
 
-def test_sent_is_said_when_sentry_took_it(shop: Any) -> None:
+def test_sent_is_said_when_sentry_took_it(shop: Visitor) -> None:
     """Without JavaScript: a page that thanks, at an address that a reload does not send again."""
     page = shop.crash()
     thanks = shop.follow(shop.send(page, comments="Words"))
@@ -79,7 +81,7 @@ def test_sent_is_said_when_sentry_took_it(shop: Any) -> None:
     assert thanks.headers["Cache-Control"] == "no-store"
 
 
-def test_in_place_the_answer_is_json(shop: Any) -> None:
+def test_in_place_the_answer_is_json(shop: Visitor) -> None:
     """With JavaScript: the same outcome, in words to show."""
     answer = shop.send(shop.crash(), json=True, comments="Words")
     assert answer.status == 200
@@ -93,7 +95,7 @@ def test_in_place_the_answer_is_json(shop: Any) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_saved_is_said_while_sentry_is_down(
-    crashing_app: Any, visit: Any, sentry: Any, free_port: int
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, free_port: int
 ) -> None:
     """Nothing is called sent that was not; when Sentry is back, the words arrive."""
     dsn = f"http://public@127.0.0.1:{free_port}/7"
@@ -106,7 +108,7 @@ def test_saved_is_said_while_sentry_is_down(
 
 @pytest.mark.usefixtures("hurried")
 def test_with_a_spool_the_words_survive_a_restart(
-    crashing_app: Any, visit: Any, sentry: Any, free_port: int, tmp_path: Any
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, free_port: int, tmp_path: Path
 ) -> None:
     """Saved by one process while Sentry is down, sent by the next one when it is back."""
     config = {
@@ -126,7 +128,9 @@ def test_with_a_spool_the_words_survive_a_restart(
     assert report.query["eventId"] == page.headers["X-Sentry-ID"]
 
 
-def test_an_origin_that_is_refused_takes_the_other_door(shop: Any, sentry: Any) -> None:
+def test_an_origin_that_is_refused_takes_the_other_door(
+    shop: Visitor, sentry: RecordingSentry
+) -> None:
     """A project that does not list the host still gets the words: envelopes need no origin."""
     sentry.answers["POST", "error-page"] = (403, {}, b"{}")
     answer = shop.send(shop.crash(), comments="Words")
@@ -135,7 +139,9 @@ def test_an_origin_that_is_refused_takes_the_other_door(shop: Any, sentry: Any) 
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])
-def test_a_server_without_the_address_gets_an_envelope(shop: Any, sentry: Any, status: int) -> None:
+def test_a_server_without_the_address_gets_an_envelope(
+    shop: Visitor, sentry: RecordingSentry, status: int
+) -> None:
     """Bugsink and Spotlight have no crash dialog: a user_report in an envelope reaches them."""
     sentry.answers["POST", "error-page"] = (status, {}, b"")
     page = shop.crash()
@@ -159,7 +165,7 @@ def test_a_server_without_the_address_gets_an_envelope(shop: Any, sentry: Any, s
 
 
 def test_a_refusal_is_said_and_logged(
-    shop: Any, sentry: Any, caplog: pytest.LogCaptureFixture
+    shop: Visitor, sentry: RecordingSentry, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When no door of Sentry's takes the words, the visitor hears it and the log has the reason."""
     sentry.answers["POST", "error-page"] = (400, {}, b'{"errors": {}}')
@@ -171,7 +177,7 @@ def test_a_refusal_is_said_and_logged(
     assert [record for record in caplog.records if "400" in record.getMessage()]
 
 
-def test_sending_twice_sends_once(shop: Any, sentry: Any) -> None:
+def test_sending_twice_sends_once(shop: Visitor, sentry: RecordingSentry) -> None:
     """The same words again get the same answer, and Sentry gets them once."""
     page = shop.crash()
     for _ in range(2):
@@ -179,26 +185,26 @@ def test_sending_twice_sends_once(shop: Any, sentry: Any) -> None:
     assert len(sentry.reports) == 1
 
 
-def test_clicks_at_once_send_once(shop: Any, sentry: Any) -> None:
+def test_clicks_at_once_send_once(shop: Visitor, sentry: RecordingSentry) -> None:
     """Of several submissions at the same moment one is relayed and waits for the answer; the
     others hear what is known by then."""
     page = shop.crash()
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def click() -> None:
-        told.append(json.loads(shop.send(page, json=True, comments="Words").text)["outcome"])
+        outcomes.append(json.loads(shop.send(page, json=True, comments="Words").text)["outcome"])
 
     threads = [threading.Thread(target=click) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert "sent" in told and set(told) <= {"sent", "saved"}
-    assert len(told) == 6
+    assert "sent" in outcomes and set(outcomes) <= {"sent", "saved"}
+    assert len(outcomes) == 6
     assert len(sentry.reports) == 1
 
 
-def test_one_report_a_token(shop: Any, sentry: Any) -> None:
+def test_one_report_a_token(shop: Visitor, sentry: RecordingSentry) -> None:
     """Other words for the same event would overwrite the first: they are refused, and kept."""
     page = shop.crash()
     shop.send(page, comments="First words")
@@ -208,7 +214,7 @@ def test_one_report_a_token(shop: Any, sentry: Any) -> None:
     assert [report.fields["comments"] for report in sentry.reports] == ["First words"]
 
 
-def test_two_crashes_have_a_report_each(shop: Any, sentry: Any) -> None:
+def test_two_crashes_have_a_report_each(shop: Visitor, sentry: RecordingSentry) -> None:
     """Two tabs, two crashes: each token writes to its own event."""
     first, second = shop.crash(), shop.crash()
     shop.send(second, comments="second")
@@ -220,7 +226,7 @@ def test_two_crashes_have_a_report_each(shop: Any, sentry: Any) -> None:
     }
 
 
-def test_no_cookie_and_no_session(shop: Any) -> None:
+def test_no_cookie_and_no_session(shop: Visitor) -> None:
     """Neither page, answer nor thanks set a cookie."""
     page = shop.crash()
     answer = shop.send(page, comments="Words")
@@ -228,7 +234,7 @@ def test_no_cookie_and_no_session(shop: Any) -> None:
     assert all("Set-Cookie" not in each.headers for each in (page, answer, thanks))
 
 
-def test_what_was_typed_never_becomes_markup(shop: Any) -> None:
+def test_what_was_typed_never_becomes_markup(shop: Visitor) -> None:
     """Whatever is typed, the page that gives it back shows it as text."""
     nasty = "</textarea><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     answer = shop.send(shop.crash(), comments=nasty, name=nasty, email=nasty, token=nasty)
@@ -237,7 +243,7 @@ def test_what_was_typed_never_becomes_markup(shop: Any) -> None:
     assert answer.typed["comments"] == nasty
 
 
-def test_thanks_cannot_be_made_up(shop: Any) -> None:
+def test_thanks_cannot_be_made_up(shop: Visitor) -> None:
     """A link that thanks without a report behind it is not found."""
     page = shop.crash()
     action, typed = shop.form_of(page)

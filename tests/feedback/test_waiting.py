@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Page
 from waitress import wasyncore
 from waitress.server import create_server
 
 from flask_sentry_kit.feedback import form, relay
+from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp, Visit
 
 
 @pytest.fixture
@@ -50,17 +53,17 @@ class Shop:
     """A shop behind waitress, whose Sentry takes requests and does not answer."""
 
     visitor: Any
-    sentry: Any
-    told: list[str] = field(default_factory=list)
+    sentry: RecordingSentry
+    outcomes: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
 
     def send(self, *pages: Any) -> list[threading.Thread]:
         """Send a report from each page, all at the same moment."""
 
-        def one(page: Any) -> None:
+        def one(page: Page) -> None:
             answer = json.loads(self.visitor.send(page, json=True, comments="Words").text)
             with self.news:
-                self.told.append(answer["outcome"])
+                self.outcomes.append(answer["outcome"])
                 self.news.notify_all()
 
         threads = [threading.Thread(target=one, args=(page,)) for page in pages]
@@ -70,19 +73,19 @@ class Shop:
 
     def wait_for(self, count: int) -> list[str]:
         with self.news:
-            assert self.news.wait_for(lambda: len(self.told) >= count, 10), self.told
-            return list(self.told)
+            assert self.news.wait_for(lambda: len(self.outcomes) >= count, 10), self.outcomes
+            return list(self.outcomes)
 
 
 @pytest.fixture
 def shop(
-    crashing_app: Any,
+    crashing_app: MakeApp,
     behind_waitress: Any,
     visitor_of: Any,
-    sentry: Any,
+    sentry: RecordingSentry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Shop]:
-    """With nobody answering, whoever waits for Sentry waits until the test's end."""
+    """With nobody answering, a request that waits for Sentry waits until the test's end."""
     monkeypatch.setattr(relay, "WAIT", 30.0)
     sentry.hold("POST")
     app = crashing_app(SENTRY_DSN=sentry.dsn)
@@ -97,11 +100,11 @@ def test_clicks_on_one_report_leave_the_threads_free(shop: Shop) -> None:
     threads = shop.send(*[page] * 8)
     assert shop.wait_for(7) == ["saved"] * 7
     assert shop.visitor.request("GET", "/fine").text == "fine"
-    assert len(shop.told) == 7, "the first click was to wait"
+    assert len(shop.outcomes) == 7, "the first click was to wait"
     shop.sentry.release()
     for thread in threads:
         thread.join()
-    assert shop.told == ["saved"] * 7 + ["sent"]
+    assert shop.outcomes == ["saved"] * 7 + ["sent"]
     assert len(shop.sentry.reports) == 1
 
 
@@ -112,17 +115,19 @@ def test_two_requests_wait_and_no_more(shop: Shop) -> None:
     threads = shop.send(*pages)
     assert shop.wait_for(4) == ["saved"] * 4
     assert shop.visitor.request("GET", "/fine").text == "fine"
-    assert len(shop.told) == 4, "two were to wait"
+    assert len(shop.outcomes) == 4, "two were to wait"
     shop.sentry.release()
     for thread in threads:
         thread.join()
-    assert sorted(shop.told) == ["saved"] * 4 + ["sent"] * 2
+    assert sorted(shop.outcomes) == ["saved"] * 4 + ["sent"] * 2
     [last] = shop.send(shop.visitor.crash())
     last.join()
-    assert shop.told[-1] == "sent"
+    assert shop.outcomes[-1] == "sent"
 
 
-def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -> None:
+def test_who_waited_in_vain_gives_the_place_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However the wait ends."""
     monkeypatch.setattr(relay, "WAIT", 0.01)
     for _ in range(2 * relay.WAITING_MAX):
@@ -134,7 +139,11 @@ def test_who_waited_in_vain_gives_the_place_back(shop: Shop, monkeypatch: Any) -
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_drips_has_one_deadline(
-    crashing_app: Any, visit: Any, sentry: Any, monkeypatch: pytest.MonkeyPatch, chunked: bool
+    crashing_app: MakeApp,
+    visit: Visit,
+    sentry: RecordingSentry,
+    monkeypatch: pytest.MonkeyPatch,
+    chunked: bool,
 ) -> None:
     """However slowly the bytes come, the worker is free again at a time that they cannot move, and
     the visitor hears what is wrong."""
@@ -175,7 +184,9 @@ def test_a_body_that_drips_has_one_deadline(
     assert b"it did not arrive whole" in answer
 
 
-def test_half_a_report_is_not_relayed(visit: Any, crashing_app: Any, sentry: Any) -> None:
+def test_half_a_report_is_not_relayed(
+    visit: Visit, crashing_app: MakeApp, sentry: RecordingSentry
+) -> None:
     """A connection that ends early leaves half a sentence; it does not reach Sentry as a whole."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn))
     action, typed = visitor.form_of(visitor.crash())

@@ -2,112 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
 from flask_sentry_kit.inbox import InboxServer, create_inbox
-
-EVENT_ID = "0123456789abcdef0123456789abcdef"
-
-
-class Served:
-    """One running inbox, and the few things every test does with it."""
-
-    def __init__(self, server: InboxServer, http: urllib3.PoolManager) -> None:
-        self.server, self.http = server, http
-        self.url, self.dsn = server.url, server.dsn
-        self.key = server.dsn.partition("//")[2].partition("@")[0]
-        self.event_id = EVENT_ID
-
-    def request(self, method: str, path: str, **how: Any) -> urllib3.BaseHTTPResponse:
-        return self.http.request(method, self.url + path, redirect=False, **how)
-
-    def store(
-        self,
-        body: object = None,
-        *,
-        project: str = "1",
-        key: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> urllib3.BaseHTTPResponse:
-        """POST to ``/store/`` as raven does."""
-        auth = f"Sentry sentry_version=6, sentry_key={key or self.key}, sentry_client=test/1"
-        data = body if isinstance(body, bytes) else json.dumps(body or self.event()).encode()
-        return self.request(
-            "POST",
-            f"/api/{project}/store/",
-            body=data,
-            headers={"X-Sentry-Auth": auth, **(headers or {})},
-        )
-
-    def event(self, event_id: str = EVENT_ID, kind: str = "ValueError", **more: Any) -> Any:
-        """A small event of raven's shape."""
-        frames = [
-            {
-                "module": "flask.app",
-                "filename": "flask/app.py",
-                "function": "dispatch_request",
-                "lineno": 902,
-                "in_app": False,
-                "context_line": "        return view()",
-            },
-            {
-                "module": "shop.cart",
-                "filename": "shop/cart.py",
-                "function": "total",
-                "lineno": 19,
-                "in_app": True,
-                "pre_context": ["def total(cart):"],
-                "context_line": "    return cart['sum']",
-                "post_context": [""],
-                "vars": {"cart": {"'items'": "3"}},
-            },
-        ]
-        failure = {"type": kind, "value": "no sum", "stacktrace": {"frames": frames}}
-        return {"event_id": event_id, "exception": {"values": [failure]}, **more}
-
-    def error_page(self, method: str, **how: Any) -> urllib3.BaseHTTPResponse:
-        """Ask the dialog's address; ``query`` changes its arguments, None leaves one out."""
-        query = {"eventId": EVENT_ID, "dsn": self.dsn, **how.pop("query", {})}
-        given = {name: value for name, value in query.items() if value is not None}
-        return self.request(method, f"/api/embed/error-page/?{urlencode(given)}", **how)
-
-    def report(
-        self, words: str = "I pressed pay", event_id: str = EVENT_ID
-    ) -> urllib3.BaseHTTPResponse:
-        return self.error_page(
-            "POST",
-            query={"eventId": event_id},
-            body=urlencode({"name": "Ann", "email": "ann@shop.example", "comments": words}),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-        )
-
-    def api(self, path: str) -> Any:
-        answer = self.request("GET", f"/inbox/api/{path}")
-        assert answer.status == 200
-        return answer.json()
+from tests.support.inbox import RunningInbox
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Callable[..., Served]]:
+def running(folder: Path) -> Iterator[Callable[..., RunningInbox]]:
     started: list[tuple[InboxServer, threading.Thread]] = []
     http = urllib3.PoolManager(timeout=10, retries=False)
 
-    def start(**options: Any) -> Served:
+    def start(**options: Any) -> RunningInbox:
         app = create_inbox(folder / f"inbox-{len(started)}.sqlite", **options)
         server = InboxServer(app)
         thread = threading.Thread(target=server.run)
         thread.start()
         started.append((server, thread))
-        return Served(server, http)
+        return RunningInbox(server, http)
 
     yield start
     http.clear()
@@ -118,27 +37,27 @@ def running(folder: Path) -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture
-def serve_inbox(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+def serve_inbox(tmp_path: Path) -> Iterator[Callable[..., RunningInbox]]:
     """Start an inbox; keywords are `create_inbox`'s."""
     with running(tmp_path) as start:
         yield start
 
 
 @pytest.fixture
-def served(serve_inbox: Callable[..., Served]) -> Served:
+def served(serve_inbox: Callable[..., RunningInbox]) -> RunningInbox:
     """An inbox of the test's own."""
     return serve_inbox()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
     """One inbox for the tests of a file that look at answers only, not at what is kept."""
     with running(tmp_path_factory.mktemp("shared")) as start:
         yield start()
 
 
 @pytest.fixture(scope="module")
-def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
     """As `shared`, for one shop's pages only; `tools.example` is a name to read it under."""
     with running(tmp_path_factory.mktemp("choosy")) as start:
         yield start(

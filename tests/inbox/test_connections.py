@@ -15,6 +15,7 @@ from waitress.buffers import TempfileBasedBuffer
 
 from flask_sentry_kit.inbox import connections
 from flask_sentry_kit.inbox.connections import PLACES, Queue
+from tests.support.inbox import RunningInbox
 
 # Twice what may stall at a time, and four times what waitress takes by default.
 MANY = 2 * PLACES
@@ -23,7 +24,7 @@ Connect = Callable[..., socket.socket]
 
 
 @pytest.fixture
-def connect(served: Any) -> Iterator[Connect]:
+def connect(served: RunningInbox) -> Iterator[Connect]:
     """Open a connection to the inbox and send something."""
     opened: list[socket.socket] = []
 
@@ -73,7 +74,9 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_slow_connections_shut_nobody_out(served: Any, connect: Connect, kind: str) -> None:
+def test_slow_connections_shut_nobody_out(
+    served: RunningInbox, connect: Connect, kind: str
+) -> None:
     """Clients that never end their request, or never go, leave room for those who do."""
     for _ in range(MANY):
         connect(SLOW[kind])
@@ -82,7 +85,7 @@ def test_slow_connections_shut_nobody_out(served: Any, connect: Connect, kind: s
     assert served.store().status == 200
 
 
-def test_answers_that_nobody_takes_shut_nobody_out(served: Any, connect: Connect) -> None:
+def test_answers_that_nobody_takes_shut_nobody_out(served: RunningInbox, connect: Connect) -> None:
     """A client that reads nothing holds neither a thread nor its place for ever."""
     served.store({"event_id": "f" * 32, "message": "m" * 300_000})
     asked = f"GET /inbox/api/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -92,7 +95,9 @@ def test_answers_that_nobody_takes_shut_nobody_out(served: Any, connect: Connect
     assert served.request("GET", "/").status == 200
 
 
-def test_a_stop_closes_the_files_of_what_is_under_way(served: Any, connect: Connect) -> None:
+def test_a_stop_closes_the_files_of_what_is_under_way(
+    served: RunningInbox, connect: Connect
+) -> None:
     """Long answers that nobody takes, and long bodies that still arrive, wait in files."""
     served.store({"event_id": "f" * 32, "message": "m" * 300_000})
     asked = f"GET /inbox/api/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -116,7 +121,7 @@ def test_a_stop_closes_the_files_of_what_is_under_way(served: Any, connect: Conn
 
 @pytest.mark.parametrize("kind", ["headers", "body", "chunked body"])
 def test_dripping_wins_no_time(
-    served: Any, connect: Connect, kind: str, monkeypatch: pytest.MonkeyPatch
+    served: RunningInbox, connect: Connect, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request has so long to arrive as a whole, however often a byte of it comes."""
     monkeypatch.setattr(connections, "PATIENCE", 0.5)
@@ -134,7 +139,9 @@ def test_dripping_wins_no_time(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8")
-def test_the_client_with_most_connections_loses_them(served: Any, connect: Connect) -> None:
+def test_the_client_with_most_connections_loses_them(
+    served: RunningInbox, connect: Connect
+) -> None:
     """One address that opens very many takes no place from another's slow connection."""
     modest = connect(SLOW["headers"], source="127.0.0.2")
     greedy = [connect(SLOW["headers"]) for _ in range(MANY)]
@@ -144,7 +151,9 @@ def test_the_client_with_most_connections_loses_them(served: Any, connect: Conne
     assert is_open(greedy[-1])
 
 
-def test_an_ordinary_request_waits_little_among_slow_ones(served: Any, connect: Connect) -> None:
+def test_an_ordinary_request_waits_little_among_slow_ones(
+    served: RunningInbox, connect: Connect
+) -> None:
     """The median with hundreds of slow connections is near the median without."""
 
     def median() -> float:
@@ -198,7 +207,7 @@ def test_in_a_flood_the_newest_request_is_first() -> None:
     assert done == ["running", "newest", "flood", "first", "pipelined"]
 
 
-def test_more_headers_than_any_client_sends_are_refused(served: Any) -> None:
+def test_more_headers_than_any_client_sends_are_refused(served: RunningInbox) -> None:
     """431 over 64 kB: waitress joins headers of one name anew with each."""
     many = {"Cookie": "a" * 60_000}
     assert served.request("GET", "/", headers=many).status == 200

@@ -7,13 +7,13 @@ import random
 import sqlite3
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flask_sentry_kit.inbox import InboxError, create_inbox
 from flask_sentry_kit.inbox.reading import read_event
 from flask_sentry_kit.inbox.store import Store
+from tests.support.inbox import RunningInbox
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 PAGES = (
@@ -25,7 +25,7 @@ PAGES = (
 )
 
 
-def file_of(served: Any) -> Path:
+def file_of(served: RunningInbox) -> Path:
     path: Path = served.server.app.extensions["sentry_kit_inbox"].store.path
     return path
 
@@ -58,7 +58,9 @@ def fill(path: Path, events: int = 40) -> Path:
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_file_deleted_while_it_runs_comes_back_private(served: Any, beside: bool) -> None:
+def test_a_file_deleted_while_it_runs_comes_back_private(
+    served: RunningInbox, beside: bool
+) -> None:
     """The next event is kept in a new file of mode 0600, and the DSN stays the same."""
     served.store(served.event("f" * 32))
     path = file_of(served)
@@ -71,7 +73,7 @@ def test_a_file_deleted_while_it_runs_comes_back_private(served: Any, beside: bo
     assert Store(path).public_key() == served.key
 
 
-def test_a_file_replaced_while_it_runs_is_used(served: Any, tmp_path: Path) -> None:
+def test_a_file_replaced_while_it_runs_is_used(served: RunningInbox, tmp_path: Path) -> None:
     """A copy that was put back is read from then on, under the DSN that apps have."""
     path = file_of(served)
     os.replace(fill(tmp_path / "copy.sqlite"), path)
@@ -81,7 +83,7 @@ def test_a_file_replaced_while_it_runs_is_used(served: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("cut", [0.5, 0.9, None])
 def test_damage_met_at_run_time_is_a_clear_answer(
-    served: Any, cut: float | None, caplog: pytest.LogCaptureFixture
+    served: RunningInbox, cut: float | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """503 at most, never 500; the file is set aside, said once, and events are kept again."""
     for number in range(30):
@@ -103,7 +105,7 @@ def test_damage_met_at_run_time_is_a_clear_answer(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_no_flipped_byte_is_a_500(served: Any, tmp_path: Path) -> None:
+def test_no_flipped_byte_is_a_500(served: RunningInbox, tmp_path: Path) -> None:
     """Whatever is damaged, at start or later: read, set aside, or a clear error."""
     whole = fill(tmp_path / "whole.sqlite").read_bytes()
     dice = random.Random(7)
@@ -137,7 +139,7 @@ def test_no_flipped_byte_is_a_500(served: Any, tmp_path: Path) -> None:
     assert refused < 8
 
 
-def test_an_event_that_cannot_be_read_is_410(served: Any) -> None:
+def test_an_event_that_cannot_be_read_is_410(served: RunningInbox) -> None:
     """One damaged row spoils its own page, and no other."""
     served.store()
     served.store(served.event("f" * 32))
@@ -169,7 +171,7 @@ def test_a_damaged_file_is_set_aside_at_start(
 
 @pytest.mark.parametrize("length", [1, 50, 100])
 def test_what_may_be_no_inbox_is_refused_and_left_alone(tmp_path: Path, length: int) -> None:
-    """A file too short to tell whose it is may be somebody's: nothing of it is moved."""
+    """A file too short to be recognized may be another program's: it is not moved."""
     path = tmp_path / "inbox.sqlite"
     path.touch(0o600)
     path.write_bytes((b"SQLite format 3\0" + b"x" * 200)[:length])
@@ -220,7 +222,7 @@ def test_a_file_others_may_have_prepared_is_refused_at_start(tmp_path: Path, how
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has access lists")
-def test_a_file_opened_to_others_while_it_runs_is_a_503(served: Any) -> None:
+def test_a_file_opened_to_others_while_it_runs_is_a_503(served: RunningInbox) -> None:
     """Until it is private again; nothing is written to it meanwhile, and nothing is lost."""
     path = file_of(served)
     served.store(served.event("f" * 32))

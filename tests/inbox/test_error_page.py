@@ -10,23 +10,25 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.inbox import RunningInbox
+
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 FORM = {"name": "Ann", "email": "ann@shop.example", "comments": "I pressed pay"}
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 REQUIRED = ["This field is required."]
 
 
-def post(served: Any, form: dict[str, str], **headers: str) -> Any:
+def post(served: RunningInbox, form: dict[str, str], **headers: str) -> Any:
     return served.error_page("POST", body=urlencode(form), headers={**URLENCODED, **headers})
 
 
-def reports(served: Any) -> list[dict[str, Any]]:
+def reports(served: RunningInbox) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = served.api("reports")["reports"]
     return found
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_get_brings_the_dialogs_script(shared: Any, method: str) -> None:
+def test_get_brings_the_dialogs_script(shared: RunningInbox, method: str) -> None:
     """200 text/javascript, for every origin, as newer servers have it."""
     answer = shared.error_page(method)
     assert answer.status == 200
@@ -39,7 +41,9 @@ def test_get_brings_the_dialogs_script(shared: Any, method: str) -> None:
     "event_id", [None, "", "xyz", EVENT_ID[:-1], "01234567-89ab-cdef-0123-456789abcdef"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_a_malformed_event_id_is_400(shared: Any, method: str, event_id: str | None) -> None:
+def test_a_malformed_event_id_is_400(
+    shared: RunningInbox, method: str, event_id: str | None
+) -> None:
     """Missing or malformed, dashes too; by any method, and whatever else is wrong."""
     answer = shared.error_page(method, query={"eventId": event_id, "dsn": None})
     assert answer.status == 400
@@ -58,7 +62,7 @@ def test_a_malformed_event_id_is_400(shared: Any, method: str, event_id: str | N
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-def test_a_wrong_dsn_is_404(choosy: Any, method: str, dsn: str | None) -> None:
+def test_a_wrong_dsn_is_404(choosy: RunningInbox, method: str, dsn: str | None) -> None:
     """Missing, unknown key, or the key of another project; before origin and method count."""
     dsn = dsn and dsn.replace("KEY", choosy.key)
     answer = choosy.error_page(
@@ -76,7 +80,7 @@ def test_a_wrong_dsn_is_404(choosy: Any, method: str, dsn: str | None) -> None:
         "//KEY@127.0.0.1/1",
     ],
 )
-def test_of_the_dsn_only_key_and_project_count(shared: Any, dsn: str) -> None:
+def test_of_the_dsn_only_key_and_project_count(shared: RunningInbox, dsn: str) -> None:
     """A secret in it, another host, or no scheme (raven's public DSN has none) is accepted."""
     answer = shared.error_page("GET", query={"dsn": dsn.replace("KEY", shared.key)})
     assert answer.status == 200
@@ -99,7 +103,7 @@ def test_of_the_dsn_only_key_and_project_count(shared: Any, dsn: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PUT"])
 def test_a_refused_origin_is_403(
-    choosy: Any, method: str, headers: dict[str, str], status: int
+    choosy: RunningInbox, method: str, headers: dict[str, str], status: int
 ) -> None:
     """Origin counts or, without one, Referer; it is checked before the method."""
     before = reports(choosy)
@@ -111,20 +115,20 @@ def test_a_refused_origin_is_403(
         assert reports(choosy) == before
 
 
-def test_options_is_200(shared: Any) -> None:
+def test_options_is_200(shared: RunningInbox) -> None:
     """``{}``, and the headers a preflight looks at."""
     answer = shared.error_page("OPTIONS", headers={"Origin": "https://shop.example"})
     assert (answer.status, answer.json()) == (200, {})
 
 
-def test_other_methods_are_405(shared: Any) -> None:
+def test_other_methods_are_405(shared: RunningInbox) -> None:
     """Checked last; the answer says what is taken."""
     answer = shared.error_page("DELETE")
     assert answer.status == 405
     assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
 
 
-def test_a_report_is_taken_urlencoded(served: Any) -> None:
+def test_a_report_is_taken_urlencoded(served: RunningInbox) -> None:
     """200 ``{}`` as application/json, and the words are there."""
     answer = post(served, FORM)
     assert (answer.status, answer.json()) == (200, {})
@@ -134,7 +138,7 @@ def test_a_report_is_taken_urlencoded(served: Any) -> None:
     ]
 
 
-def test_a_report_is_taken_multipart(served: Any) -> None:
+def test_a_report_is_taken_multipart(served: RunningInbox) -> None:
     """As a form with FormData sends it."""
     assert served.error_page("POST", fields=FORM).status == 200
     assert reports(served)[0]["name"] == "Ann"
@@ -142,7 +146,7 @@ def test_a_report_is_taken_multipart(served: Any) -> None:
 
 @pytest.mark.parametrize("missing", ["name", "email", "comments"])
 @pytest.mark.parametrize("how", ["absent", "blank"])
-def test_all_three_fields_are_required(served: Any, missing: str, how: str) -> None:
+def test_all_three_fields_are_required(served: RunningInbox, missing: str, how: str) -> None:
     """400 with that field's message; nothing is kept."""
     form = {name: value for name, value in FORM.items() if name != missing}
     answer = post(served, form if how == "absent" else {**form, missing: "  "})
@@ -159,7 +163,9 @@ def test_all_three_fields_are_required(served: Any, missing: str, how: str) -> N
         (b"", {}),
     ],
 )
-def test_a_body_that_is_no_form_is_400(shared: Any, body: bytes, headers: dict[str, str]) -> None:
+def test_a_body_that_is_no_form_is_400(
+    shared: RunningInbox, body: bytes, headers: dict[str, str]
+) -> None:
     """JSON, a broken form or nothing: all three fields are missing."""
     answer = shared.error_page("POST", body=body, headers=headers)
     assert answer.status == 400
@@ -182,7 +188,9 @@ def test_a_body_that_is_no_form_is_400(shared: Any, body: bytes, headers: dict[s
         ("name", "n" * 129, False),
     ],
 )
-def test_name_and_email_are_checked(served: Any, field: str, value: str, fine: bool) -> None:
+def test_name_and_email_are_checked(
+    served: RunningInbox, field: str, value: str, fine: bool
+) -> None:
     """name up to 128, email an address of up to 75 characters; else 400 with the field's words."""
     answer = post(served, {**FORM, field: value})
     if fine:
@@ -193,14 +201,14 @@ def test_name_and_email_are_checked(served: Any, field: str, value: str, fine: b
         assert len(reports(served)) == 0
 
 
-def test_a_second_report_replaces_the_first(served: Any) -> None:
+def test_a_second_report_replaces_the_first(served: RunningInbox) -> None:
     """200 again; one report an event."""
     post(served, FORM)
     assert post(served, {**FORM, "comments": "I pressed it twice"}).status == 200
     assert [report["comments"] for report in reports(served)] == ["I pressed it twice"]
 
 
-def test_a_report_before_its_event_is_linked_when_it_arrives(served: Any) -> None:
+def test_a_report_before_its_event_is_linked_when_it_arrives(served: RunningInbox) -> None:
     """200 for an event nobody knows yet; they are one once it comes."""
     assert post(served, FORM).status == 200
     assert served.api("crashes") == {"crashes": []}
@@ -218,7 +226,7 @@ def test_a_report_before_its_event_is_linked_when_it_arrives(served: Any) -> Non
     ],
 )
 def test_a_script_gets_the_answer_in_a_header(
-    shared: Any, form: Any, query: Any, status: int, context: Any
+    shared: RunningInbox, form: Any, query: Any, status: int, context: Any
 ) -> None:
     """``Accept: text/javascript``: same status, empty body, the JSON in ``X-Sentry-Context``."""
     answer = shared.error_page(
@@ -258,7 +266,7 @@ def test_every_json_answer_allows_the_origin(
     assert answer.headers["Access-Control-Max-Age"] == "1000"
 
 
-def test_a_report_too_large_is_413(shared: Any) -> None:
+def test_a_report_too_large_is_413(shared: RunningInbox) -> None:
     """And is said in the dialog's own form, so that its words can be shown."""
     answer = post(shared, {**FORM, "comments": "x" * 70_000})
     assert answer.status == 413
@@ -266,7 +274,7 @@ def test_a_report_too_large_is_413(shared: Any) -> None:
     assert post(shared, {**FORM, "comments": "é" * 8_000}).status == 200
 
 
-def test_every_option_of_the_dialog_is_taken(shared: Any) -> None:
+def test_every_option_of_the_dialog_is_taken(shared: RunningInbox) -> None:
     """Each option's text is in the script, and the default is not."""
     names = (
         "name email title subtitle subtitle2 labelName labelEmail labelComments labelClose"
@@ -280,7 +288,7 @@ def test_every_option_of_the_dialog_is_taken(shared: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["</script><script>x()</script>", "<!--", '";x();"', "\\", "\u2028", "'+x()+'", "&lt;"]
 )
-def test_an_option_stays_text(shared: Any, text: str) -> None:
+def test_an_option_stays_text(shared: RunningInbox, text: str) -> None:
     """Whatever a user is called: no end of string, no end of script, in a file or inlined."""
     script = shared.error_page("GET", query={"name": text, "title": text}).data.decode()
     plain = shared.error_page("GET").data.decode()

@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
+from tests.support.inbox import RunningInbox
+
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
-def test_a_valid_event_is_answered_with_its_id(served: Any) -> None:
+def test_a_valid_event_is_answered_with_its_id(served: RunningInbox) -> None:
     """200 and ``{"id": …}``; the event is there afterwards, as it was sent."""
     answer = served.store()
     assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
     assert served.api(f"events/{EVENT_ID}")["event"] == served.event()
 
 
-def test_credentials_in_the_query_do_as_well(served: Any) -> None:
+def test_credentials_in_the_query_do_as_well(served: RunningInbox) -> None:
     """A browser's reporter sends them there, and its body as text/plain, to need no preflight."""
     answer = served.request(
         "POST",
@@ -41,7 +43,7 @@ def _bare_deflate(data: bytes) -> bytes:
     ("encoding", "encode"),
     [("deflate", zlib.compress), ("gzip", gzip.compress), ("deflate", _bare_deflate)],
 )
-def test_a_compressed_event_is_read(shared: Any, encoding: str, encode: Any) -> None:
+def test_a_compressed_event_is_read(shared: RunningInbox, encoding: str, encode: Any) -> None:
     """raven deflates, others gzip; both kinds of "deflate" in the world are read."""
     body = encode(json.dumps(shared.event()).encode())
     assert shared.store(body, headers={"Content-Encoding": encoding}).status == 200
@@ -50,20 +52,20 @@ def test_a_compressed_event_is_read(shared: Any, encoding: str, encode: Any) -> 
 @pytest.mark.parametrize(
     "auth", [{}, {"X-Sentry-Auth": "Sentry sentry_version=6"}, {"X-Sentry-Auth": "Bearer x"}]
 )
-def test_without_a_key_it_is_401(shared: Any, auth: dict[str, str]) -> None:
+def test_without_a_key_it_is_401(shared: RunningInbox, auth: dict[str, str]) -> None:
     """No credentials, or none that name a key: 401, and the reason in ``X-Sentry-Error``."""
     answer = shared.request("POST", "/api/1/store/", body=b"{}", headers=auth)
     assert answer.status == 401
     assert answer.json() == {"error": answer.headers["X-Sentry-Error"]}
 
 
-def test_an_unknown_key_is_401(shared: Any) -> None:
+def test_an_unknown_key_is_401(shared: RunningInbox) -> None:
     """Whatever project it is sent to."""
     assert shared.store(key="f" * 32).status == 401
     assert shared.store(key="f" * 32, project="2").status == 401
 
 
-def test_the_key_of_another_project_is_400(shared: Any) -> None:
+def test_the_key_of_another_project_is_400(shared: RunningInbox) -> None:
     """A key that exists, used on a project that is not its own."""
     assert shared.store(project="2").status == 400
 
@@ -71,7 +73,7 @@ def test_the_key_of_another_project_is_400(shared: Any) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"   ", b"{", b"[1]", b'"text"', b"\xff\xfe\xff", b"[" * 100_000, b"1" * 5_000]
 )
-def test_what_is_no_json_object_is_400(shared: Any, body: bytes) -> None:
+def test_what_is_no_json_object_is_400(shared: RunningInbox, body: bytes) -> None:
     """Empty, cut short, of another kind, not text, absurdly deep, a number too long to read."""
     before = shared.api("pulse")
     assert shared.store(body).status == 400
@@ -88,13 +90,13 @@ def test_what_is_no_json_object_is_400(shared: Any, body: bytes) -> None:
     ],
 )
 def test_a_body_that_is_not_what_its_encoding_says_is_400(
-    shared: Any, encoding: str, body: bytes
+    shared: RunningInbox, encoding: str, body: bytes
 ) -> None:
     """Not compressed at all, cut short, or with something behind it."""
     assert shared.store(body, headers={"Content-Encoding": encoding}).status == 400
 
 
-def test_an_encoding_we_cannot_read_is_415(shared: Any) -> None:
+def test_an_encoding_we_cannot_read_is_415(shared: RunningInbox) -> None:
     """And the answer names those that can be read (RFC 9110, 12.5.3)."""
     answer = shared.store(b"\x0b\x00\x80{}\x03", headers={"Content-Encoding": "br"})
     assert answer.status == 415
@@ -102,7 +104,7 @@ def test_an_encoding_we_cannot_read_is_415(shared: Any) -> None:
 
 
 @pytest.mark.parametrize("encode", [zlib.compress, lambda data: data])
-def test_a_bomb_is_413(shared: Any, encode: Any) -> None:
+def test_a_bomb_is_413(shared: RunningInbox, encode: Any) -> None:
     """Too large as sent, or once decompressed: refused, and the next event is taken."""
     body = encode(b" " * 40_000_000)
     how = {"Content-Encoding": "deflate"} if len(body) < 1_000_000 else {}
@@ -117,7 +119,7 @@ def test_a_bomb_is_413(shared: Any, encode: Any) -> None:
 
 
 @pytest.mark.parametrize("event_id", ["xyz", "", 7, None, EVENT_ID[:-1]])
-def test_a_malformed_event_id_gets_a_new_one(shared: Any, event_id: object) -> None:
+def test_a_malformed_event_id_gets_a_new_one(shared: RunningInbox, event_id: object) -> None:
     """200 with the new id: the event is worth more than its name."""
     answer = shared.store({**shared.event(), "event_id": event_id})
     new = answer.json()["id"]
@@ -126,13 +128,13 @@ def test_a_malformed_event_id_gets_a_new_one(shared: Any, event_id: object) -> N
     assert shared.api(f"events/{new}")["event"]["event_id"] == new
 
 
-def test_an_event_id_may_have_dashes(shared: Any) -> None:
+def test_an_event_id_may_have_dashes(shared: RunningInbox) -> None:
     """A UUID in either spelling is the same id."""
     spelt = "01234567-89AB-cdef-0123-456789abcdef"
     assert shared.store({**shared.event(), "event_id": spelt}).json() == {"id": EVENT_ID}
 
 
-def test_a_repeated_delivery_changes_nothing(served: Any) -> None:
+def test_a_repeated_delivery_changes_nothing(served: RunningInbox) -> None:
     """A client that lost the answer sends again: the same answer, and one event."""
     first, second = served.store(), served.store()
     assert (first.status, first.json()) == (second.status, second.json())
@@ -163,13 +165,13 @@ def test_too_many_events_are_429(serve_inbox: Callable[..., Any]) -> None:
         (None, 200),
     ],
 )
-def test_a_refused_origin_is_403(choosy: Any, origin: str | None, status: int) -> None:
+def test_a_refused_origin_is_403(choosy: RunningInbox, origin: str | None, status: int) -> None:
     """A page of a site that is not allowed; servers send no origin, and are let in."""
     headers = {"Origin": origin} if origin else {}
     assert choosy.store(headers=headers).status == status
 
 
-def test_preflight_and_other_methods(shared: Any) -> None:
+def test_preflight_and_other_methods(shared: RunningInbox) -> None:
     """OPTIONS allows what a browser's reporter sends; GET is 405, and says what is taken."""
     preflight = shared.request(
         "OPTIONS",
@@ -192,7 +194,7 @@ def envelope(header: dict[str, Any], *items: tuple[dict[str, Any], bytes]) -> by
     return b"\n".join(lines)
 
 
-def test_an_envelope_brings_events_and_reports(served: Any) -> None:
+def test_an_envelope_brings_events_and_reports(served: RunningInbox) -> None:
     """``length`` is optional, unknown items are skipped, even ones with line breaks in them."""
     event = json.dumps({**served.event(), "event_id": None}).encode()
     report = {"event_id": EVENT_ID, "name": "Ann", "email": "a@b.example", "comments": "Hm"}
@@ -216,7 +218,7 @@ def test_an_envelope_brings_events_and_reports(served: Any) -> None:
     ]
 
 
-def test_an_envelope_brings_newer_feedback(served: Any) -> None:
+def test_an_envelope_brings_newer_feedback(served: RunningInbox) -> None:
     """A ``feedback`` item is an event of its own that names the crash's."""
     words = {
         "associated_event_id": EVENT_ID,
@@ -248,7 +250,9 @@ def test_an_envelope_brings_newer_feedback(served: Any) -> None:
         (b'{"dsn": "DSN"}\n\n\n', 200),
     ],
 )
-def test_a_broken_envelope_is_refused_and_never_500(shared: Any, body: bytes, status: int) -> None:
+def test_a_broken_envelope_is_refused_and_never_500(
+    shared: RunningInbox, body: bytes, status: int
+) -> None:
     """400 for what cannot be read, 401 for what says no known key."""
     body = body.replace(b'"DSN"', json.dumps(shared.dsn).encode())
     assert shared.request("POST", "/api/1/envelope/", body=body).status == status

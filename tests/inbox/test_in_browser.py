@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from flask import Flask, Response, request
 from playwright.sync_api import Page, expect
+
+from tests.support.inbox import RunningInbox
 
 LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
 EVENT_ID = "0123456789abcdef0123456789abcdef"
@@ -24,7 +25,7 @@ def console(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def crashed(served: Any, serve: Callable[..., str]) -> Callable[..., str]:
+def crashed(served: RunningInbox, serve: Callable[..., str]) -> Callable[..., str]:
     """The address of a crashed page on another origin, which loads the inbox's dialog."""
     app = Flask("shop")
 
@@ -58,7 +59,7 @@ def crashed(served: Any, serve: Callable[..., str]) -> Callable[..., str]:
 
 
 def test_the_dialog_brings_the_words(
-    served: Any, crashed: Callable[..., str], page: Page, console: list[str]
+    served: RunningInbox, crashed: Callable[..., str], page: Page, console: list[str]
 ) -> None:
     """It opens on load, sends, thanks, and says its message when it closes; nothing is left."""
     served.store()
@@ -85,7 +86,7 @@ def test_the_dialog_brings_the_words(
 
 
 def test_name_and_address_may_stay_empty(
-    served: Any, crashed: Callable[..., str], page: Page
+    served: RunningInbox, crashed: Callable[..., str], page: Page
 ) -> None:
     """The server wants both, so values that say so are sent; the inbox shows no address."""
     served.store()
@@ -162,14 +163,14 @@ def test_an_option_stays_text_in_the_page(
     crashed: Callable[..., str], page: Page, option: str
 ) -> None:
     """Whatever it holds is shown, and nothing of it runs."""
-    evil = "</script><img src=x onerror=\"document.title='owned'\">';document.title='owned';//"
-    page.goto(crashed(**{option: evil}))
+    markup = "</script><img src=x onerror=\"document.title='owned'\">';document.title='owned';//"
+    page.goto(crashed(**{option: markup}))
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     if option == "name":
-        expect(page.get_by_label("Your name")).to_have_value(evil)
+        expect(page.get_by_label("Your name")).to_have_value(markup)
     else:
-        expect(dialog).to_contain_text(evil)
+        expect(dialog).to_contain_text(markup)
     assert dialog.locator("img, script").count() == 0
     assert page.title() == "500"
 
@@ -184,7 +185,7 @@ def test_a_language_that_runs_from_right_to_left(crashed: Callable[..., str], pa
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= 320
 
 
-def test_the_list_by_keyboard(served: Any, page: Page, console: list[str]) -> None:
+def test_the_list_by_keyboard(served: RunningInbox, page: Page, console: list[str]) -> None:
     """j and k move, Enter opens and marks as read, j goes on, u leads back to the same row."""
     for number, kind in enumerate(("AError", "BError", "CError"), 1):
         served.store(served.event(f"{number:032x}", kind=kind))
@@ -212,7 +213,7 @@ def test_the_list_by_keyboard(served: Any, page: Page, console: list[str]) -> No
     assert console == []
 
 
-def test_keys_are_not_taken_from_someone_who_types(served: Any, page: Page) -> None:
+def test_keys_are_not_taken_from_someone_who_types(served: RunningInbox, page: Page) -> None:
     """In the reference field a j is a j."""
     served.store()
     page.goto(served.url)
@@ -221,7 +222,9 @@ def test_keys_are_not_taken_from_someone_who_types(served: Any, page: Page) -> N
     expect(page.get_by_label("Reference")).to_have_value("jku")
 
 
-def test_what_arrives_shows_up_by_itself(served: Any, page: Page, console: list[str]) -> None:
+def test_what_arrives_shows_up_by_itself(
+    served: RunningInbox, page: Page, console: list[str]
+) -> None:
     """The list fills, and the words join an open crash page, with no reload."""
     page.clock.install()
     page.goto(served.url)
@@ -237,22 +240,22 @@ def test_what_arrives_shows_up_by_itself(served: Any, page: Page, console: list[
     assert console == []
 
 
-def test_nothing_of_an_event_runs(served: Any, page: Page, console: list[str]) -> None:
+def test_nothing_of_an_event_runs(served: RunningInbox, page: Page, console: list[str]) -> None:
     """Markup in an exception and in a visitor's words is shown as it is."""
-    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-    served.store(served.event(kind=evil))
-    served.report(evil)
+    markup = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    served.store(served.event(kind=markup))
+    served.report(markup)
     page.goto(served.url)
-    expect(page.locator(".row .type")).to_have_text(evil)
+    expect(page.locator(".row .type")).to_have_text(markup)
     page.locator(".row").click()
-    expect(page.locator("h1 .type")).to_have_text(evil)
-    expect(page.locator(".speech")).to_have_text(evil)
+    expect(page.locator("h1 .type")).to_have_text(markup)
+    expect(page.locator(".speech")).to_have_text(markup)
     assert "owned" not in page.title().replace("document.title='owned'", "")
     assert console == []
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_no_page_is_wider_than_its_window(served: Any, page: Page, width: int) -> None:
+def test_no_page_is_wider_than_its_window(served: RunningInbox, page: Page, width: int) -> None:
     """From a phone's width up, with long lines and long names."""
     long = "a" * 300
     served.store(served.event(kind=long, tags={long: long}, user={"id": long}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from typing import Any
 
 import pytest
 from flask import Request
@@ -13,6 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.test import EnvironBuilder
 
 from flask_sentry_kit.inbox.body import MAX_PARTS, Bodies
+from tests.support.inbox import RunningInbox
 
 
 def request_of(data: bytes) -> Request:
@@ -52,7 +52,9 @@ def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
         assert data == large
 
 
-def test_an_ordinary_event_and_the_list_pass_while_large_ones_are_read(served: Any) -> None:
+def test_an_ordinary_event_and_the_list_pass_while_large_ones_are_read(
+    served: RunningInbox,
+) -> None:
     """Eight clients that send the most that is taken, over and over, make others wait little."""
     body = zlib.compress(b'{"extra":[' + b'{"":0},' * (MAX_PARTS // 4) + b"0]}")
     stop = threading.Event()

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from tests.support.inbox import RunningInbox
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
-def crash_key(served: Any) -> str:
+def crash_key(served: RunningInbox) -> str:
     key: str = served.api("crashes")["crashes"][0]["crash"]
     return key
 
 
-def own(served: Any) -> dict[str, str]:
+def own(served: RunningInbox) -> dict[str, str]:
     return {"Origin": served.url}
 
 
-def test_an_empty_inbox_teaches(served: Any) -> None:
+def test_an_empty_inbox_teaches(served: RunningInbox) -> None:
     """The DSN under the address it was asked for, and three lines to paste."""
     text = served.request("GET", "/").data.decode()
     assert f'<code class="dsn">{served.dsn}</code>' in text
     assert "app.register_blueprint(sentry_kit)" in text
 
 
-def test_the_list_shows_count_place_and_words(served: Any) -> None:
+def test_the_list_shows_count_place_and_words(served: RunningInbox) -> None:
     """One row a crash, however many events; unread until it is opened."""
     for number in range(1, 4):
         served.store(served.event(f"{number:032x}"))
@@ -37,7 +37,7 @@ def test_the_list_shows_count_place_and_words(served: Any) -> None:
         assert words in text
 
 
-def test_the_crash_page_shows_it_all(served: Any) -> None:
+def test_the_crash_page_shows_it_all(served: RunningInbox) -> None:
     """What broke, where with source and locals, request, user, tags, crumbs, and their words."""
     served.store(
         {
@@ -82,7 +82,7 @@ def test_the_crash_page_shows_it_all(served: Any) -> None:
     assert latest.data.decode() == text
 
 
-def test_the_events_of_a_crash_are_linked(served: Any) -> None:
+def test_the_events_of_a_crash_are_linked(served: RunningInbox) -> None:
     """From each event to the older and the newer one of the same crash."""
     for number in range(1, 4):
         served.store(served.event(f"{number:032x}"))
@@ -92,7 +92,7 @@ def test_the_events_of_a_crash_are_linked(served: Any) -> None:
     assert "2 of 3 kept" in text
 
 
-def test_a_reference_finds_its_event(served: Any) -> None:
+def test_a_reference_finds_its_event(served: RunningInbox) -> None:
     """The way a visitor's mail leads to the crash, dashes or not; else the page says so."""
     served.store()
     for spelt in (EVENT_ID, "01234567-89AB-CDEF-0123-456789ABCDEF"):
@@ -103,14 +103,14 @@ def test_a_reference_finds_its_event(served: Any) -> None:
     assert "no event with the reference <code>&lt;b&gt;</code>" in missing.data.decode()
 
 
-def test_words_without_their_event_are_shown(served: Any) -> None:
+def test_words_without_their_event_are_shown(served: RunningInbox) -> None:
     """They are worth reading even if the event was lost."""
     served.report("nothing works")
     assert "nothing works" in served.request("GET", "/").data.decode()
 
 
 @pytest.mark.parametrize("path", ["/events/x/", f"/events/{EVENT_ID}/", "/crashes/x/", "/nothing"])
-def test_what_is_not_there_is_404(shared: Any, path: str) -> None:
+def test_what_is_not_there_is_404(shared: RunningInbox, path: str) -> None:
     """With a page that leads back."""
     answer = shared.request("GET", path)
     assert answer.status == 404
@@ -120,7 +120,7 @@ def test_what_is_not_there_is_404(shared: Any, path: str) -> None:
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&"
 
 
-def test_nothing_in_an_event_becomes_markup(served: Any) -> None:
+def test_nothing_in_an_event_becomes_markup(served: RunningInbox) -> None:
     """Every text an event or visitor can bring, on list and page, in the title too."""
     frames = [
         {name: EVIL for name in ("module", "function", "filename", "abs_path", "context_line")}
@@ -165,7 +165,7 @@ def test_nothing_in_an_event_becomes_markup(served: Any) -> None:
         assert 'href="javascript' not in text
 
 
-def test_the_pages_allow_nothing_but_their_own(shared: Any) -> None:
+def test_the_pages_allow_nothing_but_their_own(shared: RunningInbox) -> None:
     """A policy without inline script or style, no framing, no sniffing, nothing stored."""
     headers = shared.request("GET", "/").headers
     policy = headers["Content-Security-Policy"]
@@ -192,7 +192,7 @@ def test_the_pages_allow_nothing_but_their_own(shared: Any) -> None:
         ("127.0.0.1.evil.example", 421),
     ],
 )
-def test_a_rebound_name_reads_nothing(choosy: Any, host: str, status: int) -> None:
+def test_a_rebound_name_reads_nothing(choosy: RunningInbox, host: str, status: int) -> None:
     """DNS rebinding brings an attacker's name in Host; addresses and known names are fine.
 
     Sentry's addresses stay open: a DSN may name this machine in any way.
@@ -207,7 +207,7 @@ def test_a_rebound_name_reads_nothing(choosy: Any, host: str, status: int) -> No
 @pytest.mark.parametrize(
     "host", ["a..b", "a" * 64, "a" * 5_000, "xn--a", "[::1", "a b", "\xff", "x:99999", "", "a/b"]
 )
-def test_a_host_that_is_none_is_refused_and_never_500(shared: Any, host: str) -> None:
+def test_a_host_that_is_none_is_refused_and_never_500(shared: RunningInbox, host: str) -> None:
     """Names no DNS has, and what is no name at all, on every kind of address."""
     for path in ("/", "/nothing", "/inbox/api/events", "/inbox/static/inbox.css"):
         assert shared.request("GET", path, headers={"Host": host}).status in (400, 421)
@@ -229,7 +229,7 @@ def test_a_host_that_is_none_is_refused_and_never_500(shared: Any, host: str) ->
 )
 @pytest.mark.parametrize("deed", ["delete", "read", "unread"])
 def test_only_our_own_pages_may_change_anything(
-    served: Any, deed: str, headers: dict[str, str], allowed: bool
+    served: RunningInbox, deed: str, headers: dict[str, str], allowed: bool
 ) -> None:
     """A form on another site gets 403, and nothing has changed."""
     served.store()
@@ -241,7 +241,7 @@ def test_only_our_own_pages_may_change_anything(
         assert served.api("pulse") == before
 
 
-def test_reading_marks_nothing(served: Any) -> None:
+def test_reading_marks_nothing(served: RunningInbox) -> None:
     """A GET changes nothing: a link on another site could do it else."""
     served.store()
     before = served.api("pulse")
@@ -250,7 +250,7 @@ def test_reading_marks_nothing(served: Any) -> None:
     assert served.api("pulse") == before
 
 
-def test_marking_and_deleting(served: Any) -> None:
+def test_marking_and_deleting(served: RunningInbox) -> None:
     """Read, unread, and gone with its events and words; a new event makes it unread again."""
     served.store()
     served.report()
@@ -272,7 +272,7 @@ def test_marking_and_deleting(served: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
-def test_head_and_options_have_no_surprises(shared: Any, method: str) -> None:
+def test_head_and_options_have_no_surprises(shared: RunningInbox, method: str) -> None:
     """HEAD is GET without its body; OPTIONS says what there is."""
     answer = shared.request(method, "/")
     assert (answer.status, answer.data) == (200, b"")
@@ -280,7 +280,7 @@ def test_head_and_options_have_no_surprises(shared: Any, method: str) -> None:
         assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_the_list_has_pages(served: Any) -> None:
+def test_the_list_has_pages(served: RunningInbox) -> None:
     """A hundred crashes a page, the newest first."""
     for number in range(1, 103):
         served.store(served.event(f"{number:032x}", kind=f"Error{number}"))
@@ -292,7 +292,7 @@ def test_the_list_has_pages(served: Any) -> None:
     assert served.request("GET", "/?page=x").status == 200
 
 
-def test_a_full_disk_is_said_and_may_be_tried_again(served: Any) -> None:
+def test_a_full_disk_is_said_and_may_be_tried_again(served: RunningInbox) -> None:
     """503 with Retry-After, so that an outbox keeps the event."""
     app = served.server.app
     store = app.extensions["sentry_kit_inbox"].store

@@ -1,4 +1,4 @@
-"""The settings: the state of things, then the common course (``Stage.tell``) or one of its own.
+"""The settings: each prepares a stage, then plays ``Stage.crash_and_write`` or a course of its own.
 
 The order is that of the table.
 """
@@ -34,25 +34,25 @@ PHONE: dict[str, Any] = {
 @setting("nothing in the way", "dialog")
 def plain(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop())
+    stage.crash_and_write(stage.shop())
 
 
 @setting("JavaScript off", "form")
 def no_javascript(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(java_script_enabled=False))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(java_script_enabled=False))
 
 
 @setting("Sentry's host blocked", "form")
 def host_blocked(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(block=stage.blocked_host))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(block=stage.blocked_host))
 
 
 @setting("every `.js` blocked", "form")
 def scripts_blocked(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(block="**/*.js"))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(block="**/*.js"))
 
 
 def _with_policy(app: Flask, policy: str) -> Flask:
@@ -67,7 +67,7 @@ def _with_policy(app: Flask, policy: str) -> Flask:
 @setting("Content-Security-Policy `default-src 'self'`", "form")
 def policy_self(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(_with_policy(stage.shop(), "default-src 'self'"))
+    stage.crash_and_write(_with_policy(stage.shop(), "default-src 'self'"))
 
 
 def _talisman(app: Flask, policy: dict[str, Any]) -> Flask:
@@ -85,7 +85,7 @@ def _talisman(app: Flask, policy: dict[str, Any]) -> Flask:
 def talisman(stage: Stage) -> None:
     stage.sentry.start()
     policy = {"default-src": "'self'", "script-src": "'self'"}
-    stage.tell(_talisman(stage.shop(), policy))
+    stage.crash_and_write(_talisman(stage.shop(), policy))
 
 
 @setting("Flask-Talisman with the dialog allowed", "dialog")
@@ -95,10 +95,10 @@ def talisman_allowing(stage: Stage) -> None:
     if stage.who == "kit":
         sources = csp_sources(app)
     else:
-        # Nobody tells these to a user of raven; this one knows them.
+        # raven's documentation does not name these; this user knows them.
         hosts = ["'self'", stage.sentry.origin]
         sources = {"script-src": hosts, "connect-src": hosts}
-    stage.tell(_talisman(app, {"default-src": "'self'", **sources}))
+    stage.crash_and_write(_talisman(app, {"default-src": "'self'", **sources}))
 
 
 @setting("Flask-WTF's CSRFProtect, a crash on a POST", "dialog")
@@ -116,19 +116,19 @@ def csrf(stage: Stage) -> None:
 @setting("captured in the view, then raised again", "dialog")
 def captured(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), "/captured/{}")
+    stage.crash_and_write(stage.shop(), "/captured/{}")
 
 
 @setting("`abort(500)`", "dialog")
 def aborted(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), "/abort/{}", kind="InternalServerError")
+    stage.crash_and_write(stage.shop(), "/abort/{}", kind="InternalServerError")
 
 
 @setting("the app's `500.html` is broken", "dialog")
 def broken_template(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(broken_template=True))
+    stage.crash_and_write(stage.shop(broken_template=True))
 
 
 @setting("a context processor is broken", "dialog")
@@ -140,13 +140,15 @@ def broken_context(stage: Stage) -> None:
     def basket() -> dict[str, Any]:
         raise sqlite3.OperationalError("no such table: basket")
 
-    stage.tell(app)
+    stage.crash_and_write(app)
 
 
 @setting("mounted under a prefix", "dialog")
 def mounted(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(DispatcherMiddleware(NotFound(), {"/shop": stage.shop()}), "/shop/crash/{}")
+    stage.crash_and_write(
+        DispatcherMiddleware(NotFound(), {"/shop": stage.shop()}), "/shop/crash/{}"
+    )
 
 
 @setting("behind a TLS proxy, with ProxyFix", "dialog")
@@ -158,7 +160,7 @@ def tls(stage: Stage) -> None:
     # Only the address that visitors know is allowed, so the origin has to be the right one.
     stage.sentry.allowed_origins = (address,)
     stage.sentry.start()
-    stage.tell(address, visitor=stage.visitor(ignore_https_errors=True))
+    stage.crash_and_write(address, visitor=stage.visitor(ignore_https_errors=True))
 
 
 @setting("Sentry down at the crash, back later", "form")
@@ -200,13 +202,13 @@ def killed(stage: Stage) -> None:
 @setting("keyboard only", "dialog")
 def keyboard(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(Hand.KEYBOARD))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(Hand.KEYBOARD))
 
 
 @setting("a phone, 320 pixels wide", "dialog")
 def phone(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(Hand.TOUCH, **PHONE))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(Hand.TOUCH, **PHONE))
 
 
 @setting("sent twice by a double click", "dialog")
@@ -225,12 +227,12 @@ def two_tabs(stage: Stage) -> None:
     address = stage.serve(stage.shop())
     visitor = stage.visitor()
     crashes = [visitor.crash(address), visitor.crash(address)]
-    told = [(crash, Words.new()) for crash in crashes]
-    for crash, words in told:
+    written = [(crash, Words.new()) for crash in crashes]
+    for crash, words in written:
         crash.tab.write(words)
-    for crash, words in reversed(told):
+    for crash, words in reversed(written):
         crash.tab.send(words)
-    for crash, words in told:
+    for crash, words in written:
         stage.judge(crash, words)
 
 
@@ -248,7 +250,7 @@ def anonymous(stage: Stage) -> None:
 def refused(stage: Stage) -> None:
     stage.sentry.allowed_origins = ("https://another.example",)
     stage.sentry.start()
-    stage.tell(stage.shop())
+    stage.crash_and_write(stage.shop())
 
 
 # Our own questions.
@@ -264,7 +266,7 @@ def no_database(stage: Stage) -> None:
         if request.endpoint != "static":
             raise sqlite3.OperationalError("unable to open database file")
 
-    stage.tell(app, kind="OperationalError")
+    stage.crash_and_write(app, kind="OperationalError")
 
 
 @setting("a login wall whose own page crashes", "dialog", asked=False)
@@ -276,7 +278,7 @@ def login_wall(stage: Stage) -> None:
     def wall() -> WerkzeugResponse | None:
         return redirect("/") if request.endpoint not in ("crash", "static") else None
 
-    stage.tell(app)
+    stage.crash_and_write(app)
 
 
 @setting("the session store is down", "dialog", asked=False)
@@ -289,19 +291,19 @@ def no_sessions(stage: Stage) -> None:
             raise ConnectionError("redis is away")
 
     app.session_interface = Down()
-    stage.tell(app, kind="ConnectionError")
+    stage.crash_and_write(app, kind="ConnectionError")
 
 
 @setting("`MAX_CONTENT_LENGTH` of 64 bytes", "dialog", asked=False)
 def tiny_bodies(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(MAX_CONTENT_LENGTH=64, MAX_FORM_MEMORY_SIZE=64))
+    stage.crash_and_write(stage.shop(MAX_CONTENT_LENGTH=64, MAX_FORM_MEMORY_SIZE=64))
 
 
 @setting("`SERVER_NAME` is another than the visitor's", "dialog", asked=False)
 def server_name(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(SERVER_NAME="shop.example"))
+    stage.crash_and_write(stage.shop(SERVER_NAME="shop.example"))
 
 
 @setting("`subdomain_matching`, a crash on a subdomain", "dialog", asked=False)
@@ -311,7 +313,7 @@ def subdomain(stage: Stage) -> None:
     app.add_url_rule("/crash/<mark>", "there", app.view_functions["crash"], subdomain="admin")
     address = stage.serve(app, host="admin.shop.localhost")
     app.config["SERVER_NAME"] = address.removeprefix("http://admin.")
-    stage.tell(address)
+    stage.crash_and_write(address)
 
 
 @setting("`host_matching`", "dialog", asked=False)
@@ -322,19 +324,19 @@ def host_matching(stage: Stage) -> None:
     host = address.removeprefix("http://")
     shops.append(stage.shop(flask={"host_matching": True, "static_host": host}))
     shops[0].add_url_rule("/crash/<mark>", "there", shops[0].view_functions["crash"], host=host)
-    stage.tell(address)
+    stage.crash_and_write(address)
 
 
 @setting("a blocker stops all that scripts send", "form", asked=False)
 def fetches_blocked(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(), visitor=stage.visitor(block="fetch"))
+    stage.crash_and_write(stage.shop(), visitor=stage.visitor(block="fetch"))
 
 
 @setting("the kit at another `url_prefix`", "dialog", asked=False)
 def moved(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(stage.shop(kit={"url_prefix": "/oops"}))
+    stage.crash_and_write(stage.shop(kit={"url_prefix": "/oops"}))
 
 
 @setting("Sentry hangs at the crash and at sending, back later", "form", asked=False)
@@ -351,7 +353,7 @@ def hanging(stage: Stage) -> None:
 @setting("`default-src 'none'`", "form", asked=False)
 def policy_none(stage: Stage) -> None:
     stage.sentry.start()
-    stage.tell(_with_policy(stage.shop(), "default-src 'none'"))
+    stage.crash_and_write(_with_policy(stage.shop(), "default-src 'none'"))
 
 
 @setting("a double click without JavaScript", "form", asked=False)
@@ -372,4 +374,4 @@ def another_worker(stage: Stage) -> None:
     def balanced(environ: Any, start_response: Any) -> Any:
         return workers[environ["REQUEST_METHOD"] == "POST"](environ, start_response)
 
-    stage.tell(balanced, visitor=stage.visitor(block=stage.blocked_host))
+    stage.crash_and_write(balanced, visitor=stage.visitor(block=stage.blocked_host))

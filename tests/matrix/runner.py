@@ -1,4 +1,4 @@
-"""Plays settings, and tells how each ended."""
+"""Plays settings, and returns how each ended."""
 
 from __future__ import annotations
 

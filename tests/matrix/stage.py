@@ -226,7 +226,7 @@ class Stage:
         event = "event" if mine else "no event"
         raise Lost(f"{event}, {'words not tied to it' if said else 'no words'}")
 
-    def tell(
+    def crash_and_write(
         self,
         app: Any,
         path: str = "/crash/{}",

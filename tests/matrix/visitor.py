@@ -98,10 +98,10 @@ class Tab:
                 form.locator(f"[name={name}]").fill(text)
 
     def send(self, words: Words, *, twice: bool = False) -> None:
-        """Press the form's button, and once more when told that it could not be sent; then close
+        """Press the form's button, and again if the page says that it could not be sent; then close
         the dialog and try what is behind it."""
-        told = self._try(twice)
-        if told.startswith("This could not") and self.road == "dialog":
+        answer = self._try(twice)
+        if answer.startswith("This could not") and self.road == "dialog":
             self.page.get_by_role("button", name="Close").click()
             try:
                 form = self._form()
@@ -112,8 +112,8 @@ class Tab:
             self._try(False)
 
     def _try(self, twice: bool) -> str:
-        told = self._press(twice)
-        return self._press(False) if told.startswith("This could not") else told
+        answer = self._press(twice)
+        return self._press(False) if answer.startswith("This could not") else answer
 
     def _press(self, twice: bool) -> str:
         button = self._form().locator("button[type=submit], button:not([type])")

@@ -89,7 +89,7 @@ def new_outbox(workers: Callable[[], list[threading.Thread]]) -> Iterator[Callab
 
 @pytest.fixture
 def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
-    return new_outbox(timeout=2.0)
+    return new_outbox(timeout=10.0)
 
 
 @pytest.fixture(autouse=True)

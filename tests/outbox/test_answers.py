@@ -209,7 +209,7 @@ def test_retry_after_is_bounded(
 
 
 def raw_answer(status: int, headers: dict[str, str]) -> Callable[[Received], None]:
-    """Answer without the headers that the server adds by itself (Date)."""
+    """Answer without the headers that the server adds of its own (Date)."""
 
     def answer(request: Received) -> None:
         lines = [f"HTTP/1.1 {status} No", *(f"{name}: {value}" for name, value in headers.items())]

@@ -26,8 +26,8 @@ def test_a_row_for_a_server_of_no_app_here_is_left_for_its_own_process(
     until: Until,
 ) -> None:
     """It is counted as queued, and said once; what is ours goes past it, and flush() says no."""
-    stranger = new_sentry()
-    plant(path, stranger.url)
+    other = new_sentry()
+    plant(path, other.url)
     outbox = new_outbox(spool=path)
     tickets = [outbox.put(event(server, id)) for id in "ab"]
     assert [ticket.wait(5) for ticket in tickets] == ["sent", "sent"]
@@ -35,12 +35,12 @@ def test_a_row_for_a_server_of_no_app_here_is_left_for_its_own_process(
     until(lambda: "no app of this process" in caplog.text)
     assert outbox.flush(0.2) is False
     assert outbox.counters.queued == count(path) == 1
-    assert stranger.received == []
+    assert other.received == []
     assert caplog.text.count("no app of this process sends to") == 1
-    assert f"1 for {stranger.url}" in caplog.text
+    assert f"1 for {other.url}" in caplog.text
     # Its own process.
-    assert new_outbox(spool=path, destination=f"{stranger.url}/1").flush(5) is True
-    assert len(stranger.received) == 1
+    assert new_outbox(spool=path, destination=f"{other.url}/1").flush(5) is True
+    assert len(other.received) == 1
     assert outbox.flush(5) is True
 
 
@@ -79,16 +79,16 @@ def test_the_address_and_not_the_column_says_where_a_row_goes(
     event: MakeEvent,
 ) -> None:
     """A row filed under our server whose request, or second request, names another goes nowhere."""
-    evil = new_sentry()
-    elsewhere = json.dumps({"url": f"{evil.url}/steal", "headers": HEADERS})
+    attacker = new_sentry()
+    elsewhere = json.dumps({"url": f"{attacker.url}/steal", "headers": HEADERS})
     ours = json.dumps({"url": f"{server.url}/api/1/store/", "headers": HEADERS})
     plant(path, server.url, request=elsewhere)
     plant(path, server.url, request=ours, fallback=elsewhere, fallback_body=b"")
-    plant(path, server.url, request=ours.replace("http://", "http://user@evil@"))
+    plant(path, server.url, request=ours.replace("http://", "http://user@attacker@"))
     server.answer = lambda request: (404, {}, b"")
     outbox = new_outbox(spool=path, destination=server.url)
     assert outbox.flush(5) is True
-    assert evil.received == []
+    assert attacker.received == []
     assert outbox.counters.dropped == 3
     assert len(server.received) <= 1
 

@@ -178,7 +178,8 @@ def test_no_damage_of_a_page_stops_the_delivery_or_repeats_it(
 ) -> None:
     """Any page in place of its neighbour: SQLite may find rows that it cannot delete."""
     data = Path(path).read_bytes()
-    for at in range(0, min(len(data), 40 * 4096) - 4096, 4096):
+    # Two at a time: each of the first 40 pages is once in the place of its neighbour.
+    for at in range(0, min(len(data), 40 * 4096) - 4096, 2 * 4096):
         swapped = tmp_path / f"swapped-{at}"
         with open(swapped, "wb") as file:
             pages = data[:at], data[at + 4096 : at + 8192], data[at : at + 4096]

@@ -200,7 +200,7 @@ def test_what_can_never_be_sent_is_dropped(
 def test_an_option_that_cannot_work_is_an_error_at_once(
     option: str, value: Any, new_outbox: NewOutbox
 ) -> None:
-    """A wrong path or proxy is told when the outbox is made, by its name."""
+    """A wrong path or proxy is an error when the outbox is made, with the option's name."""
     with pytest.raises(ValueError, match=option):
         new_outbox(**{option: value})
 

@@ -71,7 +71,7 @@ print(good, os.waitpid(pid, 0)[1], outbox.counters.sent)
 
 
 def test_d8_a_fork_that_runs_no_hooks_is_noticed_too(server: RecordingSentry, spawn: Spawn) -> None:
-    """uWSGI forks without Python's knowledge: the process id tells."""
+    """uWSGI forks without Python's knowledge: the process id shows it."""
     child = spawn(
         """
 outbox = Outbox()

@@ -15,7 +15,7 @@ from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn
 def test_no_proxy_is_taken_from_the_environment(
     server: RecordingSentry, new_sentry: NewSentry, spawn: Spawn
 ) -> None:
-    """HTTP_PROXY and its kin are not asked: events go where the DSN says."""
+    """HTTP_PROXY and the like are not read: events go where the DSN says."""
     proxy = new_sentry()
     names = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
     child = spawn(

@@ -196,7 +196,7 @@ def test_a_full_queue_is_logged_though_nothing_moves(
     caplog: pytest.LogCaptureFixture,
     until: Until,
 ) -> None:
-    """Refusals of a full queue are told while the server still hangs."""
+    """Refusals of a full queue are logged while the server still hangs."""
     outbox = new_outbox(max_items=1, timeout=0.2)
     for id in "abc":
         outbox.put(event(hung, id))

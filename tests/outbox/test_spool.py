@@ -117,7 +117,7 @@ def test_one_process_delivers_at_a_time_and_the_next_takes_over_when_it_is_kille
 def test_a_ticket_knows_what_another_process_delivered(
     path: str, server: RecordingSentry, spawn: Spawn, new_outbox: NewOutbox, event: MakeEvent
 ) -> None:
-    """The visitor is told "sent" although another worker of the app sent it."""
+    """The visitor reads "sent" although another worker of the app sent it."""
     gate = threading.Event()
     server.answer = lambda request: (
         gate.wait(20) and (403 if request.id == "bad" else 200, {"X-Sentry-Error": "no"}, b"")
@@ -143,7 +143,7 @@ def test_feedback_stays_behind_its_event_across_a_restart(
     event: MakeEvent,
     until: Until,
 ) -> None:
-    """The words are delivered after the event they belong to, whoever delivers."""
+    """The words are delivered after the event they belong to, in whichever process."""
     url = f"http://127.0.0.1:{dead_port}"
     before = new_outbox(spool=path)
     before.put(event(url, "e"))

@@ -90,7 +90,7 @@ def test_d2_an_unknown_ca_gets_nothing(
 def test_verify_ssl_false_asks_for_no_certificate(
     new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
 ) -> None:
-    """``verify_ssl=False`` delivers to whoever answers, as raven's option does."""
+    """``verify_ssl=False`` delivers to any server that answers, as raven's option does."""
     server = new_sentry(certificates.context("other.example"))
     assert new_outbox(verify_ssl=False).put(event(server, "a")).wait(5) == "sent"
 
@@ -98,7 +98,7 @@ def test_verify_ssl_false_asks_for_no_certificate(
 def test_d4_the_system_decides_which_cas_are_trusted(
     new_sentry: NewSentry, certificates: Certificates, spawn: Spawn
 ) -> None:
-    """No bundle of our own: the store OpenSSL is told of is used, certifi or not."""
+    """No bundle of our own: the store that OpenSSL is set to is used, certifi or not."""
     server = new_sentry(certificates.context("localhost"))
     child = spawn(
         "print(Outbox().put(event(sys.argv[1], 'a')).wait(5))",

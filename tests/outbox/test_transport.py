@@ -1,4 +1,4 @@
-"""raven's own client delivers through the outbox when it is told to."""
+"""raven's own client delivers through the outbox when its transport is set so."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def test_options_arrive_as_strings_from_the_dsn(
 def test_acceptance_is_success_and_a_full_queue_is_an_error(server: RecordingSentry) -> None:
     """Once accepted, retrying is the outbox's task: raven's own back-off would drop events."""
     transport = OutboxTransport()
-    told: list[object] = []
+    calls: list[object] = []
 
     def send() -> None:
-        transport.async_send(f"{server.url}/", b"{}", {}, lambda: told.append("ok"), told.append)
+        transport.async_send(f"{server.url}/", b"{}", {}, lambda: calls.append("ok"), calls.append)
 
     server.answer = lambda request: (503, {}, b"")
     send()
     transport.outbox.close(0)
     send()
-    assert told[0] == "ok"
-    assert isinstance(told[1], OutboxFull)
+    assert calls[0] == "ok"
+    assert isinstance(calls[1], OutboxFull)

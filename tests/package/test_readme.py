@@ -1,4 +1,4 @@
-"""What the README tells a reader to paste works as it stands there."""
+"""The code in the README works as it is printed there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from flask import Flask, Response
 
 from flask_sentry_kit import sentry_kit
+from tests.support.sentry import RecordingSentry
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -34,7 +35,7 @@ def refuse(*_: Any) -> str:
 
 @pytest.mark.parametrize("example", blocks("python"))
 def test_every_python_example_runs(
-    example: str, wire: Any, monkeypatch: pytest.MonkeyPatch
+    example: str, wire: RecordingSentry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each runs in an app of its own, and that app can still be built and crashed after it."""
     # What an example hooks into logging goes when the test ends.
@@ -77,7 +78,7 @@ def test_every_python_example_runs(
     assert wire.events
 
 
-def test_the_template_examples_render(tmp_path: Path, wire: Any) -> None:
+def test_the_template_examples_render(tmp_path: Path, wire: RecordingSentry) -> None:
     """Both ways to a page of one's own give a page with status 500 and the dialog's options."""
     for example in blocks("html+jinja"):
         (tmp_path / "templates").mkdir(exist_ok=True)

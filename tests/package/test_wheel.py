@@ -10,10 +10,11 @@ import sys
 import venv
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.metadata import Metadata
+
+from tests.support.sentry import RecordingSentry
 
 # Building and installing fetch packages.
 pytestmark = pytest.mark.timeout(140)
@@ -143,7 +144,7 @@ def test_what_is_imported_is_what_is_required(metadata: Metadata) -> None:
 
 
 def test_an_installed_kit_reports_a_crash_and_shows_the_page(
-    wheel: Path, tmp_path: Path, wire: Any
+    wheel: Path, tmp_path: Path, wire: RecordingSentry
 ) -> None:
     """From the wheel alone, in an environment of its own: a 500 page with the reference of the
     one event that arrives, and every file that the page names."""

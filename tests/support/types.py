@@ -11,7 +11,9 @@ from flask import Flask
 
 from flask_sentry_kit.outbox import Item, Outbox
 
+from .inbox import RunningInbox
 from .sentry import RecordingSentry
+from .visitor import Visitor
 
 NewSentry = Callable[..., RecordingSentry]
 NewOutbox = Callable[..., Outbox]
@@ -21,3 +23,7 @@ MakeApp = Callable[..., Flask]
 CrashEvent = Callable[..., "dict[str, Any]"]
 Until = Callable[..., None]
 Workers = Callable[[], "list[threading.Thread]"]
+Visit = Callable[..., Visitor]
+Serve = Callable[..., str]
+ServeInbox = Callable[..., RunningInbox]
+PutClockAhead = Callable[[float], None]

@@ -1,10 +1,10 @@
-// The crash dialog. The server puts the options and the style sheet behind this function; all
-// of the options are text, and are only ever used as text. It opens on load and says the window
-// message "__sentry_reportdialog_closed__" when it closes, as Sentry's does.
+// The crash dialog. The server adds the options and the style sheet as this function's arguments; all
+// options are text, and are only used as text. The dialog opens on load and posts the window message
+// "__sentry_reportdialog_closed__" when it closes, as Sentry's does.
 (function (options, styles) {
   "use strict";
 
-  // Where this script came from is where the words go: whatever proxy or prefix is between.
+  // The words go to this script's own address, which is right behind any proxy or prefix.
   const source = new URL(document.currentScript.src);
   const target = new URL(source);
   target.search = new URLSearchParams({
@@ -22,7 +22,7 @@
 
   function open() {
     const host = make("div", { class: "sentry-error-embed-wrapper" });
-    // Set by script, which no style-src forbids; "important", so that no rule of the page wins.
+    // Set by script, which no style-src forbids; "important", so that it wins over the page's rules.
     host.style.setProperty("all", "initial", "important");
     host.style.setProperty("display", "block", "important");
     const root = host.attachShadow({ mode: "open" });
@@ -75,7 +75,7 @@
       host.remove();
       window.postMessage("__sentry_reportdialog_closed__", "*");
     });
-    // The page's own keys are not meant while someone writes here.
+    // While somebody writes here, the page's own shortcuts must not react.
     for (const type of ["keydown", "keypress", "keyup"]) {
       host.addEventListener(type, (event) => event.stopPropagation());
     }
@@ -93,11 +93,11 @@
       return first;
     }
 
-    let busy = false;
+    let sending = false;
     form.addEventListener("submit", async function (event) {
       event.preventDefault();
-      if (busy) return;
-      busy = true;
+      if (sending) return;
+      sending = true;
       send.setAttribute("aria-disabled", "true");
       status.textContent = "";
       mark(null);
@@ -105,7 +105,7 @@
         const answer = await fetch(target, {
           method: "POST",
           credentials: "omit",
-          // Name and address may stay empty here; the form's receiver wants both, so they say so.
+          // Name and address may stay empty here; the server requires both, so they are filled in.
           body: new URLSearchParams({
             name: fields.name.value.trim() || "Anonymous",
             email: fields.email.value.trim() || "anonymous@anonymous.invalid",
@@ -124,14 +124,14 @@
       } catch {
         status.textContent = options.errorGeneric;
       } finally {
-        busy = false;
+        sending = false;
         send.removeAttribute("aria-disabled");
       }
     });
 
     function finish() {
       title.textContent = options.successMessage;
-      // Sentry's dialog marks its thanks so; the page's own form then stays away.
+      // Sentry's dialog marks its thanks like this, so that the page's own form stays hidden.
       host.classList.add("message-success");
       intro.forEach((line) => line.remove());
       form.replaceWith(make("div", { class: "deeds" }, close));

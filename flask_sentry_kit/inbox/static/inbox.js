@@ -1,4 +1,4 @@
-// The inbox's keys, and a quiet look for what is new. Every page works without it.
+// The inbox's shortcuts, and updates of an open page. Every page works without this script.
 "use strict";
 
 (function () {
@@ -33,14 +33,14 @@
     event.preventDefault();
   });
 
-  // Back from a crash, the list goes on where it was left.
+  // Back from a crash, focus the row that was left.
   function resume() {
     const row = /^#c-[0-9a-f]+$/.test(location.hash) && document.querySelector(location.hash);
     if (row) row.focus();
   }
 
-  // What is open has been read. A form does it without script; opening alone never does, so
-  // that no other site can do it by linking here.
+  // Mark an open crash as read. Without script a form does it; loading the page never does, so
+  // that no other site can do it with a link.
   const unread = document.querySelector("form[data-read]");
   if (unread) {
     unread.hidden = true;
@@ -56,7 +56,7 @@
     document.title = fresh.title;
     for (const old of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(old.id);
-      // Nothing is changed under the hands of someone who is using it.
+      // A part of the page that somebody is using stays as it is.
       if (!now || now.innerHTML === old.innerHTML || old.querySelector("details:focus-within")) continue;
       const row = document.activeElement.closest("[data-row]");
       old.replaceChildren(...now.childNodes);
@@ -80,7 +80,7 @@
       seen = changes;
       await refresh();
     } catch {
-      // The inbox is restarting: the next look will tell.
+      // The inbox may be restarting. Look again next time.
     }
   }
 

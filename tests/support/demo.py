@@ -1,0 +1,76 @@
+"""The demo's own program, started for a test as `make demo` starts it, and its inbox."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Inbox:
+    """An inbox's read API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def read(self, path: str) -> Any:
+        with urlopen(f"{self.url}inbox/api/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def event(self, event_id: str, *, with_report: bool = False) -> dict[str, Any]:
+        """The event, as soon as it has arrived, and the visitor's words where they are awaited."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                found: dict[str, Any] = self.read(f"events/{event_id}")
+            except HTTPError as error:
+                error.close()
+                if error.code != 404:
+                    raise
+            else:
+                if found["report"] or not with_report:
+                    return found
+            assert time.monotonic() < deadline, f"event {event_id} did not arrive"
+            time.sleep(0.05)
+
+
+class Demo:
+    """The running demo: ``shop`` is its address, ``inbox`` its inbox."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            # Warnings are errors here too, as in the rest of the suite.
+            [sys.executable, "-W", "error", "-m", "demo_app", "--port", "0", "--inbox-port", "0"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        said = "".join(self.process.stdout.readline() for _ in range(4))
+        found = dict(re.findall(r"^(\w+): +(http\S+)", said, re.MULTILINE))
+        if set(found) != {"Shop", "Inbox", "DSN"}:
+            self.process.kill()
+            raise AssertionError(f"the demo did not start: {said}{self.process.communicate()[1]}")
+        self.shop = found["Shop"]
+        self.inbox = Inbox(found["Inbox"])
+        self.dsn = found["DSN"]
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Stop it as Ctrl-C does. Its exit status, and what it wrote to stderr."""
+        self.process.send_signal(how)
+        try:
+            stderr = self.process.communicate(timeout=20)[1]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        return self.process.returncode, stderr
