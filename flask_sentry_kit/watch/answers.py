@@ -110,7 +110,7 @@ class Answers:
             try:
                 response = handle(*args, **kwargs)
             except Exception as second:
-                if second is error:
+                if second is error and _propagates(app):
                     raise  # on purpose: in tests and in debug mode
                 finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
                 response = finalize(
@@ -154,10 +154,8 @@ class Answers:
     def _page_instead(self, answer: Any, error: BaseException) -> Any:
         """The answer of a handler for all errors, or the page for a browser that would get a 500
         that is not HTML."""
-        if not is_crash(answer) or not self._wants_page():
-            return answer
         response = self._app.make_response(answer)
-        if response.mimetype in _HTML:
+        if not is_crash(response) or response.mimetype in _HTML or not self._wants_page():
             return response
         with contained("The answer of an error handler could not be closed"):
             response.close()
