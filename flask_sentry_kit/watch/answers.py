@@ -8,7 +8,8 @@ gets the page in place of their 500. A handler that breaks never takes the page 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from flask import Flask, Response, g, request
@@ -75,10 +76,10 @@ class Answers:
     def install(self) -> None:
         """Answer what no handler of the app's answers, and what breaks one of them."""
         app = self._app
+        for name in (None, *app.blueprints):
+            self._log_who_answers(() if name is None else (name,))
         if self._replace or InternalServerError not in app.error_handler_spec[None][500]:
             app.register_error_handler(500, self._answer_500)
-        for handler in self._handlers(InternalServerError, tuple(app.blueprints), (500, None)):
-            self._log(handler)
         handle_user, handle = app.handle_user_exception, app.handle_exception
 
         def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
@@ -103,8 +104,7 @@ class Answers:
 
         def handle_exception(*args: Any, **kwargs: Any) -> Any:
             error: Any = args[-1] if args else kwargs.get("e")
-            for found in self._handlers(InternalServerError, request.blueprints, (500, None)):
-                self._log(found)
+            self._log_who_answers(request.blueprints)
             if self._replace:
                 self._take_places()
             try:
@@ -210,6 +210,14 @@ class Answers:
 
     def _notes(self) -> RequestNotes:
         return notes_of(request.environ, self._notes_key)
+
+    def _log_who_answers(self, blueprints: Sequence[str]) -> None:
+        """Log the handlers that answer a view's crashes: one for what it raises, and one for what
+        it aborts with and for what is left."""
+        first: tuple[type[Exception], tuple[int | None, ...]] = (Exception, (None,))
+        for kind, codes in (first, (InternalServerError, (500, None))):
+            for handler in islice(self._handlers(kind, blueprints, codes), 1):
+                self._log(handler)
 
     def _log(self, handler: Handler) -> None:
         """Say once who answers crashes, and how to change it."""
