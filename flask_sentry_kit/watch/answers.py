@@ -8,7 +8,8 @@ gets the page in place of their 500. A handler that breaks never takes the page 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from flask import Flask, Response, g, request
@@ -75,10 +76,10 @@ class Answers:
     def install(self) -> None:
         """Answer what no handler of the app's answers, and what breaks one of them."""
         app = self._app
+        for name in (None, *app.blueprints):
+            self._log_who_answers(() if name is None else (name,))
         if self._replace or InternalServerError not in app.error_handler_spec[None][500]:
             app.register_error_handler(500, self._answer_500)
-        for handler in self._handlers(InternalServerError, tuple(app.blueprints), (500, None)):
-            self._log(handler)
         handle_user, handle = app.handle_user_exception, app.handle_exception
 
         def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
@@ -103,14 +104,13 @@ class Answers:
 
         def handle_exception(*args: Any, **kwargs: Any) -> Any:
             error: Any = args[-1] if args else kwargs.get("e")
-            for found in self._handlers(InternalServerError, request.blueprints, (500, None)):
-                self._log(found)
+            self._log_who_answers(request.blueprints)
             if self._replace:
                 self._take_places()
             try:
                 response = handle(*args, **kwargs)
             except Exception as second:
-                if second is error:
+                if second is error and _propagates(app):
                     raise  # on purpose: in tests and in debug mode
                 finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
                 response = finalize(
@@ -154,10 +154,8 @@ class Answers:
     def _page_instead(self, answer: Any, error: BaseException) -> Any:
         """The answer of a handler for all errors, or the page for a browser that would get a 500
         that is not HTML."""
-        if not is_crash(answer) or not self._wants_page():
-            return answer
         response = self._app.make_response(answer)
-        if response.mimetype in _HTML:
+        if not is_crash(response) or response.mimetype in _HTML or not self._wants_page():
             return response
         with contained("The answer of an error handler could not be closed"):
             response.close()
@@ -212,6 +210,14 @@ class Answers:
 
     def _notes(self) -> RequestNotes:
         return notes_of(request.environ, self._notes_key)
+
+    def _log_who_answers(self, blueprints: Sequence[str]) -> None:
+        """Log the handlers that answer a view's crashes: one for what it raises, and one for what
+        it aborts with and for what is left."""
+        first: tuple[type[Exception], tuple[int | None, ...]] = (Exception, (None,))
+        for kind, codes in (first, (InternalServerError, (500, None))):
+            for handler in islice(self._handlers(kind, blueprints, codes), 1):
+                self._log(handler)
 
     def _log(self, handler: Handler) -> None:
         """Say once who answers crashes, and how to change it."""

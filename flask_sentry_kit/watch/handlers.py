@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .escapes import Capture
@@ -23,27 +23,25 @@ def capture_what_handlers_answer(app: Flask, capture: Capture) -> None:
         error = args[-1] if args else kwargs.get("e")
         if not isinstance(error, BaseException):
             return handle(*args, **kwargs)
-        if isinstance(error, InternalServerError):
+        is_aborted = isinstance(error, InternalServerError)
+        if is_aborted:
             capture(error)
-            return handle(*args, **kwargs)
-        answer = handle(*args, **kwargs)
-        if is_crash(answer):
+        # Made a response as Flask makes it next: only then each form of it tells its status, and
+        # what is none fails while the exception is still at hand.
+        response = app.make_response(handle(*args, **kwargs))
+        if is_crash(response) and not is_aborted:
             capture(error, handled=True)
-        return answer
+        return response
 
     app.handle_user_exception = handle_user_exception  # type: ignore[method-assign]  # on errors only
 
 
-def is_crash(answer: Any) -> bool:
-    """Whether what a handler returned is a response with status 500.
+def is_crash(response: Response) -> bool:
+    """Whether a handler's response has status 500.
 
     Only 500: 502, 503 and 504 are answers that a server gives on purpose.
     """
-    if isinstance(answer, tuple):
-        status = next((part for part in answer[1:] if isinstance(part, int | str)), 200)
-        # An HTTPStatus is an int whose str() is its name up to Python 3.10.
-        return (status if isinstance(status, int) else status.split(" ")[0]) in (500, "500")
-    return getattr(answer, "status_code", getattr(answer, "code", 200)) == 500
+    return response.status_code == 500
 
 
 def is_ordinary_answer(app: Flask, error: BaseException) -> bool:
