@@ -21,6 +21,7 @@ _LAYOUT: Final = "flask_sentry_kit/crash.html"
 
 def add_commands(group: click.Group) -> None:
     """Put the commands on the blueprint's ``AppGroup``, which gives each the app's context."""
+    group.help = "The crash page of the Sentry kit: see it, and make it your own."
     group.command("eject")(eject)
     group.command("preview")(preview)
 

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 _SHAPE = "scheme://public_key[:secret]@host[:port][/path]/project"
@@ -157,6 +157,15 @@ class FoundDsn:
 
     setting: str
     """The name of the setting it came from, for errors and log lines."""
+
+
+PLACES: Final = (
+    "SENTRY_CONFIG['dsn']",
+    "SENTRY_DSN in app.config",
+    "the dsn argument of Sentry()",
+    "SENTRY_DSN in the environment",
+)
+"""Where :func:`find_dsn` looks, in its order, as log lines name it."""
 
 
 def find_dsn(config: Mapping[str, Any], given: object = None) -> FoundDsn:

@@ -8,11 +8,15 @@ from flask import Flask
 from .escapes import Capture, Middleware
 from .event_id import add_header, declare_event_id, show_event_id
 from .handlers import capture_what_handlers_answer
+from .log_records import EVENT_ID_FIELD, EventIdFilter, add_event_id_to_log_records
 from .own_routes import OwnRoutes
 
 __all__ = [
+    "EVENT_ID_FIELD",
     "Capture",
+    "EventIdFilter",
     "OwnRoutes",
+    "add_event_id_to_log_records",
     "add_header",
     "declare_event_id",
     "show_event_id",
