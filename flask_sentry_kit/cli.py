@@ -109,7 +109,7 @@ def _write(app: Flask, kit: Kit, folder: Path, language: str) -> None:
     files: dict[str, bytes] = {
         "index.html": pages.index(lambda state: f"{state.name}.html").encode(),
         "crash.css": kit.page.stylesheet,
-        "dialog.js": Path(STATIC, "dialog.js").read_bytes(),
+        **{name: Path(STATIC, name).read_bytes() for name in ("dialog.js", "icon.png")},
     }
     with app.test_request_context("/"):
         for state in pages.STATES:

@@ -305,6 +305,7 @@ class Page:
             brand=brand,
             nonce=self._ask_foreign("The nonce", lambda: facts.nonce(self._app, request), ""),
             stylesheet=self._asset("crash.css"),
+            icon=self._asset("icon.png"),
             scripts=tuple(scripts),
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
