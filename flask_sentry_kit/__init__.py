@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from .reporters.raven.client import Client
     from .reporters.raven.sentry import Sentry
     from .settings import SettingError
+    from .watch import EventIdFilter
 
 __all__ = [
     "Client",
     "DsnError",
+    "EventIdFilter",
     "Sentry",
     "SentryKit",
     "SettingError",
@@ -36,6 +38,7 @@ __all__ = [
 _HOMES: Final = {
     "Client": "reporters.raven.client",
     "DsnError": "dsn",
+    "EventIdFilter": "watch",
     "Sentry": "reporters.raven.sentry",
     "SentryKit": "blueprint",
     "SettingError": "settings",

@@ -44,13 +44,20 @@ def mount_point(environ: Mapping[str, Any]) -> str:
     return "/" + quote(_bytes(script), safe=_PATH)
 
 
+def app_path(environ: Mapping[str, Any]) -> str:
+    """The path that the app routes by, decoded: what ``request.path`` is, unless the app overrides
+    that (CTFd puts its mount point in front)."""
+    return "/" + _bytes(environ.get("PATH_INFO")).decode("utf-8", "replace").lstrip("/")
+
+
 def asked_for(environ: Mapping[str, Any]) -> str:
     """The path and query that the browser asked for, as it encoded them.
 
     PEP 3333 gives the path decoded, where ``/a%2Fb`` and ``/a/b`` look the same. Most servers pass
     on what they read: gunicorn as ``RAW_URI``, waitress, uWSGI and mod_wsgi as ``REQUEST_URI``,
-    Werkzeug as both. It is used where it means the path that the app was given, without the part
-    that a proxy took away (``X-Forwarded-Prefix``); otherwise the decoded path is encoded again.
+    Werkzeug as both. That is also right where middleware, or the server, gave the app another
+    path. In front of it goes what a proxy took away before (``X-Forwarded-Prefix``). Where there
+    is none, the decoded path is encoded again.
 
     :return: empty where it is longer than ``ASKED_MAX``: half an address leads elsewhere.
     """
@@ -65,10 +72,16 @@ def asked_for(environ: Mapping[str, Any]) -> str:
     for name in ("RAW_URI", "REQUEST_URI"):
         raw = _raw_path(environ.get(name))
         behind_prefix = unquote_to_bytes(raw)
-        if behind_prefix and decoded.endswith(behind_prefix):
+        if not behind_prefix:
+            continue
+        mounted = _bytes(script)
+        if decoded.endswith(behind_prefix):
             prefix = decoded[: len(decoded) - len(behind_prefix)]
-            asked = quote(prefix, safe=_PATH) + raw
-            break
+        else:
+            is_inside = (behind_prefix + b"/").startswith(mounted + b"/")
+            prefix = b"" if is_inside else mounted
+        asked = quote(prefix, safe=_PATH) + raw
+        break
     if asked.startswith("//"):
         # A browser takes "//evil" for a host, and "/.//evil" for the path "//evil" of this one.
         asked = f"/.{asked}"

@@ -89,7 +89,9 @@ class SentryKit(Blueprint):
         :raises SettingError, DsnError: before anything of the app is touched; no secret in it.
         """
         from .kit import Kit, kit_of, set_up_kit
+        from .missing_dsn import log_missing_dsn
         from .reporters import make_reporter
+        from .watch import add_event_id_to_log_records
 
         if kit_of(app) is not None:
             raise SettingError(
@@ -104,17 +106,14 @@ class SentryKit(Blueprint):
         name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
         kit = Kit(app, settings, name, prefix)
         set_up_kit(app, kit)
-        if kit.dsn is None and not kit.reporter.switched_off:
-            logger.warning(
-                "No SENTRY_DSN in app.config or in the environment: the crash page of %r shows,"
-                " but nothing is reported unless the app makes a Sentry of its own",
-                app.name,
-            )
-        elif kit.dsn is not None and settings.feedback:
+        if kit.dsn is None:
+            log_missing_dsn(app, kit)
+        elif settings.feedback:
             kit.feedback.log_missing_secret()
         if kit.dsn is not None and settings.spool:
             # What a killed worker left is delivered now, not at the next crash.
             kit.outbox.resume()
+        add_event_id_to_log_records(app)
         kit.own_routes.serve_first()
         kit.answers.install()
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.

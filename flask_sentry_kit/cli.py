@@ -21,6 +21,7 @@ _LAYOUT: Final = "flask_sentry_kit/crash.html"
 
 def add_commands(group: click.Group) -> None:
     """Put the commands on the blueprint's ``AppGroup``, which gives each the app's context."""
+    group.help = "The crash page of the Sentry kit: see it, and make it your own."
     group.command("eject")(eject)
     group.command("preview")(preview)
 
@@ -108,7 +109,7 @@ def _write(app: Flask, kit: Kit, folder: Path, language: str) -> None:
     files: dict[str, bytes] = {
         "index.html": pages.index(lambda state: f"{state.name}.html").encode(),
         "crash.css": kit.page.stylesheet,
-        "dialog.js": Path(STATIC, "dialog.js").read_bytes(),
+        **{name: Path(STATIC, name).read_bytes() for name in ("dialog.js", "icon.png")},
     }
     with app.test_request_context("/"):
         for state in pages.STATES:

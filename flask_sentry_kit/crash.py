@@ -38,6 +38,9 @@ class Crash:
     user_email: str = ""
     """The signed-in user's email address, for prefilling; empty for a stranger."""
 
+    refused: bool = False
+    """The server refuses the events of this DSN, so that nobody may have a report of this."""
+
     @property
     def public_dsn(self) -> str | None:
         """The DSN a browser may see, or None."""

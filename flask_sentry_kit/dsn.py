@@ -310,6 +310,15 @@ class FoundDsn:
     """The name of the setting it came from, for errors and log lines."""
 
 
+PLACES: Final = (
+    "SENTRY_CONFIG['dsn']",
+    "SENTRY_DSN in app.config",
+    "the dsn argument of Sentry()",
+    "SENTRY_DSN in the environment",
+)
+"""Where :func:`find_dsn` looks, in its order, as log lines name it."""
+
+
 def find_dsn(config: Mapping[str, Any], given: object = None) -> FoundDsn:
     """Look for an app's DSN with raven's precedence.
 

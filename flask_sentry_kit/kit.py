@@ -127,6 +127,7 @@ class Kit:
         who = self._prefilled() if event_id else Person()
         return Crash(
             event_id=event_id,
+            refused=event_id is not None and reporter.refused,
             dsn=dsn,
             method=request.method,
             url=asked_for(request.environ),

@@ -61,7 +61,12 @@ def test_a_mount_point_is_a_path_of_this_host(script: str, mounted: str) -> None
         ("/%2F%2Fevil.example", "", "///evil.example", "", "/%2F%2Fevil.example"),
         ("/%2fevil.example", "", "//evil.example", "", "/%2fevil.example"),
         ("/100%", "", "/100%", "", "/100%"),
-        ("/another", "", "/rewritten/a b", "", "/rewritten/a%20b"),
+        ("/another", "", "/rewritten/a b", "", "/another"),
+        ("/en/a%2Fb?x", "", "/a/b", "x", "/en/a%2Fb?x"),
+        ("/en/a%2Fb", "/shop", "/a/b", "", "/shop/en/a%2Fb"),
+        ("/shop/en/a%2Fb", "/shop", "/a/b", "", "/shop/en/a%2Fb"),
+        ("/shopping/a%2Fb", "/shop", "/c", "", "/shop/shopping/a%2Fb"),
+        ("/shop", "/shop", "/index", "", "/shop"),
         ("*", "", "/a b", "", "/a%20b"),
         ("", "", "/a\xc3\xa9", "x=\xc3\xa9 \"'", "/a%C3%A9?x=%C3%A9%20%22'"),
     ],
@@ -69,7 +74,7 @@ def test_a_mount_point_is_a_path_of_this_host(script: str, mounted: str) -> None
 def test_the_address_keeps_what_was_encoded(
     name: str, target: str, script: str, path: str, query: str, asked: str
 ) -> None:
-    """As the server read it, where that is the app's path; else the path is encoded again."""
+    """As the server read it, behind the part that a proxy took away."""
     assert asked_for(environ(script, path, query, **{name: target})) == asked
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Request
 
+from ..addresses import app_path
 from ..body_deadline import body_deadline
 from ..compat import read_so_far
 from ..containment import FOREIGN_ERRORS
@@ -114,7 +115,7 @@ def _url(request: Request, scrubber: Scrubber) -> str:
     hidden = [
         safe_str(value) for name, value in arguments.items() if scrubber.hides(name) and value
     ]
-    path = request.path[:_URL_MAX]
+    path = app_path(request.environ)[:_URL_MAX]
     if not hidden:
         return _root(request) + _quoted(path)
     segments = path.split("/")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..threads import patch_state
+from .acceptance import Acceptance
 from .backoff import Backoff
 from .delivery_log import FAILURES_LOGGED, DeliveryLog
 from .item import Answer, Entry
@@ -76,6 +77,7 @@ class Delivery:
         self._failures = 0
         self._backoff = Backoff()
         self._log = DeliveryLog()
+        self.acceptance = Acceptance()
         self._last_spooled = 0
         self._others_deliver = False
         # Items are in a spool that can no longer be used.

@@ -136,6 +136,16 @@ class Outbox:
                 "An item that was refused could not be counted", exc_info=True
             )
 
+    def is_refused(self, url: str) -> bool:
+        """Whether the server refuses what is sent to an address, for the address or its key: 401,
+        403, 404, 405 or 410 to the last event that was answered. Each process knows of the events
+        that it has put. Never raises."""
+        try:
+            return self._current_worker().acceptance.is_refused(url)
+        except Exception:
+            delivery_log.logger.warning("Whether events are refused is not known", exc_info=True)
+            return False
+
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
         if self._spool is not None and not self._closed:

@@ -58,6 +58,8 @@ class Worker(Delivery):
             self._puts += 1
             started = self._start()
             self.changed.notify_all()
+        if ticket is not None and item.kind == "event":
+            self.acceptance.note(item.request.url, ticket)
         if not started:
             self._log.log_dropped()
         if not started and self.spool is not None:

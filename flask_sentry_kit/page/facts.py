@@ -43,6 +43,8 @@ class Facts:
     nonce: str
     """The app's nonce for Content-Security-Policy, or empty."""
     stylesheet: str
+    icon: str
+    """Of the kit's own: a browser that is given none asks for /favicon.ico, which may crash too."""
     scripts: tuple[Script, ...]
     dialog: Markup
     """The options of showReportDialog as a JavaScript object, or empty: no dialog."""
@@ -63,6 +65,7 @@ EVERYTHING: Final = Facts(
     brand=Brand(name="name", logo_url="/logo", support_email="support@example.com"),
     nonce="nonce",
     stylesheet="/crash.css",
+    icon="/icon.png",
     scripts=(Script("/dialog.js", "sha384-"),),
     dialog=Markup("{}"),
     sent_by_visitor=True,

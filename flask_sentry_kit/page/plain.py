@@ -13,6 +13,8 @@ from typing import Final
 
 Say = Callable[..., str]
 
+# In all three: where events are refused, nobody is said to have a report.
+
 TITLE: Final = "Something broke on our side."
 REPORTED: Final = "We have a report of this."
 REFERENCE: Final = "Reference:"
@@ -24,6 +26,7 @@ _HTML: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
 <title>{title}</title>
 </head>
 <body>
@@ -35,14 +38,15 @@ _HTML: Final = """<!doctype html>
 """
 
 
-def text(event_id: str | None, say: Say) -> str:
+def text(event_id: str | None, say: Say, refused: bool = False) -> str:
     lines = [say(TITLE)]
     if event_id:
-        lines += [say(REPORTED), f"{say(REFERENCE)} {event_id}"]
+        lines += [] if refused else [say(REPORTED)]
+        lines.append(f"{say(REFERENCE)} {event_id}")
     return "\n".join(lines) + "\n"
 
 
-def problem(event_id: str | None, say: Say) -> str:
+def problem(event_id: str | None, say: Say, refused: bool = False) -> str:
     """Problem details, RFC 9457.
 
     With ``about:blank`` as its type the title is the status phrase (section 4.2.1);
@@ -56,7 +60,8 @@ def problem(event_id: str | None, say: Say) -> str:
         "detail": detail,
     }
     if event_id:
-        facts["detail"] = f"{detail} {say(REPORTED)}"
+        if not refused:
+            facts["detail"] = f"{detail} {say(REPORTED)}"
         if re.fullmatch(r"[0-9a-f]{32}", event_id):
             parts = event_id[:8], event_id[8:12], event_id[12:16], event_id[16:20], event_id[20:]
             facts["instance"] = "urn:uuid:" + "-".join(parts)
@@ -64,13 +69,11 @@ def problem(event_id: str | None, say: Say) -> str:
     return json.dumps(facts) + "\n"
 
 
-def html(event_id: str | None, say: Say, lang: str, direction: str) -> str:
+def html(event_id: str | None, say: Say, lang: str, direction: str, refused: bool = False) -> str:
     rest = ""
     if event_id:
-        rest = (
-            f"<p>{escape(say(REPORTED))}</p>\n"
-            f"<p><small>{escape(say(REFERENCE))} <code>{escape(event_id)}</code></small></p>\n"
-        )
+        rest = "" if refused else f"<p>{escape(say(REPORTED))}</p>\n"
+        rest += f"<p><small>{escape(say(REFERENCE))} <code>{escape(event_id)}</code></small></p>\n"
     return _HTML.format(
         lang=escape(lang), dir=escape(direction), title=escape(say(TITLE)), rest=rest
     )

@@ -77,6 +77,11 @@ def _from_outside(error: BaseException) -> bool:
     )
 
 
+def _plain_html(crash: Crash, language: Language) -> str:
+    say, tag, direction = language.say, language.tag, language.direction
+    return plain.html(crash.event_id, say, tag, direction, crash.refused)
+
+
 @lru_cache(maxsize=1)
 def _bundled() -> Environment:
     """The bundled templates in an environment that knows no app, compiled before any crash."""
@@ -91,6 +96,7 @@ def _bundled() -> Environment:
     # The first run of a template costs more than the next ones; no visitor waits for it.
     context = {
         "event_id": "0" * 32,
+        "crash": Crash("0" * 32),
         "feedback": FeedbackForm(action="/", token=""),
         "sentry_kit": facts.EVERYTHING,
         "crash_text": ENGLISH.escaped,
@@ -176,9 +182,11 @@ class Page:
                 response = self._problem_by_app(crash.event_id, error)
                 if response is not None:
                     return response
-                body, mimetype = plain.problem(crash.event_id, language.say), negotiate.PROBLEM
+                body = plain.problem(crash.event_id, language.say, crash.refused)
+                mimetype = negotiate.PROBLEM
             elif kind == "text":
-                body, mimetype = plain.text(crash.event_id, language.say), "text/plain"
+                body = plain.text(crash.event_id, language.say, crash.refused)
+                mimetype = "text/plain"
             else:
                 name = _FRAGMENT if kind == "fragment" else self._settings.template
                 bundled = _FRAGMENT if kind == "fragment" else _CRASH
@@ -189,7 +197,7 @@ class Page:
             if _from_outside(error):
                 raise
             self._failed("The crash page", error)
-            return self._last_resort(crash.event_id, 500)
+            return self._last_resort(crash, 500)
 
     def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response:
         """The page that answers the form where it was sent without a script. Never raises.
@@ -207,7 +215,7 @@ class Page:
             if _from_outside(error):
                 raise
             self._failed("The page that answers the form", error)
-            return self._last_resort(None, status)
+            return self._last_resort(Crash(None), status)
 
     def dialog(self, crash: Crash) -> Markup:
         """The snippet that opens Sentry's dialog, for a page of the app's own. Never raises.
@@ -271,8 +279,7 @@ class Page:
             if _from_outside(error):
                 raise
             self._failed(f"The bundled {bundled}", error)
-        event_id = context["event_id"]
-        return plain.html(event_id, language.say, language.tag, language.direction)
+        return _plain_html(context["crash"], language)
 
     def _by_app(self, name: str, context: Mapping[str, Any]) -> str | None:
         """The app's template with the app's context, or None where the app has none."""
@@ -346,6 +353,7 @@ class Page:
             brand=brand,
             nonce=self._ask_foreign("The nonce", lambda: facts.nonce(self._app, request), ""),
             stylesheet=self._asset("crash.css"),
+            icon=self._asset("icon.png"),
             scripts=tuple(scripts),
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
@@ -378,8 +386,8 @@ class Page:
         response.headers["X-Robots-Tag"] = "noindex"
         return response
 
-    def _last_resort(self, event_id: str | None, status: int) -> Response:
-        body = plain.html(event_id, ENGLISH.say, ENGLISH.tag, ENGLISH.direction)
+    def _last_resort(self, crash: Crash, status: int) -> Response:
+        body = _plain_html(crash, ENGLISH)
         return self._answer(body, "text/html", status, ENGLISH)
 
     def _ask_foreign(self, what: str, ask: Callable[[], T], fallback: T) -> T:

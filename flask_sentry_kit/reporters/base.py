@@ -22,6 +22,10 @@ class Reporter(Protocol):
         """The DSN is empty on purpose, and nobody needs to hear that it is missing."""
 
     @property
+    def refused(self) -> bool:
+        """The server is known to refuse the events of this DSN; False where it is not known."""
+
+    @property
     def outbox(self) -> Outbox | None:
         """The queue that its events wait in, so that a visitor's words follow their event; None
         where events go another way."""
@@ -60,6 +64,7 @@ class NoReporter:
 
     dsn: Final = None
     switched_off: Final = False
+    refused: Final = False
     outbox: Final = None
     counters: Final = None
 

@@ -8,13 +8,17 @@ from flask import Flask
 from .answers import Answers
 from .escapes import Capture, Middleware
 from .handlers import capture_what_handlers_answer, is_ordinary_answer
+from .log_records import EVENT_ID_FIELD, EventIdFilter, add_event_id_to_log_records
 from .own_routes import OwnRoutes
 from .shown_id import add_header, declare_event_id, show_event_id
 
 __all__ = [
+    "EVENT_ID_FIELD",
     "Answers",
     "Capture",
+    "EventIdFilter",
     "OwnRoutes",
+    "add_event_id_to_log_records",
     "add_header",
     "declare_event_id",
     "is_ordinary_answer",

@@ -11,6 +11,7 @@ from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
+from ..addresses import app_path
 from .notes import RequestNotes, notes_key, notes_of
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -60,10 +61,11 @@ class OwnRoutes:
         ).bind("any")
 
         def serve_own_route() -> Any:
-            if not request.path.startswith(f"{self._prefix}/"):
+            path = app_path(request.environ)
+            if not path.startswith(f"{self._prefix}/"):
                 return None
             try:
-                rule, values = adapter.match(request.path, request.method, return_rule=True)
+                rule, values = adapter.match(path, request.method, return_rule=True)
             except HTTPException:
                 return None  # the app's routes may know it
             request.url_rule, request.view_args = rule, dict(values)

@@ -41,7 +41,7 @@ def test_an_unknown_keyword_is_told_at_once() -> None:
 def test_without_a_dsn_the_page_claims_nothing(
     bare_app: MakeApp, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No DSN: the page shows without reference, report or dialog; one line names the setting."""
+    """No DSN: the page shows without reference, report or dialog, and a test's log is quiet."""
     app = bare_app(SECRET_KEY="k")
     with caplog.at_level(logging.WARNING, "flask_sentry_kit"):
         app.register_blueprint(sentry_kit)
@@ -49,8 +49,7 @@ def test_without_a_dsn_the_page_claims_nothing(
         for _ in range(3):
             response = client.get("/boom", headers={"Accept": "text/html"})
     said = [r for r in caplog.records if r.name.startswith("flask_sentry_kit")]
-    assert len(said) == 1, [r.getMessage() for r in said]
-    assert "SENTRY_DSN" in said[0].getMessage()
+    assert not said, [r.getMessage() for r in said]
     assert response.status_code == 500
     assert "X-Sentry-ID" not in response.headers
     for claim in ("showReportDialog", "Reference", "report of this", "<form", "<script"):

@@ -104,7 +104,11 @@ def test_preview_writes_every_state(app: Flask, tmp_path: Path, page: Any) -> No
     result = run(app, "preview", "--write", "out")
     assert result.exit_code == 0, result.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {f"{name}.html" for name in (*STATES, "index")} | {"crash.css", "dialog.js"}
+    assert written == {f"{name}.html" for name in (*STATES, "index")} | {
+        "crash.css",
+        "dialog.js",
+        "icon.png",
+    }
     page.goto((tmp_path / "out" / "index.html").as_uri())
     page.route("**/api/embed/**", lambda route: route.abort())
     assert page.locator("a").all_text_contents() == STATES

@@ -33,6 +33,7 @@ class RavenSentryReporter:
     """Behind a ``Sentry`` of raven's own class, which watches the app in its own way."""
 
     switched_off: Final = False
+    refused: Final = False
     outbox: Final = None
     counters: Final = None
 
@@ -90,6 +91,7 @@ class RavenClientReporter:
     """
 
     switched_off: Final = False
+    refused: Final = False
     outbox: Final = None
     counters: Final = None
 

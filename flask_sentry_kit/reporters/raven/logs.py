@@ -20,6 +20,7 @@ from raven.handlers.logging import extract_extra
 
 from ...containment import FOREIGN_ERRORS
 from ...event.serialize import safe_str
+from ...watch import EVENT_ID_FIELD
 
 EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
 """Loggers that are never reported: those that sending an event could log to, and raven's own
@@ -127,6 +128,7 @@ class LogHandler(logging.Handler):
         if record.args:
             message["params"] = record.args
         tags = getattr(record, "tags", None)
+        extra.pop(EVENT_ID_FIELD, None)  # an earlier event's, which is on the record for handlers
         sample_rate = extra.pop("sample_rate", None)
         kwargs: dict[str, Any] = {
             "data": {**data, "level": record.levelno, "logger": record.name},

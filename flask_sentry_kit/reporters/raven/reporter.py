@@ -46,6 +46,11 @@ class ClientReporter:
         return self.client.switched_off
 
     @property
+    def refused(self) -> bool:
+        dsn = self.client.dsn
+        return dsn is not None and self.client.outbox.is_refused(dsn.store_url)
+
+    @property
     def outbox(self) -> Outbox | None:
         return self.client.outbox
 
