@@ -173,8 +173,9 @@ def test_an_instance_that_cannot_be_asked_has_its_identity(make_app: Make) -> No
     """A user of no session, as request loaders give: SQLAlchemy knows the primary key."""
     app = make_app()
     db = shop(app)
+    base: Any = db.Model
     with app.test_request_context("/"):
-        model = next(iter(db.Model.registry.mappers)).class_
+        [model] = [mapper.class_ for mapper in base.registry.mappers]
         g._login_user = db.session.get(model, 7)
         db.session.expire_all()
         db.session.close()

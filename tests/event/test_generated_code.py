@@ -71,7 +71,11 @@ def test_a_generated_method_is_not_the_apps(kind: type) -> None:
 
 def test_generated_code_shows_no_line_of_the_module_it_was_made_in() -> None:
     """exec() with a module's globals: line 2 of "<string>" is not line 2 of that module."""
-    space = {"__name__": ast.__name__, "__loader__": ast.__loader__, "__file__": ast.__file__}
+    space: dict[str, Any] = {
+        "__name__": ast.__name__,
+        "__loader__": ast.__loader__,
+        "__file__": ast.__file__,
+    }
     exec("\ndef crash():\n    raise ValueError", space)
     frame = frames_of(space["crash"])[-1]
     assert frame["lineno"] == 3
@@ -82,7 +86,7 @@ def test_generated_code_shows_no_line_of_the_module_it_was_made_in() -> None:
 def test_generated_lines_are_those_that_linecache_has() -> None:
     """attrs leaves the lines of what it wrote with linecache: those are shown."""
     [made] = [frame for frame in frames_of(Parcel) if frame["function"] == "__init__"]
-    assert made["context_line"] == linecache.cache[made["abs_path"]][2][made["lineno"] - 1].rstrip()
+    assert made["context_line"] == linecache.getline(made["abs_path"], made["lineno"]).rstrip()
     assert "number" in made["context_line"]
 
 
@@ -116,7 +120,7 @@ def test_a_template_is_the_apps_without_a_file_too(make_app: Make, wire: Any) ->
 
 def test_a_namedtuples_error_is_the_callers() -> None:
     """A namedtuple's __new__ that is given too little shows the app's line as the innermost."""
-    frames = frames_of(lambda: Point(**{"x": 1}))  # type: ignore[call-arg]  # on purpose
+    frames = frames_of(lambda: Point(**{"x": 1}))
     assert [frame["in_app"] for frame in frames][-1] is True
 
 
