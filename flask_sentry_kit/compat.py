@@ -1,5 +1,6 @@
-"""What the kit uses of Flask, Werkzeug, Flask-Login, raven and urllib3 without a public name for
-it, or under a name whose meaning has changed: each in one place, with the versions it was seen in.
+"""What the kit uses of Flask, Werkzeug, Jinja, Flask-Login, raven and urllib3 without a public name
+for it, or under a name whose meaning has changed: each in one place, with the versions it was seen
+in.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flask import Flask, g
+from flask import Flask, g, session
 from flask.globals import app_ctx
 from werkzeug.wrappers import Response
 
@@ -71,9 +72,20 @@ def runs_code_later(response: Response) -> bool:
     return (kind is not list and kind is not tuple) or bool(response._on_close)
 
 
+def is_template(space: Mapping[str, Any]) -> bool:
+    """Whether code with these globals is a template's (Jinja 3.1)."""
+    return "__jinja_exception__" in space or "__jinja_template__" in space
+
+
 def login_user_so_far() -> Any:
     """The user that Flask-Login has loaded for this request, or None (0.6.3)."""
     return g.get("_login_user")
+
+
+def login_id_so_far() -> str | None:
+    """The id that Flask-Login keeps in the session for who is signed in, or None (0.6.3)."""
+    number = session.get("_user_id")
+    return None if number is None else str(number)
 
 
 def records_a_log_breadcrumb(processor: object) -> bool:

@@ -6,14 +6,16 @@ user object may be a property that talks to a dead database.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakSet
 
 from flask import Flask, current_app
 
-from .compat import login_user_so_far
-from .containment import FOREIGN_ERRORS
+from .compat import login_id_so_far, login_user_so_far
+from .containment import FOREIGN_ERRORS, log_exception
 
 _NAMES: Final = ("name", "full_name", "display_name", "username")
 """Where a person's name is looked for when the page is prefilled, first found first taken."""
@@ -33,6 +35,10 @@ class Person:
     email: str = ""
 
 
+_logged: Final[WeakSet[Flask]] = WeakSet()
+"""Apps whose ``SENTRY_KIT_USER`` has raised, and which were logged for it."""
+
+
 def _read(user: Any, attribute: str) -> Any:
     try:
         value = getattr(user, attribute, None)
@@ -41,11 +47,21 @@ def _read(user: Any, attribute: str) -> Any:
         return None
 
 
-def _is(user: Any, attribute: str) -> bool:
+def _read_held(user: Any, attribute: str) -> Any:
+    """As ``_read``, of what the object holds: no property of it is asked, so no database is."""
     try:
-        return bool(_read(user, attribute))
+        return vars(user).get(attribute)
     except FOREIGN_ERRORS:
-        return False
+        return None
+
+
+def _is(user: Any, attribute: str) -> bool | None:
+    """What a user says of itself; None where it cannot."""
+    try:
+        value = getattr(user, attribute, False)
+        return bool(value() if callable(value) else value)
+    except FOREIGN_ERRORS:
+        return None
 
 
 def _login_user(app: Flask) -> Any:
@@ -65,8 +81,44 @@ def _login_user(app: Flask) -> Any:
     return user
 
 
+def _session_id(app: Flask) -> str | None:
+    """The id of who is signed in as the session has it, without a query."""
+    if getattr(app, "login_manager", None) is None:
+        return None
+    try:
+        return login_id_so_far()
+    except FOREIGN_ERRORS:
+        return None
+
+
+def _identity(user: Any) -> str | None:
+    """The primary key of an SQLAlchemy instance, which is known without a query; else None."""
+    sqlalchemy = sys.modules.get("sqlalchemy")
+    try:
+        state = sqlalchemy and sqlalchemy.inspect(user, raiseerr=False)
+        return ",".join(map(str, state.identity)) if state else None
+    except FOREIGN_ERRORS:
+        return None
+
+
+def _said(app: Flask, custom: UserCallable) -> dict[str, Any]:
+    """What ``SENTRY_KIT_USER`` says; nothing where it raises, which is logged the first time."""
+    try:
+        return dict(custom() or {})
+    except FOREIGN_ERRORS:
+        if app not in _logged:
+            _logged.add(app)
+            log_exception(
+                "SENTRY_KIT_USER raised an exception: events and forms go without the user. Have"
+                " it return what needs no query. This is logged once."
+            )
+        return {}
+
+
 def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[str, Any]:
     """What is known of the current request's user, as the app has it: neither bounded nor masked.
+
+    The id is asked for first, where no query is needed. What raises is left out.
 
     :param attributes: ``SENTRY_USER_ATTRS``: further attributes of Flask-Login's user.
     :param custom: ``SENTRY_KIT_USER``; asked instead of Flask-Login.
@@ -75,21 +127,22 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
     if custom is not None:
-        try:
-            facts = dict(custom() or {})
-        except FOREIGN_ERRORS:
-            return {}
+        facts = _said(app, custom)
     else:
+        number: Any = _session_id(app)
         user = _login_user(app)
         if user is None:
-            return {}
-        facts = {
-            "id": _read(user, "get_id"),
-            "is_authenticated": _is(user, "is_authenticated"),
-            "is_anonymous": _is(user, "is_anonymous"),
-        }
-        if facts["is_authenticated"]:
-            facts.update((name, _read(user, name)) for name in attributes)
+            return {} if number is None else {"id": number}
+        signed_in, anonymous = _is(user, "is_authenticated"), _is(user, "is_anonymous")
+        if number is None or signed_in is False:
+            # Not of the session, or not any more.
+            number = _read(user, "get_id")
+            if number is None:
+                number = _identity(user)
+        facts = {"id": number, "is_authenticated": signed_in, "is_anonymous": anonymous}
+        if signed_in is not False:
+            read = _read if signed_in else _read_held
+            facts.update((name, read(user, name)) for name in attributes)
     return {name: value for name, value in facts.items() if value is not None}
 
 
@@ -98,13 +151,15 @@ def person(custom: UserCallable | None) -> Person:
     try:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         if custom is not None:
-            facts = dict(custom() or {})
+            facts = _said(app, custom)
             found = [facts.get(name) for name in (*_NAMES, "email")]
         else:
             user = _login_user(app)
-            if user is None or not _is(user, "is_authenticated"):
+            signed_in = None if user is None else _is(user, "is_authenticated")
+            if user is None or signed_in is False:
                 return Person()
-            found = [_read(user, name) for name in (*_NAMES, "email")]
+            read = _read if signed_in else _read_held
+            found = [read(user, name) for name in (*_NAMES, "email")]
     except FOREIGN_ERRORS:
         return Person()
     texts = [value[:_LENGTH_MAX] if isinstance(value, str) else "" for value in found]

@@ -20,11 +20,26 @@ _INPUT: Final = "input_value="
 _INPUT_END: Final = ", input_type="
 _SQL: Final = "[SQL: "
 _PARAMETERS: Final = "\n[parameters: "
-# PostgreSQL: "Key (email, token)=(a, b) already exists."
-_KEY: Final = re.compile(r"Key \((?P<names>[^()\n]{1,200})\)=\((?P<values>[^\n]{0,200}?)\) ")
-_ROW: Final = "Failing row contains ("
-# MySQL: "Duplicate entry 'a' for key 'users.token'"
-_ENTRY: Final = re.compile(r"Duplicate entry '(?P<values>[^'\n]{0,1000})' for key '(?P<names>[^'\n]{1,200})'")  # fmt: skip  # noqa: E501
+# SQLAlchemy's placeholders that go by a name: "%(email)s" and ":email".
+_PLACE: Final = re.compile(r"%\((\w{1,80})\)s|(?<![\w:]):([a-zA-Z_]\w{0,80})")
+_COLUMN_BEFORE: Final = re.compile(r"(\w{1,80})\W{1,8}(?:(?:NOT |I?LIKE |IN |IS ){1,3}\W{0,4})?\Z")
+_NUMBER_AFTER: Final = re.compile(r"_{1,2}\d{1,9}\Z")
+_INSERT: Final = re.compile(r"\(([^()]{1,4000})\)\s{1,9}VALUES\b", re.IGNORECASE)
+# PostgreSQL: "Key (email, token)=(a, b) already exists.", and as much in other languages.
+_IS: Final = ")=("
+_KEY_ENDS: Final = (
+    ") already exists", ") is not present in", ") is still referenced", ") is referenced from",
+    ") conflicts with", ") is duplicated",
+)  # fmt: skip
+_ROW: Final = re.compile(r"Failing row contains \(|DETAIL: {1,2}[^()\n]{1,80} \((?=[^\n]{0,200},)")
+_AFTER_DETAIL: Final = ("\n[SQL: ", "\nCONTEXT:", "\nHINT:", "\nSTATEMENT:", "\nLINE 1:")
+# MySQL: "Duplicate entry 'a' for key 'users.token'", "… value: 'a' for column 'token' at row 1"
+_ENTRIES: Final = (("Duplicate entry '", "' for key "), (" value: '", "' for column "))
+# What asyncpg, PostgreSQL, MySQL and SQL Server say of a value without saying its column.
+_VALUE: Final = re.compile(
+    r"query argument \$\d{1,5}: |portal parameter \$\d{1,5} = |for type [\w ]{1,40}: "
+    r"|Truncated incorrect \w{1,20} value: |Truncated value: |duplicate key value is "
+)
 
 # A word that stands directly before a placeholder of logging says what it is: "password %s".
 _PLACEHOLDER: Final = re.compile(r"%(?:%|(?P<one>[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]))")
@@ -40,18 +55,74 @@ def without_named_values(text: str, scrubber: Scrubber, noted: MaskedValues) -> 
         text = _pydantic(text, scrubber, noted)
     if _SQL in text:
         text = _sqlalchemy(text, scrubber)
-    if "Key (" in text or "Duplicate entry" in text:
-        for pattern in (_KEY, _ENTRY):
-            for found in islice(pattern.finditer(text), 5):
-                if _names_secret(found["names"], scrubber):
-                    noted.note(found["values"])
-                    text = text.replace(found["values"], MASK) if found["values"] else text
-    begin = text.find(_ROW)
-    if begin >= 0:
-        begin += len(_ROW)
-        line_end = text.find("\n", begin)
-        end = text.rfind(")", begin, line_end if line_end >= 0 else len(text))
-        text = text[:begin] + MASK + (text[end:] if end >= 0 else "")
+    if _IS in text:
+        text = _keys(text, scrubber, noted)
+    for before, between in _ENTRIES:
+        if before in text:
+            text = _entries(text, before, between, scrubber, noted)
+    row = _ROW.search(text) if "DETAIL" in text or "Failing row" in text else None
+    if row is not None and _IS not in text[row.start() : row.end() + 1_000].partition("\n")[0]:
+        text = text[: row.end()] + MASK + text[_end_of_detail(text, row.end()) :]
+    if "alue" in text or "argument" in text or "parameter" in text or "type" in text:
+        text = _unnamed(text, scrubber, noted)
+    return text
+
+
+def _end_of_detail(text: str, begin: int) -> int:
+    """Where the bracket closes whose values may hold brackets and ends of lines too."""
+    ends = [end for mark in _AFTER_DETAIL if (end := text.find(mark, begin)) >= 0]
+    limit = min(ends, default=len(text))
+    end = text.rfind(")", begin, limit)
+    return end if end >= 0 else limit
+
+
+def _keys(text: str, scrubber: Scrubber, noted: MaskedValues) -> str:
+    done = 0
+    for _ in range(5):
+        equal = text.find(_IS, done)
+        if equal < 0:
+            break
+        begin = equal + len(_IS)
+        names = text[max(done, equal - 400) : equal].rpartition("\n")[2]
+        ends = [end for mark in _KEY_ENDS if (end := text.find(mark, begin)) >= 0]
+        done = min(ends, default=-1)
+        if done < 0:
+            done = _end_of_detail(text, begin)
+        if _names_secret(names, scrubber):
+            noted.note(text[begin:done])
+            text = text[:begin] + MASK + text[done:]
+            done = begin + len(MASK)
+    return text
+
+
+def _entries(text: str, before: str, between: str, scrubber: Scrubber, noted: MaskedValues) -> str:
+    done = 0
+    for _ in range(5):
+        begin = text.find(before, done)
+        end = text.find(between, begin) if begin >= 0 else -1
+        if end < 0:
+            break
+        begin += len(before)
+        names = text[end + len(between) :][:200].partition("\n")[0].partition(" at row")[0]
+        done = end
+        if begin < end and _names_secret(names, scrubber):
+            noted.note(text[begin:end])
+            text = text[:begin] + MASK + text[end:]
+            done = begin + len(MASK)
+    return text
+
+
+def _unnamed(text: str, scrubber: Scrubber, noted: MaskedValues) -> str:
+    """Mask a value up to its line's end where the sentence or the statement names a secret."""
+    found = list(islice(_VALUE.finditer(text), 5))
+    if not found or not _names_secret(text, scrubber):
+        return text
+    for one in reversed(found):
+        end = text.find("\n", one.end())
+        end = end if end >= 0 else len(text)
+        if not text.startswith(MASK, one.end() + 1):
+            noted.note(text[one.end() : end])
+            text = text[: one.end()] + MASK + text[end:]
     return text
 
 
@@ -79,11 +150,35 @@ def _sqlalchemy(text: str, scrubber: Scrubber) -> str:
     if at < 0:
         return text
     at += len(_PARAMETERS)
-    # Parameters in a dict go by their names.
-    if text.startswith(("{", "[{"), at) or not _names_secret(text[begin:at], scrubber):
+    statement = text[begin : min(at, begin + 20_000)]
+    if not _names_secret(statement, scrubber):
         return text
+    if text.startswith(("{", "[{"), at) and _all_named(statement, scrubber):
+        return text  # parameters in a dict go by their names
     end = text.find("]\n", at)
     return text[:at] + MASK + (text[end:] if end >= 0 else "")
+
+
+def _all_named(statement: str, scrubber: Scrubber) -> bool:
+    """Whether the placeholders of secret columns have names by which they are known for it:
+    ``password = %(password_1)s`` has, ``password = %(param_1)s`` has not."""
+    places = list(islice(_PLACE.finditer(statement), 2_000))
+    insert = _INSERT.search(statement)
+    if insert is not None:
+        columns = insert[1].split(",")
+        places = [place for place in places if place.start() >= insert.end()]
+        if len(places) % len(columns):
+            return not _names_secret(insert[1], scrubber)
+    for number, place in enumerate(places):
+        if insert is not None:
+            column = columns[number % len(columns)].strip(' "`[]')
+        else:
+            before = _COLUMN_BEFORE.search(statement[max(0, place.start() - 100) : place.start()])
+            column = before[1] if before else ""
+        name = _NUMBER_AFTER.sub("", place[1] or place[2])
+        if scrubber.hides(column) and not scrubber.hides(name):
+            return False
+    return True
 
 
 def named_parameters(template: str, count: int, scrubber: Scrubber) -> list[int]:

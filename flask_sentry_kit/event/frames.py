@@ -5,6 +5,7 @@ Reads source files once and keeps them; never imports a module and never calls t
 
 from __future__ import annotations
 
+import linecache
 import os
 import re
 import site
@@ -13,11 +14,12 @@ import sysconfig
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 import flask.app
 
+from ..compat import is_template
 from ..containment import FOREIGN_ERRORS
 from .scrub import Scrubber
 from .serialize import Serializer
@@ -40,6 +42,7 @@ _MULTILINE: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_TYPED: Final = re.compile(r"<(?:stdin|console|python-input|ipython-input|doctest)\b")
 _LOCALS_MAX: Final = 40
 _DECLARED: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _SOURCE_MAX: Final = 2_000_000  # bytes of a file; a longer one is generated code or data
@@ -107,6 +110,34 @@ def _loader_lines(loader: Any, module: str) -> tuple[list[bytes], str] | None:
     except FOREIGN_ERRORS:
         return None
     return (source.encode().split(b"\n"), "utf-8") if isinstance(source, str) else None
+
+
+def _is_generated(code: CodeType, space: dict[str, Any]) -> bool:
+    """Whether code has no file and was not typed in either: it is what a library wrote, or exec().
+    A template that was made from a text is an app's all the same."""
+    name = code.co_filename
+    return (
+        name.startswith("<")
+        and name.endswith(">")
+        and _TYPED.match(name) is None
+        and not is_template(space)
+    )
+
+
+def _lines_of_code(code: CodeType, space: dict[str, Any]) -> tuple[list[bytes], str] | None:
+    """The lines of code that has no file to read: those that linecache has been given for it, or
+    what the loader of its module gives (PEP 302), where it is that module's code; or None."""
+    known = linecache.cache.get(code.co_filename)
+    if known is not None and len(known) == 4 and known[0] <= _SOURCE_MAX:
+        lines = known[2]
+        # "<string>" is the name of many texts: this one holds the code where its name stands.
+        named = "".join(lines[code.co_firstlineno - 1 : code.co_firstlineno + 20])
+        if code.co_name.startswith("<") or re.search(rf"\b{re.escape(code.co_name)}\b", named):
+            return [line.rstrip("\n").encode("utf-8", "replace") for line in lines], "utf-8"
+    if code.co_filename != space.get("__file__"):
+        return None
+    loader, module = space.get("__loader__"), space.get("__name__")
+    return _loader_lines(loader, module) if loader and type(module) is str else None
 
 
 @lru_cache(maxsize=128)
@@ -299,14 +330,15 @@ class Stacks:
     def _frame(
         self, frame: FrameType, lineno: int | None, serializer: Serializer
     ) -> dict[str, Any]:
-        code = frame.f_code
-        module = frame.f_globals.get("__name__")
+        code, space = frame.f_code, frame.f_globals
+        module = space.get("__name__")
         module = module if type(module) is str else None
         found = dict(self._place(code.co_filename, module, code.co_name, lineno))
-        if lineno and "context_line" not in found:
-            loader = frame.f_globals.get("__loader__")
-            read = _loader_lines(loader, module) if loader and module else None
-            if read and _lines(code.co_filename) is None:
+        if _is_generated(code, space):
+            found["in_app"] = False
+        if lineno and "context_line" not in found and _lines(code.co_filename) is None:
+            read = _lines_of_code(code, space)
+            if read:
                 found.update(_around(read, lineno, self._scrubber))
         if self._capture_locals and found["in_app"] and serializer.left > 0:
             variables = self._locals(frame, serializer)

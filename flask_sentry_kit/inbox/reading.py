@@ -34,6 +34,7 @@ _LEVELS: Final = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"), (
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d):?(\d\d))?"
 )
+_GENERATED = re.compile(r"<(?!template>|stdin|console|python-input|ipython-input|doctest).*>\Z")
 _NOT_OURS = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|^<frozen ")
 
 
@@ -282,10 +283,17 @@ def _frame(frame: Mapping[str, Any], marked: bool, budget: Budget) -> Frame:
         module=short(frame.get("module")),
         function=short(frame.get("function")),
         line=number,
-        ours=frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path),
+        ours=_is_ours(frame, path, marked),
         source=_source(frame, number, budget),
         variables=budget.pairs(frame.get("vars")),
     )
+
+
+def _is_ours(frame: Mapping[str, Any], path: str, marked: bool) -> bool:
+    # Some clients mark what a library generated for the module that it was made in.
+    if _GENERATED.match(path):
+        return False
+    return frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path)
 
 
 def _source(frame: Mapping[str, Any], number: int | None, budget: Budget) -> tuple[Line, ...]:
