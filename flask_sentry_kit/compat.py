@@ -9,9 +9,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import flask.globals
 from flask import Flask
 from flask.globals import app_ctx
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
     from raven.context import Context
@@ -37,17 +38,32 @@ def preprocess_request(app: Flask) -> None:
     preprocess(*_context())
 
 
+current_context: Final[Callable[[], Any]] = getattr(
+    flask.globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
+).get
+"""Gives the context that has the current ``request``, sooner than ``flask.request`` does; raises
+LookupError where there is none (Flask 2.3 to 3.2)."""
+
+
 def read_so_far(request: Request) -> Mapping[str, Any]:
     """What a request's object has read of the body by now: ``form``, ``stream`` and
     ``_cached_data`` are in it once they were asked for (Werkzeug 2.3 to 3.2)."""
     return request.__dict__
 
 
-def runs_code_later(response: Response) -> bool:
-    """Whether sending a response runs code: it streams, or has something to call when it is closed
-    (Werkzeug 2.3 to 3.2). Asked of every healthy response, so that it looks at two attributes."""
-    kind = type(response.response)
-    return (kind is not list and kind is not tuple) or bool(response._on_close)
+def ends_with_its_list(body: Any) -> bool:
+    """Whether a ``ClosingIterator`` is Werkzeug's own of a response that is a list of texts and has
+    nothing to call when it is closed: then no code runs while it is sent (Werkzeug 2.3 to 3.2).
+
+    Asked of every healthy response, so that it looks at two attributes.
+    """
+    try:
+        _, close = body._callbacks
+        response = close.__self__
+        kind = type(response.response)
+        return (kind is list or kind is tuple) and not response._on_close
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def record_breadcrumbs_into(context: Context | Any, change: int) -> None:

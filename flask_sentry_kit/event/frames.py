@@ -52,7 +52,6 @@ _OWN: Final = ("flask_sentry_kit.", "raven.")
 _PASSED_THROUGH: Final = (
     "flask_sentry_kit.watch.escapes",
     "flask_sentry_kit.watch.handlers",
-    "flask_sentry_kit.watch.bodies",
     "flask_sentry_kit.watch.own_routes",
 )
 
