@@ -19,6 +19,7 @@ from typing import Any, Final
 import flask.app
 
 from ..containment import FOREIGN_ERRORS
+from .event_json import Frame, Place
 from .scrub import Scrubber
 from .serialize import Serializer
 from .source import LINE_READ, enclosing_function, mask_source, mask_text_lines
@@ -235,19 +236,17 @@ class Stacks:
         # Of the scrubber and the lists above alone: no frame and no value of one is kept.
         self._place = lru_cache(maxsize=4096)(self._describe)
 
-    def _describe(
-        self, path: str, module: str | None, function: str, lineno: int | None
-    ) -> dict[str, Any]:
+    def _describe(self, path: str, module: str | None, function: str, lineno: int | None) -> Place:
         """What of a frame is the same each time: everything but its locals."""
-        return {
-            "abs_path": path,
-            "filename": _short_path(path, module),
-            "module": module,
-            "function": function,
-            "lineno": lineno,
-            "in_app": self._decide(module or "", path),
+        return Place(
+            abs_path=path,
+            filename=_short_path(path, module),
+            module=module,
+            function=function,
+            lineno=lineno,
+            in_app=self._decide(module or "", path),
             **(_source_around(path, lineno, self._scrubber) if lineno else {}),
-        }
+        )
 
     def _decide(self, module: str, path: str) -> bool:
         def under(prefixes: tuple[str, ...]) -> bool:
@@ -301,7 +300,7 @@ class Stacks:
         code = frame.f_code
         module = frame.f_globals.get("__name__")
         module = module if type(module) is str else None
-        found = dict(self._place(code.co_filename, module, code.co_name, lineno))
+        found = Frame(self._place(code.co_filename, module, code.co_name, lineno))
         if lineno and "context_line" not in found:
             loader = frame.f_globals.get("__loader__")
             read = _loader_lines(loader, module) if loader and module else None
