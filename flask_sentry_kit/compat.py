@@ -11,9 +11,9 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import flask.globals
 from flask import Flask, g, session
 from flask.globals import app_ctx
-from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
     import socket
@@ -46,6 +46,13 @@ def preprocess_request(app: Flask) -> None:
     preprocess(*_context())
 
 
+current_context: Final[Callable[[], Any]] = getattr(
+    flask.globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
+).get
+"""Gives the context that has the current ``request``, sooner than ``flask.request`` does; raises
+LookupError where there is none (Flask 2.3 to 3.2)."""
+
+
 class ReadSoFar(NamedTuple):
     """What a request's object has read of the request; None for what it was not asked for yet."""
 
@@ -65,11 +72,19 @@ def read_so_far(request: object) -> ReadSoFar:
     )
 
 
-def runs_code_later(response: Response) -> bool:
-    """Whether sending a response runs code: it streams, or has something to call when it is closed
-    (Werkzeug 2.3 to 3.2). Asked of every healthy response, so that it looks at two attributes."""
-    kind = type(response.response)
-    return (kind is not list and kind is not tuple) or bool(response._on_close)
+def ends_with_its_list(body: Any) -> bool:
+    """Whether a ``ClosingIterator`` is Werkzeug's own of a response that is a list of texts and has
+    nothing to call when it is closed: then no code runs while it is sent (Werkzeug 2.3 to 3.2).
+
+    Asked of every healthy response, so that it looks at two attributes.
+    """
+    try:
+        _, close = body._callbacks
+        response = close.__self__
+        kind = type(response.response)
+        return (kind is list or kind is tuple) and not response._on_close
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def is_template(space: Mapping[str, Any]) -> bool:

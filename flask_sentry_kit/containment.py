@@ -7,8 +7,6 @@ hook, template or user object of the app. What they raise must not reach the vis
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -18,18 +16,27 @@ FOREIGN_ERRORS: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit
 killed or a gevent timeout must get through."""
 
 
-@contextmanager
-def contained(failure: str | None) -> Iterator[None]:
+class contained:  # noqa: N801  # read as a verb: with contained("…")
     """Keep what the block raises from going further.
 
     :param failure: the line to log, with the traceback; None where the value that is missing
         says enough.
     """
-    try:
-        yield
-    except FOREIGN_ERRORS:
-        if failure is not None:
-            log_exception(failure)
+
+    __slots__ = ("_failure",)
+
+    def __init__(self, failure: str | None) -> None:
+        self._failure = failure
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> bool:
+        if not isinstance(error, FOREIGN_ERRORS):
+            return False
+        if self._failure is not None:
+            log_exception(self._failure)
+        return True
 
 
 def log_exception(message: str) -> None:

@@ -8,6 +8,7 @@ browser's choice needs more than the first few entries.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
@@ -46,15 +47,19 @@ def _entries(environ: Mapping[str, Any], name: str) -> str:
     return ",".join(found.split(",", ENTRIES_MAX)[:ENTRIES_MAX])
 
 
-def _only(environ: Mapping[str, Any], name: str) -> Request:
-    """A request with this list alone: what reads it in Werkzeug has another name from 3.2 on, and
-    the request's own attribute has not."""
-    return Request({name: _entries(environ, name)}, populate_request=False)
+# Browsers send the same few lists each time. At most half a megabyte of the longest in all.
+@lru_cache(maxsize=32)
+def _parsed(name: str, entries: str) -> Any:
+    # A request with this list alone: what reads it in Werkzeug has another name from 3.2 on, and
+    # the request's own attribute has not.
+    request = Request({name: entries}, populate_request=False)
+    return request.accept_mimetypes if name == "HTTP_ACCEPT" else request.accept_languages
 
 
 def media_types(environ: Mapping[str, Any]) -> MIMEAccept:
     """``Accept``, the first entries of it."""
-    return _only(environ, "HTTP_ACCEPT").accept_mimetypes
+    found: MIMEAccept = _parsed("HTTP_ACCEPT", _entries(environ, "HTTP_ACCEPT"))
+    return found
 
 
 def names_media_type(environ: Mapping[str, Any], media_type: str) -> bool:
@@ -67,7 +72,9 @@ def names_media_type(environ: Mapping[str, Any], media_type: str) -> bool:
 
 def languages(environ: Mapping[str, Any]) -> LanguageAccept:
     """``Accept-Language``, the first entries of it."""
-    return _only(environ, "HTTP_ACCEPT_LANGUAGE").accept_languages
+    name = "HTTP_ACCEPT_LANGUAGE"
+    found: LanguageAccept = _parsed(name, _entries(environ, name))
+    return found
 
 
 def content_type(environ: Mapping[str, Any]) -> str:

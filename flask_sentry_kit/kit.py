@@ -6,7 +6,7 @@ import logging
 import weakref
 from typing import Any, Final
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, Request, current_app, g, has_request_context, request
 from flask.wrappers import Response
 from markupsafe import Markup
 
@@ -47,6 +47,7 @@ class Kit:
         self._app = weakref.ref(app)
         self.settings = settings
         self.prefix = prefix
+        self._encoded_prefix = encoded(prefix)
         self.own_routes = OwnRoutes(app, name, prefix)
         self._sentry: Any = None
         self._reporter: Reporter = NoReporter()
@@ -111,7 +112,7 @@ class Kit:
         Made without ``url_for``, whose hooks are the app's and may be what is broken.
         """
         root = mount_point(request.environ) if has_request_context() else ""
-        return f"{root}{encoded(self.prefix)}/{tail.format(**values)}"
+        return f"{root}{self._encoded_prefix}/{tail.format(**values)}"
 
     def asset_url(self, name: str) -> str:
         """The path of a bundled static file."""
@@ -123,15 +124,16 @@ class Kit:
         known, event_id = reporter.recall(error)
         if not known:
             event_id = reporter.capture(error)
-        dsn = self.dsn if event_id else None
+        dsn = reporter.dsn if event_id else None
         who = self._prefilled() if event_id else Person()
+        failed: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         return Crash(
             event_id=event_id,
             refused=event_id is not None and reporter.refused,
             dsn=dsn,
-            method=request.method,
-            url=asked_for(request.environ),
-            root_url=f"{mount_point(request.environ)}/",
+            method=failed.method,
+            url=asked_for(failed.environ),
+            root_url=f"{mount_point(failed.environ)}/",
             user_name=who.name,
             user_email=who.email,
         )

@@ -14,7 +14,12 @@ _DISTURBING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 def well_formed(text: str) -> str:
     """The text without half surrogates, which UTF-8 has no form for and ``encodeURIComponent``
     raises on. They become U+FFFD, as in every decoder."""
-    return text if text.isascii() else _HALF.sub("\ufffd", text)
+    if not text.isascii():
+        try:
+            text.encode()  # takes a tenth of the time that a search does
+        except UnicodeEncodeError:
+            return _HALF.sub("\ufffd", text)
+    return text
 
 
 def one_line(text: str, limit: int) -> str:

@@ -22,7 +22,7 @@ from .frames import calling_frame
 from .masked_values import MaskedValues, is_visitor_header
 from .occurrence import EventOptions, Occurrence
 from .request import described_request, http_interface
-from .scope import Environ, current_environ
+from .scope import Environ, running_environ
 from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str, type_name
 
@@ -283,7 +283,7 @@ def running_request(environ: Environ | None) -> Request | None:
     if has_request_context():
         current: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         return current
-    environ = current_environ.get() if environ is None else environ
+    environ = running_environ() if environ is None else environ
     if environ is None:
         return None
     # Werkzeug leaves the request that was made of an environ in it.

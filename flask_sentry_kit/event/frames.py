@@ -21,6 +21,7 @@ import flask.app
 
 from ..compat import is_template
 from ..containment import FOREIGN_ERRORS
+from .event_json import Frame, Place
 from .scrub import Scrubber
 from .serialize import Serializer
 from .source import LINE_READ, enclosing_function, mask_source, mask_text_lines
@@ -55,7 +56,6 @@ _OWN: Final = ("flask_sentry_kit.", "raven.")
 _PASSED_THROUGH: Final = (
     "flask_sentry_kit.watch.escapes",
     "flask_sentry_kit.watch.handlers",
-    "flask_sentry_kit.watch.bodies",
     "flask_sentry_kit.watch.own_routes",
 )
 
@@ -267,19 +267,17 @@ class Stacks:
         # Of the scrubber and the lists above alone: no frame and no value of one is kept.
         self._place = lru_cache(maxsize=4096)(self._describe)
 
-    def _describe(
-        self, path: str, module: str | None, function: str, lineno: int | None
-    ) -> dict[str, Any]:
+    def _describe(self, path: str, module: str | None, function: str, lineno: int | None) -> Place:
         """What of a frame is the same each time: everything but its locals."""
-        return {
-            "abs_path": path,
-            "filename": _short_path(path, module),
-            "module": module,
-            "function": function,
-            "lineno": lineno,
-            "in_app": self._decide(module or "", path),
+        return Place(
+            abs_path=path,
+            filename=_short_path(path, module),
+            module=module,
+            function=function,
+            lineno=lineno,
+            in_app=self._decide(module or "", path),
             **(_source_around(path, lineno, self._scrubber) if lineno else {}),
-        }
+        )
 
     def _decide(self, module: str, path: str) -> bool:
         def under(prefixes: tuple[str, ...]) -> bool:
@@ -333,7 +331,7 @@ class Stacks:
         code, space = frame.f_code, frame.f_globals
         module = space.get("__name__")
         module = module if type(module) is str else None
-        found = dict(self._place(code.co_filename, module, code.co_name, lineno))
+        found = Frame(self._place(code.co_filename, module, code.co_name, lineno))
         if _is_generated(code, space):
             found["in_app"] = False
         if lineno and "context_line" not in found and _lines(code.co_filename) is None:

@@ -5,7 +5,6 @@ Makes dicts and bytes; knows nothing of Flask, of who sends them or of when.
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from ..containment import FOREIGN_ERRORS
 from .error_texts import without_named_values
+from .event_json import event_json
 from .frames import Stacks
 from .scrub import MASK
 from .serialize import Serializer, cut, safe_str, type_name
@@ -220,11 +220,8 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | dict | list) else safe_str(value)
 
 
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=safe_str)
-
-
 def _dump(event: Mapping[str, Any]) -> bytes:
-    return _ENCODER.encode(event).encode()
+    return event_json(event).encode()
 
 
 def _stacks_of(event: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:

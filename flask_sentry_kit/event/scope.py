@@ -7,10 +7,12 @@ only when somebody writes into it.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from time import time
+from types import CodeType
 from typing import Any, Final
 
 from flask import g, has_app_context, has_request_context, request
@@ -24,8 +26,29 @@ BREADCRUMBS_MAX: Final = 100
 Environ = MutableMapping[str, Any]
 
 current_environ: ContextVar[Environ | None] = ContextVar("flask_sentry_kit.environ", default=None)
-"""The WSGI environ of the call that runs now: it reaches further than Flask's request context,
-into middleware and into a body that is still being streamed."""
+"""The WSGI environ of the call that runs now, where it is set: in middleware and in a body that is
+still being streamed, where Flask's request context does not reach."""
+
+_calls: set[CodeType] = set()
+
+
+def found_on_stack(function: CodeType) -> None:
+    """Let ``running_environ`` find the calls of a function that takes an environ, as ``environ``,
+    and sets no variable."""
+    _calls.add(function)
+
+
+def running_environ() -> Environ | None:
+    """The WSGI environ of the call that runs now, outside of Flask's request context too."""
+    environ = current_environ.get()
+    frame = sys._getframe(1) if environ is None else None
+    while frame is not None:
+        if frame.f_code in _calls:
+            found: Environ = frame.f_locals["environ"]
+            return found
+        frame = frame.f_back
+    return environ
+
 
 _MARK: Final = "__sentry_kit_seen__"
 
@@ -170,6 +193,7 @@ class Scopes:
             if running is not None and running.get("wsgi.input") is own.get("wsgi.input"):
                 return running, self._key
             return own, self._key
+        running = running_environ()
         if running is not None:
             return running, self._key
         if has_app_context():

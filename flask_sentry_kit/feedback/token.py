@@ -57,7 +57,12 @@ def _salt(app: Flask, dsn: Dsn | None, purpose: str) -> str:
     # The DSN's key is left out, so that a page which was shown before the key changed still works.
     # As JSON, so that an app's name cannot look like another app's name and project.
     project = f"{dsn.origin}{dsn.path}/{dsn.project}" if dsn else ""
-    return json.dumps(["flask-sentry-kit", purpose, app.name, project])
+    return _salt_of(purpose, app.name, project)
+
+
+@lru_cache(maxsize=64)
+def _salt_of(purpose: str, name: str, project: str) -> str:
+    return json.dumps(["flask-sentry-kit", purpose, name, project])
 
 
 def sign_token(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedback") -> str | None:

@@ -124,10 +124,11 @@ def nonce(app: Flask, request: Request) -> str:
     Looked for in the ``csp_nonce`` of the Jinja globals, of ``request`` and of ``g``; a string or
     a callable. What is no nonce (CSP 3, section 2.3.1) is passed over.
     """
+    of_request = g._get_current_object()
     for found in (
         app.jinja_env.globals.get("csp_nonce"),
         getattr(request, "csp_nonce", None),
-        getattr(g, "csp_nonce", None),
+        getattr(of_request, "csp_nonce", None),
     ):
         value = found() if callable(found) else found
         if value and _NONCE.fullmatch(str(value)):

@@ -28,6 +28,7 @@ from ..settings import Settings
 from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain
 from .dialog import report_dialog
+from .pieces import BundledPages
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -41,6 +42,9 @@ _OUTCOME: Final = "flask_sentry_kit/feedback.html"
 _DIALOG: Final = "flask_sentry_kit/dialog.html"
 _PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG)
 
+_OF_ANOTHER_ANSWER: Final = frozenset(("etag", "last-modified", "expires", "age", "accept-ranges"))
+_POLICIES: Final = frozenset(("content-security-policy", "x-frame-options"))
+
 T = TypeVar("T")
 
 
@@ -49,13 +53,14 @@ class CrashResponse(Response):
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         made = super().get_wsgi_headers(environ)
-        made["Cache-Control"] = "no-store"
-        for name in ("ETag", "Last-Modified", "Expires", "Age", "Accept-Ranges"):
+        names = [name.lower() for name, _ in made]
+        if names.count("cache-control") != 1 or made["Cache-Control"] != "no-store":
+            made["Cache-Control"] = "no-store"
+        for name in _OF_ANOTHER_ANSWER.intersection(names):
             made.remove(name)
         # Here, after the app's hooks: a policy of its own may be put in place by the last of them.
         # A browser that knows frame-ancestors forgets X-Frame-Options, so that is one too.
-        own = "Content-Security-Policy" in made or "X-Frame-Options" in made
-        if not own and not headers.framed(environ):
+        if _POLICIES.isdisjoint(names) and not headers.framed(environ):
             made["Content-Security-Policy"] = "frame-ancestors 'self'"
         return made
 
@@ -147,6 +152,7 @@ class Page:
         self._watched: Environment | None = None
         self._not_apps: set[str] = set()
         self._bundled = _bundled()
+        self._pages = BundledPages(self._bundled)
         with open(os.path.join(STATIC, "crash.css"), encoding="utf-8") as file:
             rules = file.read() + colour.accent_rules(settings.brand.accent)
         self.stylesheet: Final = rules.encode()
@@ -273,8 +279,7 @@ class Page:
                 raise
             self._failed(f"The app's {name}", error)
         try:
-            words = {**context, "crash_text": language.escaped}
-            return self._bundled.get_template(bundled).render(words)
+            return self._pages.render(bundled, context, language)
         except BaseException as error:
             if _from_outside(error):
                 raise
@@ -347,18 +352,19 @@ class Page:
         if form or (snippet and not settings.raven_js.url):
             address = self._asset("dialog.js")
             scripts += [facts.Script(address)] if address else []
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         known = facts.Facts(
             lang=language.tag,
             dir=language.direction,
             brand=brand,
-            nonce=self._ask_foreign("The nonce", lambda: facts.nonce(self._app, request), ""),
+            nonce=self._ask_foreign("The nonce", lambda: facts.nonce(self._app, asked), ""),
             stylesheet=self._asset("crash.css"),
             icon=self._asset("icon.png"),
             scripts=tuple(scripts),
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
             retry_url=facts.retry_url(crash),
-            back_url=self._ask_foreign("The way back", lambda: facts.back_url(crash, request), ""),
+            back_url=self._ask_foreign("The way back", lambda: facts.back_url(crash, asked), ""),
             home_url=brand.home_url or facts.local_path(crash.root_url),
             support_url=facts.support_url(brand, crash, language),
         )
@@ -378,13 +384,14 @@ class Page:
 
     def _answer(self, body: str, mimetype: str, status: int, language: Language) -> Response:
         # Encoded here: Werkzeug would raise on a half surrogate in whatever name the page shows.
-        response = CrashResponse(well_formed(body).encode(), status=status, mimetype=mimetype)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = negotiate.VARY
-        response.headers["Content-Language"] = language.tag
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Robots-Tag"] = "noindex"
-        return response
+        headers = {
+            "Cache-Control": "no-store",
+            "Vary": negotiate.VARY,
+            "Content-Language": language.tag,
+            "X-Content-Type-Options": "nosniff",
+            "X-Robots-Tag": "noindex",
+        }
+        return CrashResponse(well_formed(body).encode(), status, headers, mimetype)
 
     def _last_resort(self, crash: Crash, status: int) -> Response:
         body = _plain_html(crash, ENGLISH)

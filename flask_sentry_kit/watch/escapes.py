@@ -1,7 +1,8 @@
 """What escapes from an app: the thin WSGI layer that sees what Flask's own signals cannot
 (middleware, teardown, streams).
 
-On a healthy request it sets one context variable and looks whether the body can still fail.
+On a healthy request it looks whether the body can still fail. Around middleware, which runs outside
+of Flask's context, it sets one context variable too.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
 from .. import headers
-from ..event.scope import Environ, current_environ
-from .bodies import note_bodies_that_run_code
-from .notes import notes_key
+from ..compat import ends_with_its_list
+from ..event.scope import Environ, current_environ, found_on_stack, running_environ
 
 WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
@@ -47,7 +47,6 @@ class Middleware:
         self.app = app
         self.capture = capture
         self.wrapped = False
-        self._notes_key = notes_key(app)
 
     @classmethod
     def install(cls, app: Flask, capture: Capture) -> None:
@@ -56,15 +55,18 @@ class Middleware:
         What breaks in ProxyFix and other middleware, usually added after us, is seen only from
         outside.
         """
-        note_bodies_that_run_code(app)
-        layer = cls(app.wsgi_app, app, capture)
-        app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = layer
+        inner = app.wsgi_app
+        layer = cls
         try:
             app.__class__ = _watched_class(type(app))
+            if getattr(inner, "__func__", None) is Flask.wsgi_app:
+                layer = PlainMiddleware
         except TypeError:
             # A class that cannot be derived from (by its metaclass, say): what is put around
             # this app later is not watched; all else is.
             pass
+        made = layer(inner, app, capture)
+        app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = made
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if self.wrapped and current_environ.get() is not None:
@@ -77,11 +79,13 @@ class Middleware:
             raise
         finally:
             current_environ.reset(token)
+        return self.watched(body, environ)
+
+    def watched(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+        """The body of an answer, watched if any code runs while it is sent or closed."""
         kind = type(body)
-        if kind is ClosingIterator:
-            # Flask's own: whether any code runs while it is sent was noted with the response.
-            notes = environ.get(self._notes_key)
-            return body if notes is None or not notes.body_runs_code else Body(body, environ, self)
+        if kind is ClosingIterator and ends_with_its_list(body):
+            return body
         # A server sends its own file wrapper by sendfile(2), if nobody hides it.
         if kind in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
             return body
@@ -105,8 +109,35 @@ def is_upgraded(environ: Environ) -> bool:
     return headers.says(environ, "HTTP_UPGRADE", "websocket")
 
 
+class PlainMiddleware(Middleware):
+    """The layer of an app that has no middleware: Flask's own ``wsgi_app`` is right inside.
+
+    All code of the app's runs in its request's context there, but for functions of
+    ``teardown_appcontext`` before Flask 3.2; for those the environ is found on the stack. So a
+    healthy request needs no variable.
+    """
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if current_environ.get() is not None:
+            # Inside of middleware, or of another app that has some.
+            return super().__call__(environ, start_response)
+        try:
+            body = self.inner(environ, start_response)
+        except BaseException as error:
+            self.escaped(environ, error)
+            raise
+        # Most answers; the others are looked at again.
+        if type(body) is ClosingIterator and ends_with_its_list(body):
+            return body
+        return self.watched(body, environ)
+
+
+found_on_stack(PlainMiddleware.__call__.__code__)
+
+
 def _watched_class(kind: type[Flask]) -> type[Flask]:
-    """The app's class, but for assigning to ``wsgi_app``: the new value stays inside our layer."""
+    """The app's class, but for assigning to ``wsgi_app``: the new value stays inside our layer. And
+    for what is asynchronous, which runs in a thread where no environ is found on the stack."""
 
     def wrap(app: Flask, value: Any) -> None:
         before = app.__dict__["_sentry_kit_wsgi_app"]
@@ -116,7 +147,20 @@ def _watched_class(kind: type[Flask]) -> type[Flask]:
         value.wrapped = False
         app.__dict__["_sentry_kit_wsgi_app"] = value
 
+    def async_to_sync(app: Flask, function: Callable[..., Any]) -> Callable[..., Any]:
+        call = kind.async_to_sync(app, function)
+
+        def call_with_environ(*args: Any, **kwargs: Any) -> Any:
+            token = current_environ.set(running_environ())
+            try:
+                return call(*args, **kwargs)
+            finally:
+                current_environ.reset(token)
+
+        return call_with_environ
+
     members = {
+        "async_to_sync": async_to_sync,
         "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), wrap),
         "__module__": kind.__module__,
         "__doc__": kind.__doc__,

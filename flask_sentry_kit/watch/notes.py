@@ -14,9 +14,6 @@ from ..event.scope import Environ
 class RequestNotes:
     """Made when there is something to note; a healthy request has none."""
 
-    body_runs_code: bool = False
-    """The response streams, or has something to call when it is closed."""
-
     own_answer: Any = None
     """What the view of one of the kit's own routes answered: it is called once a request."""
 

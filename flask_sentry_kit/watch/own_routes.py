@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from ..addresses import app_path
+from ..compat import current_context
 from .notes import RequestNotes, notes_key, notes_of
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -34,16 +35,15 @@ class OwnRoutes:
     def serve_first(self) -> None:
         """Have them answered before the hooks of the app."""
         app = self._app
-        preprocess = app.preprocess_request
-        current_request = request._get_current_object  # type: ignore[attr-defined]  # LocalProxy
+        preprocess: Callable[..., Any] = app.preprocess_request
         endpoints = self._endpoints
 
         # Around all hooks, and not one of them: that costs a healthy request less.
-        def preprocess_request(*args: Any, **kwargs: Any) -> Any:
-            rule = current_request().url_rule
+        def preprocess_request(*context: Any) -> Any:
+            rule = current_context().request.url_rule
             if rule is not None and rule.endpoint.startswith(endpoints):
                 return self._dispatch(rule.endpoint)
-            return preprocess(*args, **kwargs)
+            return preprocess(*context)
 
         app.preprocess_request = preprocess_request  # type: ignore[method-assign]  # of this app alone
         if app.url_map.host_matching or app.subdomain_matching:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from functools import wraps
@@ -31,16 +30,18 @@ list. ``logging_exclusions`` adds to them."""
 _capturing: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.capturing", default=False)
 
 
-@contextmanager
-def capturing() -> Iterator[None]:
+class capturing:  # noqa: N801  # read as a verb: with capturing()
     """While an event is being made: what is logged meanwhile in this thread is no event."""
-    before = _capturing.get()
-    _capturing.set(True)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _capturing.get()
+        _capturing.set(True)
+
+    def __exit__(self, *error: object) -> None:
         # Not reset(): that minds which context it is called in, and this may never raise.
-        _capturing.set(before)
+        _capturing.set(self._before)
 
 
 class Capturer(Protocol):

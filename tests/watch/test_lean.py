@@ -1,0 +1,111 @@
+"""A healthy request pays for next to nothing, and nothing is overlooked for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.wsgi import ClosingIterator
+
+from flask_sentry_kit import sentry
+from flask_sentry_kit.event.scope import current_environ
+
+Make = Callable[..., Flask]
+
+
+def test_no_variable_is_set_without_middleware(make_app: Make) -> None:
+    """Flask's own context tells which request runs; a variable is set around middleware alone."""
+    app = make_app()
+    seen = []
+
+    @app.get("/seen")
+    def see() -> str:
+        seen.append(current_environ.get())
+        return "seen"
+
+    environ = EnvironBuilder(path="/seen").get_environ()
+    run_wsgi_app(app, environ)
+    assert seen == [None]
+    inner = app.wsgi_app
+    app.wsgi_app = lambda environ, start: inner(environ, start)  # type: ignore[assignment, method-assign]  # Flask's documented way
+    run_wsgi_app(app, environ)
+    assert seen[1] is not None
+    assert seen[1]["PATH_INFO"] == "/seen"
+
+
+def test_processing_a_response_stays_flasks_own(make_app: Make) -> None:
+    """What a response is asked for is asked when it is made, not by a function around Flask's."""
+    assert "process_response" not in vars(make_app())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_teardown_function_knows_its_request(
+    make_app: Make, wire: Any, asynchronous: bool
+) -> None:
+    """What a teardown function reports and then raises, after Flask's context, is one event, with
+    the request and what the view said of it."""
+    app = make_app()
+
+    @app.get("/x")
+    def x() -> str:
+        sentry.tags_context({"said": "by the view"})
+        return "x"
+
+    def report() -> None:
+        try:
+            raise KeyError("teardown")
+        except KeyError:
+            sentry.captureException()
+            raise
+
+    async def report_later() -> None:
+        await asyncio.sleep(0)
+        report()
+
+    @app.teardown_appcontext
+    def teardown(error: BaseException | None) -> Any:
+        return app.ensure_sync(report_later)() if asynchronous else report()
+
+    with pytest.raises(KeyError):
+        run_wsgi_app(app, EnvironBuilder(path="/x").get_environ())
+    event = wire.one_event(app)
+    assert event["request"]["url"] == "http://localhost/x"
+    assert event["tags"]["said"] == "by the view"
+
+
+def test_what_middleware_calls_at_the_end_is_watched(make_app: Make, wire: Any) -> None:
+    """Middleware may put its own cleaning up behind Flask's answer, in Werkzeug's own way."""
+    app = make_app()
+    inner = app.wsgi_app
+
+    def clean_up() -> None:
+        raise KeyError("cleaning up")
+
+    app.wsgi_app = lambda environ, start: ClosingIterator(inner(environ, start), clean_up)  # type: ignore[assignment, method-assign]  # Flask's documented way
+    body = app(EnvironBuilder(path="/").get_environ(), lambda *started: lambda data: None)
+    assert list(body) == [b"fine"]
+    with pytest.raises(KeyError):
+        body.close()  # type: ignore[attr-defined]  # WSGI's
+    assert wire.one_event(app)["message"] == "KeyError: 'cleaning up'"
+
+
+def test_a_response_replaced_at_the_end_is_watched(make_app: Make, wire: Any) -> None:
+    """A function that comes after all others may still answer with a stream."""
+    app = make_app()
+
+    @app.after_request
+    def replace(response: Response) -> Response:
+        def broken() -> Any:
+            yield b"begun"
+            raise KeyError("stream")
+
+        response.response = broken()
+        return response
+
+    with pytest.raises(KeyError):
+        run_wsgi_app(app, EnvironBuilder(path="/").get_environ(), buffered=True)
+    assert wire.one_event(app)["message"] == "KeyError: 'stream'"
