@@ -20,6 +20,7 @@ from flask_security import (
 from flask_security import UserMixin as SecurityUser
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from flask_sentry_kit import sentry_kit
 from flask_sentry_kit.user import person, user_facts
 
 Make = Callable[..., Flask]
@@ -218,6 +219,21 @@ def test_the_prefill_keeps_what_the_user_object_holds(make_app: Make) -> None:
     assert (found.name, found.email) == ("", "grace@example.org")
 
 
+def test_the_page_is_filled_in_after_a_database_error(make_app: Make) -> None:
+    """Form and dialog of the page have what the user object holds."""
+    app = make_app()
+    app.register_blueprint(sentry_kit)
+    LoginManager(app)
+
+    @app.get("/mine")
+    def mine() -> str:
+        g._login_user = _Raising()
+        raise ConnectionError
+
+    page = app.test_client().get("/mine", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert page.count("grace@example.org") >= 2
+
+
 def _raises() -> dict[str, Any]:
     raise ConnectionError("the database is down")
 
@@ -228,6 +244,7 @@ def test_a_users_callable_that_raises_is_logged_once(
     """SENTRY_KIT_USER that raises costs one line in the log, for event, form and dialog together,
     and for the crashes after it."""
     app = make_app(SENTRY_KIT_USER=_raises)
+    app.register_blueprint(sentry_kit)
     client = app.test_client()
     with caplog.at_level(logging.WARNING, "flask_sentry_kit"):
         for _ in range(2):
