@@ -16,7 +16,6 @@ from flask import Flask, Request, Response, before_render_template, request, tem
 from jinja2 import Environment, FileSystemLoader, TemplateNotFound
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
-from werkzeug.datastructures import Headers
 
 from .. import headers
 from .. import phrases as languages
@@ -27,6 +26,7 @@ from ..phrases import ENGLISH, Language, Languages
 from ..settings import Settings
 from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain
+from .crash_answer import CrashResponse
 from .dialog import report_dialog
 from .pieces import BundledPages
 
@@ -42,31 +42,7 @@ _OUTCOME: Final = "flask_sentry_kit/feedback.html"
 _DIALOG: Final = "flask_sentry_kit/dialog.html"
 _PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG)
 
-_OF_ANOTHER_ANSWER: Final = frozenset(("etag", "last-modified", "expires", "age", "accept-ranges"))
-_POLICIES: Final = frozenset(("content-security-policy", "x-frame-options"))
-
 T = TypeVar("T")
-
-
-class CrashResponse(Response):
-    """Stays what it is, whatever the failed view or the app's hooks had planned for its answer."""
-
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        made = super().get_wsgi_headers(environ)
-        names = [name.lower() for name, _ in made]
-        if names.count("cache-control") != 1 or made["Cache-Control"] != "no-store":
-            made["Cache-Control"] = "no-store"
-        for name in _OF_ANOTHER_ANSWER.intersection(names):
-            made.remove(name)
-        # Here, after the app's hooks: a policy of its own may be put in place by the last of them.
-        # A browser that knows frame-ancestors forgets X-Frame-Options, so that is one too.
-        if _POLICIES.isdisjoint(names) and not headers.framed(environ):
-            made["Content-Security-Policy"] = "frame-ancestors 'self'"
-        return made
-
-    def make_conditional(self, *args: Any, **kwargs: Any) -> CrashResponse:
-        # A hook that answers If-None-Match would turn the 500 into a 304.
-        return self
 
 
 def _from_outside(error: BaseException) -> bool:

@@ -136,7 +136,7 @@ def test_visitors_cannot_fill_the_memory() -> None:
 
 def test_the_bundled_templates_know_nothing_else() -> None:
     """What is not in the key of a page and has no slot cannot show in it: the bundled templates use
-    the event's id, the form, the facts and the words, and nothing else of their context."""
+    the event's id, the form, the facts, the words and ``crash.refused``, and nothing else."""
     environment = _bundled()
     for name in environment.list_templates():
         assert environment.loader is not None
@@ -144,7 +144,14 @@ def test_the_bundled_templates_know_nothing_else() -> None:
         tree = environment.parse(source)
         own = {one.name for one in tree.find_all(nodes.Name) if one.ctx == "store"}
         used = meta.find_undeclared_variables(tree) - own
-        assert used <= {"event_id", "feedback", "sentry_kit", "crash_text"}, name
+        assert used <= {"event_id", "feedback", "sentry_kit", "crash_text", "crash"}, name
+        # Of the crash itself only what is in the key.
+        asked = {
+            one.attr
+            for one in tree.find_all(nodes.Getattr)
+            if isinstance(one.node, nodes.Name) and one.node.name == "crash"
+        }
+        assert asked <= {"refused"}, name
 
 
 def test_slots_are_fields() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,17 @@ _APP = textwrap.dedent(
 
 
 def _run(script: str, dsn: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _APP + textwrap.dedent(script), dsn],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parents[2],
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # A file, as an app is one: what is given with -c is nobody's code.
+        path = Path(folder, "shop_app.py")
+        path.write_text(_APP + textwrap.dedent(script), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, str(path), dsn],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
     assert done.returncode == 0, done.stderr
 
 
