@@ -56,11 +56,17 @@ DIALOG: Final = {
     "labelComments": phrase("What were you doing?"),
     "labelClose": phrase("Close"),
     "labelSubmit": phrase("Send"),
+    "noteOptional": phrase(
+        "Your name and email address let us write back to you. Both may stay empty."
+    ),
+    "errorComments": phrase("Please say in a few words what happened."),
+    "errorEmail": phrase("This is not an email address. It may stay empty."),
     "errorGeneric": phrase("This could not be sent. Please try again."),
     "errorFormEntry": phrase("Please look at the marked fields."),
     "successMessage": phrase("Sent. Thank you."),
 }
-"""The hosted dialog's words, by showReportDialog's options."""
+"""The hosted dialog's words, by showReportDialog's options; they are the form's own. Sentry's
+dialog has no ``noteOptional``, ``errorComments`` and ``errorEmail``, and passes over them."""
 
 OUTCOMES: Final = {
     "sent": phrase("Sent. Thank you."),

@@ -33,18 +33,21 @@ DEFAULTS: Final = {
     "email": "",
     "title": "Something broke on our side.",
     "subtitle": "We have a report of this.",
-    "subtitle2": "If you like, tell us what you were doing. It helps us mend it.",
+    "subtitle2": "Would you like to tell us more?",
     "labelName": "Your name",
     "labelEmail": "Your email address",
     "labelComments": "What were you doing?",
     "labelClose": "Close",
     "labelSubmit": "Send",
-    "noteOptional": "Name and address are for our answer only. They may stay empty.",
-    "errorGeneric": "This could not be sent. Please try again in a moment.",
-    "errorFormEntry": "This could not be sent yet: please look at the marked fields.",
+    "noteOptional": "Your name and email address let us write back to you. Both may stay empty.",
+    "errorComments": "Please say in a few words what happened.",
+    "errorEmail": "This is not an email address. It may stay empty.",
+    "errorGeneric": "This could not be sent. Please try again.",
+    "errorFormEntry": "Please look at the marked fields.",
     "successMessage": "Sent. Thank you.",
 }
-"""Every option of the dialog that the address may set, with its default."""
+"""Every option of the dialog that the address may set, and what is said without it: what the page's
+own form says."""
 
 
 @bp.route(

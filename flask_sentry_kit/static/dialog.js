@@ -1,9 +1,9 @@
-/* The crash page's script: Raven.showReportDialog without the rest of Raven JS, and what the
-   page's own form gains from scripting. The form works without any of it. */
+/* Raven.showReportDialog without the rest of Raven JS, and what the page's own form gains from
+   scripting. The form works without any of it. */
 (function (window, document) {
   "use strict";
 
-  var PATH = "/api/embed/error-page/?";
+  var PATH = "/api/embed/error-page/?", policy;
 
   function refuse(why) {
     var error = new Error(why);
@@ -12,7 +12,7 @@
   }
 
   function address(given) {
-    // raven-js lays the options over its own three, which fixes their place in the address.
+    // raven-js lays the options over its own three, which fixes their order.
     var options = { eventId: "", dsn: "", user: {} }, pairs = [], key, parts;
     function pair(name, value) {
       pairs.push(encodeURIComponent(name) + "=" + encodeURIComponent(value));
@@ -37,11 +37,21 @@
     return (parts[1] || "") + "//" + parts[3] + parts[4].replace(/\/+[^/]*\/*$/, "") + PATH + pairs.join("&");
   }
 
+  // Trusted Types, where a page requires them.
+  function trusted(url) {
+    try {
+      policy = policy || trustedTypes.createPolicy("sentry-kit", { createScriptURL: String });
+      return policy.createScriptURL(url);
+    } catch (error) {
+      return url;
+    }
+  }
+
   window.Raven = window.Raven || {
     showReportDialog: function (options) {
       var script = document.createElement("script");
       script.async = true;
-      script.src = address(options);
+      script.src = trusted(address(options));
       (document.head || document.body).appendChild(script);
     }
   };

@@ -278,7 +278,8 @@ def test_every_option_of_the_dialog_is_taken(shared: RunningInbox) -> None:
     """Each option's text is in the script, and the default is not."""
     names = (
         "name email title subtitle subtitle2 labelName labelEmail labelComments labelClose"
-        " labelSubmit errorGeneric errorFormEntry successMessage"
+        " labelSubmit noteOptional errorComments errorEmail errorGeneric errorFormEntry"
+        " successMessage"
     ).split()
     script = shared.error_page("GET", query={name: f"given {name}" for name in names}).data
     options = json.loads(re.search(rb"\}\)\((\{.*?\}), ", script)[1])  # type: ignore[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.inbox import RunningInbox
 
+AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
@@ -111,7 +113,7 @@ def test_faults_are_shown_at_their_field_and_nothing_typed_is_lost(
     email = page.get_by_label("Your email address")
     expect(email).to_be_focused()
     expect(email).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_text("Enter a valid email address.")).to_be_visible()
+    expect(page.get_by_text("This is not an email address.")).to_be_visible()
     expect(page.get_by_label("What were you doing?")).to_have_value("I pressed pay")
 
 
@@ -141,6 +143,33 @@ def test_the_pages_styles_do_not_reach_it(crashed: Callable[..., str], page: Pag
     expect(title).to_be_visible()
     assert title.evaluate("e => getComputedStyle(e).color") != "rgb(255, 0, 0)"
     assert title.evaluate("e => getComputedStyle(e).fontSize") == "20px"
+
+
+def test_axe_finds_nothing_in_it(crashed: Callable[..., str], page: Page) -> None:
+    """No violation of axe-core's rules, with its faults shown, in both directions. Nor has it an
+    inline style, which a visitor's own spacing of text could not override."""
+    for lang in ("en", "ar"):
+        page.goto(crashed(lang=lang))
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("dialog [aria-invalid]").first).to_be_visible()
+        assert page.locator(".sentry-error-embed-wrapper").get_attribute("style") is None
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate(
+            "axe.run('.sentry-error-embed-wrapper').then(run => run.violations.map(one =>"
+            " [one.id, one.nodes[0].html]))"
+        )
+        assert found == []
+
+
+def test_it_is_not_printed(crashed: Callable[..., str], page: Page) -> None:
+    """On paper a dialog over the page is cut, sheet by sheet; on the screen it stays open."""
+    page.goto(crashed())
+    dialog = page.locator("dialog")
+    expect(dialog).to_be_visible()
+    page.emulate_media(media="print")
+    expect(dialog).to_be_hidden()
+    page.emulate_media(media="screen")
+    expect(dialog).to_be_visible()
 
 
 def test_it_works_under_a_strict_policy(

@@ -356,6 +356,12 @@ def policy_none(stage: Stage) -> None:
     stage.crash_and_write(_with_policy(stage.shop(), "default-src 'none'"))
 
 
+@setting("`require-trusted-types-for 'script'`", "dialog", asked=False)
+def trusted_types(stage: Stage) -> None:
+    stage.sentry.start()
+    stage.crash_and_write(_with_policy(stage.shop(), "require-trusted-types-for 'script'"))
+
+
 @setting("a double click without JavaScript", "form", asked=False)
 def twice_without_javascript(stage: Stage) -> None:
     stage.sentry.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,31 @@ def test_axe_finds_nothing_and_nothing_overflows(states: str, chromium: Any) -> 
             assert found == [], (state, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, state
         context.close()
+
+
+def test_no_rule_gives_a_hidden_field_a_display(states: str, page: Any) -> None:
+    """In WebKit a hidden field with a display is an invisible stop of the Tab key; Chromium has
+    a rule of its own that hides the fault."""
+    page.goto(f"{states}/event")
+    displayed = page.evaluate(
+        """() => {
+            const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+            return rules.filter((rule) => rule.style && rule.style.display
+                && document.querySelector("[type=hidden]").matches(rule.selectorText))
+                .map((rule) => rule.cssText);
+        }"""
+    )
+    assert displayed == []
+
+
+def test_every_stylesheet_says_user_select_to_webkit_too() -> None:
+    """WebKit knows it under its prefix alone."""
+    sheets = list((Path(__file__).parents[2] / "flask_sentry_kit").rglob("*.css"))
+    assert len(sheets) >= 3
+    for sheet in sheets:
+        text = sheet.read_text("utf-8")
+        plain = re.findall(r"(?<!-)user-select: \w+;", text)
+        assert plain == re.findall(r"(?<=-webkit-)user-select: \w+;", text), sheet.name
 
 
 def test_three_requests_and_an_icon_and_none_elsewhere(states: str, page: Any) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from flask_sentry_kit import phrases
 from flask_sentry_kit.crash import Crash, FeedbackForm
+from flask_sentry_kit.inbox.error_page import DEFAULTS
 from scripts import translations
 
 FOLDER = Path(phrases.TRANSLATIONS)
@@ -111,6 +112,14 @@ def test_the_hosted_dialog_speaks_it(stand: Any, snippet_options: Any) -> None:
     assert german["lang"] == "de"
     assert set(phrases.DIALOG) <= set(german)
     assert "labelSubmit" not in snippet_options(room.html(Accept_Language="en"))
+
+
+def test_dialog_and_form_have_one_wording() -> None:
+    """The inbox's dialog says without options what the page's form says, and there is an option for
+    each of its sentences, so that it says it in every language."""
+    assert {"name": "", "email": "", **phrases.DIALOG} == DEFAULTS
+    template = (FOLDER.parent / "templates" / "flask_sentry_kit" / "crash.html").read_text("utf-8")
+    assert all(phrases.DIALOG[name] in template for name in ("noteOptional", "labelComments"))
 
 
 def test_the_mail_speaks_it(stand: Any, parse: Any) -> None:

@@ -22,9 +22,6 @@
 
   function open() {
     const host = make("div", { class: "sentry-error-embed-wrapper" });
-    // Set by script, which no style-src forbids; "important", so that it wins over the page's rules.
-    host.style.setProperty("all", "initial", "important");
-    host.style.setProperty("display", "block", "important");
     const root = host.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(styles);
@@ -36,6 +33,7 @@
       email: make("input", { type: "email", autocomplete: "email", maxlength: "75" }),
     };
     const labels = { comments: options.labelComments, name: options.labelName, email: options.labelEmail };
+    const faulty = { comments: options.errorComments, email: options.errorEmail };
     const errors = {};
     const rows = [];
     for (const name in fields) {
@@ -83,7 +81,10 @@
     function mark(faults) {
       let first = null;
       for (const name in fields) {
-        const words = [].concat((faults && faults[name]) || []).join(" ");
+        const said = [].concat((faults && faults[name]) || []).join(" ");
+        // Fields have a length that typing keeps to; what was filled in may be longer.
+        const long = fields[name].maxLength >= 0 && fields[name].value.length > fields[name].maxLength;
+        const words = (said && !long && faulty[name]) || said;
         errors[name].textContent = words;
         errors[name].hidden = !words;
         if (words) fields[name].setAttribute("aria-invalid", "true");
