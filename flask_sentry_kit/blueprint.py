@@ -7,6 +7,7 @@ app in the process. Holds no logic of theirs.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, current_app, request
@@ -90,6 +91,7 @@ class SentryKit(Blueprint):
         """
         from .kit import Kit, kit_of, set_up_kit
         from .missing_dsn import log_missing_dsn
+        from .page import PARTS
         from .reporters import make_reporter
         from .watch import add_event_id_to_log_records
 
@@ -117,7 +119,8 @@ class SentryKit(Blueprint):
         kit.own_routes.serve_first()
         kit.answers.install()
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
-        app.context_processor(lambda: {"sentry_crash_dialog": kit.dialog})
+        parts = {name: partial(kit.part, part) for name, part in PARTS.items()}
+        app.context_processor(lambda: parts)
 
     def _add_routes(self) -> None:
         # Each looks the kit up at each request: one blueprint serves any number of apps.

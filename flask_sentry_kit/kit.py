@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import weakref
 from typing import Any, Final
 
@@ -18,13 +19,13 @@ from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
 from .headers import framed
 from .outbox import Outbox
-from .page import Page
+from .page import Page, Part
 from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
 from .settings import Settings
 from .text import one_line
 from .user import Person, person
-from .watch import Answers, OwnRoutes, add_header
+from .watch import Answers, OwnRoutes, add_header, is_ordinary_answer
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -171,17 +172,32 @@ class Kit:
         self.reporter.capture(error)
         g.sentry_event_id = shown
 
-    def dialog(self) -> Markup:
-        """The snippet that opens Sentry's dialog, for a page of the app's own.
+    def part(self, name: Part) -> Markup:
+        """What a page of the app's own prints of the crash it answers. Never raises.
 
-        Templates know it as ``sentry_crash_dialog()``; empty where this request has no event.
+        Templates know it as ``sentry_crash()``, ``sentry_crash_form()`` and
+        ``sentry_crash_dialog()``. Captures the exception being handled, if nobody has.
+
+        :return: empty where this request has no event.
         """
+        crash, form = Crash(None), None
+        with contained("The facts of a crash could not be gathered; the app's page shows without"):
+            crash = self._shown_crash()
+            form = self.feedback.form_for(crash)
+        return self.page.part(name, crash, form)
+
+    def _shown_crash(self) -> Crash:
+        # Flask calls handlers while it handles the exception. One that answers all errors is also
+        # called for a 404.
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and not is_ordinary_answer(self.app, error):
+            return self.crash(error)
         event_id = g.get("sentry_event_id")
         dsn = self.dsn if event_id else None
         if dsn is None:
-            return Markup("")
+            return Crash(None)
         who = self._prefilled()
-        return self.page.dialog(Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email))
+        return Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email)
 
 
 def set_up_kit(app: Flask, kit: Kit) -> None:

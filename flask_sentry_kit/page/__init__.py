@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .respond import Page
+from .respond import PARTS, Page, Part
 
-__all__ = ["Page"]
+__all__ = ["PARTS", "Page", "Part"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Final, Literal, TypeVar
 
 from flask import Flask, Request, Response, before_render_template, request, template_rendered
 from jinja2 import Environment, FileSystemLoader, TemplateNotFound
@@ -40,7 +40,20 @@ _CRASH: Final = "500.html"
 _FRAGMENT: Final = "flask_sentry_kit/fragment.html"
 _OUTCOME: Final = "flask_sentry_kit/feedback.html"
 _DIALOG: Final = "flask_sentry_kit/dialog.html"
-_PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG)
+_FORM: Final = "flask_sentry_kit/form.html"
+_OWN_PAGE: Final = "flask_sentry_kit/own_page.html"
+_PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG, _FORM)
+
+Part = Literal["crash", "form", "dialog"]
+
+PARTS: Final[dict[str, Part]] = {
+    "sentry_crash": "crash",
+    "sentry_crash_form": "form",
+    "sentry_crash_dialog": "dialog",
+}
+"""What templates print parts of the page with, by the name they have there."""
+
+_OWN_PARTS: Final[dict[Part, str]] = {"crash": _OWN_PAGE, "form": _FORM, "dialog": _DIALOG}
 
 T = TypeVar("T")
 
@@ -82,7 +95,7 @@ def _bundled() -> Environment:
         "sentry_kit": facts.EVERYTHING,
         "crash_text": ENGLISH.escaped,
     }
-    for name in (_CRASH, _FRAGMENT, _OUTCOME, *_PARTS):
+    for name in (_CRASH, _FRAGMENT, _OUTCOME, _OWN_PAGE, *_PARTS):
         environment.get_template(name).render(context)
     asked = Request(
         {
@@ -199,17 +212,22 @@ class Page:
             self._failed("The page that answers the form", error)
             return self._last_resort(Crash(None), status)
 
-    def dialog(self, crash: Crash) -> Markup:
-        """The snippet that opens Sentry's dialog, for a page of the app's own. Never raises.
+    def part(self, name: Part, crash: Crash, feedback: FeedbackForm | None) -> Markup:
+        """What a page of the app's own prints. Never raises.
 
-        Empty where there is no event or no dialog.
+        :param name: ``"crash"`` for all of it, or ``"form"`` or ``"dialog"`` alone.
+        :return: empty where there is nothing to show: no event, no form, no dialog.
         """
 
         def render() -> Markup:
-            context = self._context(crash, None, self._language())
-            return Markup(self._bundled.get_template(_DIALOG).render(context))
+            language = self._language()
+            form = None if name == "dialog" else feedback
+            context = self._context(crash, form, language, dialog=name != "form")
+            return Markup(self._pages.render(_OWN_PARTS[name], context, language))
 
-        return self._ask_foreign("The dialog's snippet", render, Markup(""))
+        if not crash.event_id or (name == "form" and feedback is None):
+            return Markup("")
+        return self._ask_foreign("A part of the app's own page", render, Markup(""))
 
     def say(self, message: str, **values: object) -> str:
         """A sentence of the kit's in the current visitor's language."""
@@ -352,7 +370,7 @@ class Page:
             "feedback": feedback,
             "sentry_kit": known,
             "crash_text": language.say,
-            "sentry_crash_dialog": lambda: self.dialog(crash),
+            **{name: partial(self.part, part, crash, feedback) for name, part in PARTS.items()},
         }
 
     def _asset(self, name: str) -> str:

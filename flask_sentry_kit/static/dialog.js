@@ -73,11 +73,17 @@
     return region;
   }
 
+  // In a page of the app's own a rule for forms may win over the attribute.
+  function hide(form, hidden) {
+    form.hidden = hidden;
+    form.style.display = hidden ? "none" : "";
+  }
+
   function turn(next) {
     var form = own();
     state = next;
     root.setAttribute("data-sentry-dialog", next);
-    if (form && !written) form.hidden = next === "open" || next === "sent";
+    if (form && !written) hide(form, next === "open" || next === "sent");
     if (form && next === "sent") say(form.getAttribute("data-sent"));
   }
 
@@ -166,7 +172,7 @@
     var errors = answer.errors || {}, region = say(answer.message), first;
     mark(form, errors);
     if (answer.outcome === "sent" || answer.outcome === "saved") {
-      form.hidden = true;
+      hide(form, true);
       if (!region) return;
       // The button that had the focus is gone with the form.
       region.tabIndex = -1;

@@ -118,7 +118,7 @@ def test_dialog_and_form_have_one_wording() -> None:
     """The inbox's dialog says without options what the page's form says, and there is an option for
     each of its sentences, so that it says it in every language."""
     assert {"name": "", "email": "", **phrases.DIALOG} == DEFAULTS
-    template = (FOLDER.parent / "templates" / "flask_sentry_kit" / "crash.html").read_text("utf-8")
+    template = (FOLDER.parent / "templates" / "flask_sentry_kit" / "form.html").read_text("utf-8")
     assert all(phrases.DIALOG[name] in template for name in ("noteOptional", "labelComments"))
 
 

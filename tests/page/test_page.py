@@ -331,8 +331,8 @@ def test_the_dialog_alone(stand: Any, snippet_options: Any) -> None:
     """The snippet for a page of the app's own: nothing more, and nothing without an event."""
     room = stand()
     with room.app.test_request_context("/"):
-        assert not room.page.dialog(Crash(None))
-        snippet = room.page.dialog(Crash(**room.crash))
+        assert not room.page.part("dialog", Crash(None), None)
+        snippet = room.page.part("dialog", Crash(**room.crash), None)
     assert snippet.startswith("<script")
     assert snippet_options(snippet)["eventId"] == EVENT
 
