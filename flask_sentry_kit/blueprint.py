@@ -115,6 +115,7 @@ class SentryKit(Blueprint):
         if kit.dsn is not None and settings.spool:
             # What a killed worker left is delivered now, not at the next crash.
             kit.outbox.resume()
+        kit.warm_up()
         kit.own_routes.serve_first()
         _handle_500(app)
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.

@@ -13,7 +13,7 @@ _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=safe_str)
 _encode = _ENCODER.encode
 
 KEPT_MAX: Final = 4_000
-"""Characters of JSON that are kept for one line of source, of 4,096 lines at most. Most have 800."""
+"""Characters of JSON that are kept for one line of source, of 4,096 lines. Most have 800."""
 
 
 class Place(dict[str, Any]):

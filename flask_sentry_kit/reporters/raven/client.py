@@ -30,7 +30,6 @@ from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
 from ...event.scrub import Scrubber
 from ...event.serialize import safe_repr
-from ...event.warm import warm_up
 from ...outbox import Item, Outbox
 from ...outbox import Request as Post
 from ...settings import Settings
@@ -165,10 +164,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def app(self) -> Flask | None:
         """The app it reports for."""
         return None if self._app is None else self._app()
-
-    def warm_up(self) -> None:
-        """Build an event and drop it, so that the first crash of a process is no dearer."""
-        warm_up(self.event_options())
 
     def event_options(self) -> EventOptions:
         """What of this client shows in its events, as it is now."""

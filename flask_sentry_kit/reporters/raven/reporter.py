@@ -11,6 +11,7 @@ from flask import Flask
 from ...containment import contained
 from ...dsn import Dsn
 from ...event.scope import Environ
+from ...event.warm import warm_up
 from ...outbox import Counters, Outbox
 from ...settings import Settings
 from ...watch import show_event_id
@@ -33,6 +34,7 @@ class ClientReporter:
         self._is_active = is_active
         self.client = client
         self.handler: logs.LogHandler | None = None
+        self._warm = False
 
     @property
     def dsn(self) -> Dsn | None:
@@ -72,6 +74,11 @@ class ClientReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self.client.recall(original_error(error))
+
+    def warm_up(self) -> None:
+        if not self._warm and self.client.is_enabled():
+            self._warm = True
+            warm_up(self.client.event_options())
 
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)

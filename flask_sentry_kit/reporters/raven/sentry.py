@@ -169,8 +169,7 @@ class Sentry(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries
         if chosen(register_signal, self.register_signal):
             got_request_exception.connect(self.handle_exception, sender=app)
             watch_handlers(app, capture)
-        if isinstance(client, Client) and client.is_enabled():
-            client.warm_up()
+        reporter.warm_up()
         if chosen(logging, self.logging):
             handler = logs.install(client, app, chosen(level, self.level), tuple(exclusions))
             reporter.handler = handler
