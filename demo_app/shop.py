@@ -142,6 +142,9 @@ def sign_in() -> ResponseReturnValue:
             flash(f"Good day, {customer.name}.")
             return redirect(_local(request.args.get("next", "")) or url_for(".front"))
         refused = True
+    elif current_user.is_authenticated:
+        # "Go back" on a crash page may lead here.
+        return redirect(url_for(".front"))
     page = render_template("sign_in.html", customer=DEMO_CUSTOMER, refused=refused)
     return page, 401 if refused else 200
 

@@ -96,6 +96,13 @@ def test_signing_in_leads_where_one_wanted_to_go(wanted: str) -> None:
     assert signed_in_to(wanted) == wanted
 
 
+def test_who_is_signed_in_is_not_asked_again() -> None:
+    """Going back to the sign-in page after signing in leads to the front page, not to the crash."""
+    client = create_app().test_client()
+    client.post("/sign-in", data=SIGN_IN)
+    assert client.get("/sign-in?next=/account").location == "/"
+
+
 def test_a_wrong_password_does_not_lose_the_way() -> None:
     """Where one wanted to go survives a refused attempt: the form posts to its own address."""
     client = create_app().test_client()
