@@ -47,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         reading = threading.Thread(target=inbox.run, name="inbox")
         reading.start()
         try:
-            print(f"Shop:   http://{HOST}:{door.getsockname()[1]}/")
+            address = f"http://{HOST}:{door.getsockname()[1]}/"
+            print(f"Shop:   {address}")
             print(f"Inbox:  {inbox.url}/")
             print(f"DSN:    {inbox.dsn}  (for an app of your own)")
+            print(f"Open {address}break first: it lists the ways to break the shop.")
             print("Ctrl-C stops both.", flush=True)
             _run(shop, door)
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -129,10 +130,18 @@ def sign_in() -> ResponseReturnValue:
         if customer is not None:
             login_user(customer)
             flash(f"Good day, {customer.name}.")
-            return redirect(url_for(".front"))
+            return redirect(_wanted_page())
         refused = True
     page = render_template("sign_in.html", customer=DEMO_CUSTOMER, refused=refused)
     return page, 401 if refused else 200
+
+
+def _wanted_page() -> str:
+    """Where the visitor was sent to sign in from, as Flask-Login says; never another host."""
+    wanted = request.args.get("next", "")
+    # A browser takes "/\\host" for "//host".
+    local = wanted.startswith("/") and "\\" not in wanted and not urlsplit(wanted).netloc
+    return wanted if local else url_for(".front")
 
 
 @shop.post("/sign-out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -62,6 +63,56 @@ def test_a_taken_port_is_said_plainly(option: str) -> None:
 def test_what_is_not_meant_to_break_does_not(path: str) -> None:
     """The shop works but for its five faults."""
     assert create_app().test_client().get(path).status_code == 200
+
+
+def test_it_says_which_page_to_open_first() -> None:
+    """The page with the ways to break it, which each page's navigation leads to as well."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo_app", "--port", "0", "--inbox-port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            found = None
+            for line in process.stdout:
+                if found := re.match(r"Open (http\S+/break) first", line):
+                    break
+            assert found
+            with urlopen(found[1], timeout=10) as answer:
+                page = answer.read().decode()
+        finally:
+            process.terminate()
+    assert page.count('href="/break"') == 1
+    assert page.index("<nav") < page.index('href="/break"') < page.index("</nav>")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/account", "/account"),
+        ("/product/ink?from=mail", "/product/ink?from=mail"),
+        ("", "/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("/\t/evil.example", "/"),
+    ],
+)
+def test_signing_in_leads_to_where_one_wanted_to_go(wanted: str, reached: str) -> None:
+    """To the page that asked for it, and never to another host."""
+    client = create_app().test_client()
+    form = {"email": "ada@example.com", "password": "analytical"}
+    answer = client.post("/sign-in", query_string={"next": wanted}, data=form)
+    assert answer.headers["Location"] == reached
+
+
+def test_the_account_asks_to_sign_in_and_is_what_comes_next() -> None:
+    client = create_app().test_client()
+    asked = client.get("/account").headers["Location"]
+    form = {"email": "ada@example.com", "password": "analytical"}
+    assert client.post(asked, data=form).headers["Location"] == "/account"
 
 
 def test_an_order_without_voucher_goes_through_and_mends_the_account() -> None:
