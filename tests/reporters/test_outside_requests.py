@@ -32,22 +32,6 @@ app.register_blueprint(sentry_kit)
 """The file of an app, which a recipe and a test's own lines follow."""
 
 
-REDIS = """\
-import subprocess, sys, threading
-from fakeredis import TcpFakeServer
-from fakeredis.model._client_info import ClientInfo
-
-# fakeredis answers CLIENT INFO with values that redis-py cannot read; RQ asks it for the address.
-ClientInfo.as_bytes = lambda self: b"addr=127.0.0.1:1"
-server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-threading.Thread(target=server.serve_forever, daemon=True).start()
-url = "redis://127.0.0.1:%d" % server.server_address[1]
-for script in sys.argv[1:]:
-    subprocess.run(script.replace("URL", url), shell=True, check=True, timeout=40)
-"""
-"""Runs commands beside a Redis in memory, whose address takes the place of URL."""
-
-
 class Broken(Exception):
     """What the work outside a request fails with."""
 
@@ -190,32 +174,6 @@ def test_a_flask_command() -> None:
         assert ended.returncode == 1
         assert "NameError" in ended.stderr
         assert [failure(event)[0] for event in wire.events] == ["NameError"]
-
-
-@pytest.mark.beside
-def test_rq() -> None:
-    """Each job's process ends by os._exit, and the event of each job has arrived by then."""
-    with RecordingSentry() as wire, tempfile.TemporaryDirectory() as folder:
-        jobs = "\n\ndef pack(number):\n    raise RuntimeError(number)\n"
-        Path(folder, "shop.py").write_text(SHOP.format(dsn=wire.dsn) + recipe("RQ") + jobs)
-        Path(folder, "enqueue.py").write_text(
-            "import sys, redis, rq\n"
-            "queue = rq.Queue(connection=redis.Redis.from_url(sys.argv[1]))\n"
-            "for number in range(3): queue.enqueue('shop.pack', number)\n"
-        )
-        Path(folder, "with_redis.py").write_text(REDIS)
-        worker = recipe("RQ", "sh").strip()
-        assert worker.startswith("rq worker ")
-        python = f"'{sys.executable}'"
-        ended = run(
-            folder,
-            "with_redis.py",
-            f"{python} enqueue.py URL",
-            f"{python} -m rq.cli {worker[3:]} --burst --path . --url URL",
-        )
-        assert ended.returncode == 0, ended.stderr
-        found = sorted(failure(event) for event in wire.events)
-        assert found == [("RuntimeError", str(number)) for number in range(3)], ended.stderr
 
 
 @pytest.mark.beside
