@@ -13,13 +13,15 @@ from .secret_looks import is_random
 from .value_ends import SLASHES, WORD, string_end, value_end
 
 # A name is what stands before "=", ":", "=>" or "->", bare, quoted or escaped; before a comma
-# where both are quoted, as in pairs of a list; before a call's string; between "<" and ">".
+# where both are quoted, as in pairs of a list, and no dict's next name follows; before a call's
+# string; between "<" and ">".
 # Each run of a name's characters is tried once, from its start.
 _PAIR: Final = re.compile(
     r"""
     (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ (?!is\ |was\ |for\ )[\w(]|,)
     (?: (?P<sep>(?P<quote>\\*["'`]?)\]?
-          (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),\s{0,20}))
+          (?P<sign>\s{0,20}(?:={1,3}>?|:=?|->|：|＝)\s{0,20}|(?<=["']),
+            (?!\s{0,20}\\{0,4}["'][\w.-]{1,80}\\{0,4}["']\s?:)\s{0,20}))
       | (?P<call>\((?=[bruBRU]{0,2}["']|\w{1,30}=))
       | (?P<space>\s{1,3})(?=["']\S)
       | (?P<gap>\t[ \t]{0,8} | \\t | [ ]{2,12} | [ ](?:is|was|for[ ][^\s:]{1,40}(?::|[ ]is))[ ])

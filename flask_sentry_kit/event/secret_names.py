@@ -87,6 +87,11 @@ def hides(name: str) -> bool:
     if whole in SENSITIVE_NAMES:
         return True
     words = words_of(name)
+    if len(words) > 2 and words[-2] == "m" and words[-1].isdigit():
+        del words[-2:]  # SQLAlchemy's name for a column of the next row: api_key_m1
+        whole = joined(name.rpartition("_")[0])
+        if whole in SENSITIVE_NAMES:
+            return True
     if words[:2] == ["answer", "to"]:
         return True  # the answer to a security question
     while words and (words[-1].isdigit() or words[-1] in ("x", "v")):

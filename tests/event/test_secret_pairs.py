@@ -22,6 +22,8 @@ key: |-\n
 {"key": "password", "value": "Zq9xhunter2"}
 {"value": "Zq9xhunter2", "name": "password"}
 {'field': 'api_key', 'content': b'Zq9xhunter2'}
+{'type': 'key', 'password': 'Zq9xhunter2'}
+{'api_key_m0': 'Zq9xhunter2', 'city_m0': 'Bern'}
 <input type="password" name="password" value="Zq9xhunter2">
 <input value="Zq9xhunter2" name="password">
 <add key="ApiKey" value="Zq9xhunter2"/>

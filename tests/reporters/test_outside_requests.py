@@ -32,6 +32,22 @@ app.register_blueprint(sentry_kit)
 """The file of an app, which a recipe and a test's own lines follow."""
 
 
+RQ = """\
+import fakeredis, rq, shop
+from fakeredis.model._client_info import ClientInfo
+
+# fakeredis answers CLIENT INFO with values that redis-py cannot read; RQ asks it for the address.
+ClientInfo.as_bytes = lambda self: b"addr=127.0.0.1:1"
+redis = fakeredis.FakeStrictRedis()
+queue = rq.Queue(connection=redis)
+for number in range(3):
+    queue.enqueue("shop.pack", number)
+# As the command does it. Its fork has the queue as it was, which is all that a job needs.
+rq.Worker([queue], connection=redis, exception_handlers=[shop.report_job]).work(burst=True)
+"""
+"""RQ's own worker, which forks for each job, beside a Redis in its memory."""
+
+
 class Broken(Exception):
     """What the work outside a request fails with."""
 
@@ -174,6 +190,19 @@ def test_a_flask_command() -> None:
         assert ended.returncode == 1
         assert "NameError" in ended.stderr
         assert [failure(event)[0] for event in wire.events] == ["NameError"]
+
+
+@pytest.mark.beside
+def test_rq() -> None:
+    """Each job's process ends by os._exit, and the event of each job has arrived by then."""
+    with RecordingSentry() as wire, tempfile.TemporaryDirectory() as folder:
+        jobs = "\n\ndef pack(number):\n    raise RuntimeError(number)\n"
+        Path(folder, "shop.py").write_text(SHOP.format(dsn=wire.dsn) + recipe("RQ") + jobs)
+        Path(folder, "work.py").write_text(RQ)
+        ended = run(folder, "-W", "ignore", "work.py")
+        assert ended.returncode == 0, ended.stderr
+        found = sorted(failure(event) for event in wire.events)
+        assert found == [("RuntimeError", str(number)) for number in range(3)], ended.stderr
 
 
 @pytest.mark.beside
