@@ -51,19 +51,19 @@ class Literals:
         self._masks = MaskedSpans(text, scrubber, shown_from)
         self.spans = self._masks.spans
         self._stack = [Level("statement")]
-        self._before = ""  # the significant token before
+        self._before = ""  # the previous significant token
         self._before_kind = ""
-        self._chain = False  # the name just read, or what it belongs to, is a secret's
-        self._chain_after = ""  # the operator before that chain of names
-        self._name = ""  # the last name of that chain
+        self._chain = False  # the name just read, or its owner, is a secret's
+        self._chain_after = ""  # the operator before the chain of names
+        self._name = ""  # the last name of the chain
         self._last_string: tuple[int, int] | None = None
         self._compared_literal: tuple[int, int] | None = None
         self._string_hot = False
         self._flag = False  # the last name is an option of a command line
-        self._template = False  # the last literal ends in a secret's name or waits for its value
+        self._template = False  # the last literal has a secret's name, its value follows
         self._open_end = False  # "password=" "hunter2"
-        self._matches = False  # cases of a match on a secret
-        self._given = False  # that value is what comes next
+        self._matches = False  # inside a match statement on a secret
+        self._given = False  # the secret's value comes next
         self._alternative = False  # after "or", behind a secret's name
         self._targets = False  # after a bracket with a secret's name in it
 
@@ -120,7 +120,7 @@ class Literals:
         self._alternative = self._targets = False
         self._last_string = self._compared_literal = None
 
-    # what is masked
+    # tokens that can be masked
 
     def _string(self, start: int, end: int) -> None:
         opening = STRING.match(self._text, start, end)
@@ -239,7 +239,7 @@ class Literals:
             if hot or self._scrubber.text(word) != word:
                 self._masks.add(start, end)
 
-    # the name that marks it as secret
+    # tokens that show whether a literal is a secret
 
     def _word(self, word: str) -> None:
         level = self._level

@@ -98,8 +98,8 @@ SENSITIVE_NAMES: Final = frozenset(
 )
 
 FOREIGN_PARTS: Final = (
-    # Password, secret and the like in the kit's languages and their neighbours'; accents and
-    # case do not count.
+    # Words for password, secret and similar in the kit's languages and related ones. Accents
+    # and case are ignored.
     *"kennwort geheim losungswort zugangsdaten zugangscode steuernummer steuerid".split(),
     *"kontonummer sozialversicherungsnummer geheimzahl prufziffer kreditkarte".split(),
     *"motdepasse motpasse jeton codesecret phrasesecrete numerodecompte numcompte".split(),
@@ -328,8 +328,8 @@ COUNTED_HEADS: Final = frozenset(
 UNITS: Final = frozenset("at by in utc gmt ms s sec secs on ago from for per the of to".split())
 
 COMMON_WORDS: Final = {
-    # Words with a common meaning beside the secret one: only last in a name, or before a value's
-    # word, and not after these.
+    # Words that also have a harmless meaning. They match only at the end of a name or before a
+    # word for a value, and not after the words listed here.
     "pass": frozenset(
         """
         all backstage band battle boarding bus by day event festival first free guest hall high
