@@ -46,7 +46,7 @@ _COMMON: Final = frozenset(
     " undefined update user username values verified visitor website writer ********".split()
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
-_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # not a sentence
+_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # common prose
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
 _HEADER_PARTS: Final = re.compile(r"[\s;,]+")

@@ -61,8 +61,8 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     try:
         data = _data(request, serializer, failed)
     except FOREIGN_ERRORS as error:
-        # The client is gone, the body exceeds the app's limit, or the form is invalid. The crash is
-# more important, so the body is left out.
+        # The client is gone, the body exceeds the app's limit, or the form is invalid. The event
+        # is sent without the body.
         data = f"<not read: {type(error).__name__}>"
     if data not in (None, "", {}, []):
         found["data"] = data
@@ -190,7 +190,7 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
             return f"<body of {length} bytes>"
         if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
             return f"<body of {length} bytes, of a type too long to read>"
-        # The client may never send the announced bytes, or the view may have read them without Flask.
+        # The client may never send the announced bytes, or the view may have read them already.
         with body_deadline(request.environ, BODY_SECONDS):
             if request.mimetype in _FORM_TYPES:
                 return _form(request, serializer)

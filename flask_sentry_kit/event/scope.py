@@ -190,7 +190,7 @@ class Scopes:
         if has_request_context():
             own = request.environ
             # Middleware may pass on a copy of the environ. It is still the same request,
-            # and what escapes from it is seen with the first of them.
+            # and its uncaught exceptions are seen with the first environ.
             if running is not None and running.get("wsgi.input") is own.get("wsgi.input"):
                 return running, self._key
             return own, self._key
