@@ -146,7 +146,7 @@ class Serializer:
         elif issubclass(kind, _READ):
             return self._container(value, depth)
         elif issubclass(kind, (bytes, bytearray)):
-            # Longer than the shown part, so that a secret is recognised even if the cut is inside it.
+            # Longer than the shown part, so that a secret at the cut is recognised.
             text = self.text(safe_repr(bytes(value[: self.string_max + 400])))
         elif (row := _row(value)) is not None:
             return self._mapping(row, depth)
@@ -229,13 +229,13 @@ class Serializer:
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
             elif name is not None and count > 2 and not name.startswith("-"):
-                # In a longer row, items that are names themselves are kept: ("user", "password", "email").
+                # In a longer row, names stay: ("user", "password", "email").
                 shown = type(item) is not str or is_random(item, 6)
                 found.append(self.named(name if shown else None, item, depth + 1))
             else:
                 found.append(self.named(name, item, depth + 1))
-            # ["password", "hunter2"] is a header, a form field or an option of a command line in
-            # another dress.
+            # ["password", "hunter2"] is a header, a form field or a command line option, written as
+            # a list.
             name = self._introduced(item, count)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")

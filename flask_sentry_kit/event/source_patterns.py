@@ -9,7 +9,7 @@ from typing import Final
 _SQL: Final = re.compile(r"\s{0,20}(?:insert|update|replace|select|delete|merge|with)\s", re.I)
 _WORD: Final = re.compile(r"\w{1,60}")
 _COMPARES: Final = re.compile(r"(?i)equal|compare|verify|check|assert|\beq\b|match")
-# set_password("sunshine") takes the secret, token_of("alice") takes its owner.
+# set_password("sunshine") takes the secret, token_of("alice") the owner.
 _TAKES_SECRET: Final = re.compile(
     r"[A-Z]|_*(?:set|check|verify|change|update|with|validate|compare|is|has|hash|encrypt)(?:_|[A-Z])"
 )
