@@ -60,7 +60,7 @@ class BreadcrumbHandler(logging.Handler):
             message = safe_str(record.msg)
         message = without_named_values(message[:4_000], client.scrubber, MaskedValues())
         for value in _secrets(record, client.scrubber):
-            # Masked now, because the event that contains this breadcrumb lacks the record's names.
+            # Masked now, because the later event does not know the record's names.
             message = message.replace(value, MASK)
         client.context.breadcrumbs.record(
             timestamp=record.created,

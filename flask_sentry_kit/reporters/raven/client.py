@@ -81,7 +81,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
-        # sys.argv may contain a password. raven sends it with every event unless ``context`` is set.
+        # sys.argv may contain a password. raven sends it unless ``context`` is given.
         if options.get("context") is None:
             options["context"] = {}
         options.setdefault("include_versions", False)
@@ -134,7 +134,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         text = os.environ.get("SENTRY_DSN") if dsn is None else dsn
         self.switched_off = text == ""
         self.dsn = Dsn.parse(text) if text else None
-        # Looked up by name, because the registry contains raven's own transports, which we do not use.
+        # Looked up by name, because the registry has raven's own transports, not ours.
         self.transport_class = transport or OutboxTransport
         self.remote = remote_config(self.dsn, self.transport_class)
 
@@ -274,7 +274,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def _capture_exception(self, occurrence: Occurrence, exc_info: Any, rate: float) -> str | None:
         error = occurrence.error = exception_of(exc_info)
         if error is None:
-            logger.warning("captureException() was called without an exception; nothing is reported")
+            logger.warning("captureException() was called without an exception; nothing is sent")
             return None
         known, event_id = occurrence.scope.recall(error)
         if known:
