@@ -76,8 +76,8 @@ class LogHandler(logging.Handler):
         if self._excluded(record.name) or not self._is_for_this_app(record, app):
             return
         if _capturing.get():
-            # Logged by a transport or a repr. An event for it could cause the next one, without end.
-            refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
+            # Logged by a transport or a repr. An event for it could cause endless further events.
+            refuse = getattr(client, "refuse", None)  # absent on a client of raven's own class
             if refuse is not None:
                 refuse("a log record made while an event was made: reporting it would never end")
             return
@@ -129,7 +129,7 @@ class LogHandler(logging.Handler):
         if record.args:
             message["params"] = record.args
         tags = getattr(record, "tags", None)
-        extra.pop(EVENT_ID_FIELD, None)  # the id of an earlier event, put on the record for handlers
+        extra.pop(EVENT_ID_FIELD, None)  # put there for handlers, by an earlier event
         sample_rate = extra.pop("sample_rate", None)
         kwargs: dict[str, Any] = {
             "data": {**data, "level": record.levelno, "logger": record.name},
@@ -177,7 +177,7 @@ def install(client: Capturer, app: Flask, level: int, exclude: Iterable[str]) ->
         if known is not handler and known._app() is app:
             uninstall(known, app)
     logging.getLogger().addHandler(handler)
-    # Gone with its app, and not while a record is handed round: the handler next to it would
+    # Removed with its app, but not while a record is passed to the handlers: the next one would
     # miss that one.
     weakref.finalize(app, logging.getLogger().removeHandler, handler).atexit = False
     if not app.logger.propagate:

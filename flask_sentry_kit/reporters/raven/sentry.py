@@ -96,7 +96,7 @@ class Sentry(RequestInfo):
         if app is not None:
             self.init_app(app)
 
-    # one client an app
+    # one client per app
 
     @property
     def client(self) -> Any:
