@@ -32,7 +32,7 @@ def _logs(app: Flask) -> None:
 
 
 def test_a_requests_records_are_its_breadcrumbs(make_app: Make, wire: Any) -> None:
-    """Log records and manual breadcrumbs of a request are in its event, with time, level, logger."""
+    """A request's log records and manual breadcrumbs are in its event, with time and level."""
     app = make_app(**ON)
     _logs(app)
     app.test_client().get("/logs/alice")

@@ -217,7 +217,7 @@ class _Child(MyExceptionType):
 def test_ignored_exceptions_are_not_reported(
     make_app: MakeApp, wire: Any, ignored: Any, raised: Any
 ) -> None:
-    """ignore_exceptions takes classes, names, full names and prefixes. There is no event and no id."""
+    """ignore_exceptions takes classes, names, full names and prefixes: no event, no id."""
     app = make_app(SENTRY_CONFIG={"ignore_exceptions": ignored})
 
     @app.get("/ignored")

@@ -173,7 +173,7 @@ def test_captured_then_raised_is_one_event(shop: Flask, client: KeepingClient) -
 
 
 def test_log_records_become_events_once(shop: Flask, client: KeepingClient) -> None:
-    """With ``logging=True`` a log record is an event. A crash that Flask logs makes no second one."""
+    """With ``logging=True`` a record is an event. A crash that Flask logs makes no second one."""
     Sentry(shop, client=client, logging=True)
     visitor = shop.test_client()
     visitor.get("/boom/till")
@@ -216,7 +216,7 @@ def test_a_client_class_of_the_apps_own(shop: Flask) -> None:
 
 
 def test_a_client_that_is_shared_with_a_task_queue(shop: Flask, client: KeepingClient) -> None:
-    """If two apps and a task share a client, app events have their own request, task events none."""
+    """Two apps and a task share one client: each event has its own request, the task's has none."""
     other = Flask("blog")
 
     @other.get("/broken")

@@ -397,7 +397,7 @@ class OwnClient(Sentry):
 def test_a_subclass_that_does_it_itself(
     shop: Flask, wire: RecordingSentry, kind: type[Sentry]
 ) -> None:
-    """An ``init_app`` that does not call ours and a subclass's own ``client`` work as with raven."""
+    """A subclass's own ``init_app`` without ours, and its own ``client``, work as with raven."""
     sentry = kind(shop)
     answer = page_of(shop)
     assert sentry.client.flush(10)
