@@ -1,6 +1,6 @@
-"""One event, gathered from everything that knows something of it: error, request, user, context.
+"""Builds one event from the error, the request, the user and the context.
 
-Called once it is decided that there is an event; decides nothing and sends nothing.
+It is called once it is decided that there is an event. It decides nothing and sends nothing.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ logger = logging.getLogger("flask_sentry_kit")
 
 
 def build_event(occurrence: Occurrence, options: EventOptions) -> dict[str, Any]:
-    """The event of an occurrence, bounded and scrubbed; ``encode`` makes JSON of it.
+    """The event of an occurrence, bounded and scrubbed. ``encode`` turns it into JSON.
 
-    :raises: what the app's own values raise in places where that was not foreseen;
-        ``outline_event`` is what remains then.
+    :raises: any exception that the app's own values raise in a place that does not guard against
+        it. The caller then sends ``outline_event`` instead.
     """
     return _Event(occurrence, options).build()
 
 
 def outline_event(occurrence: Occurrence, options: EventOptions) -> dict[str, Any]:
-    """The least an event can be, for when building the whole one failed."""
+    """The smallest possible event, for when building the complete one failed."""
     error = occurrence.error
     if error is not None:
         message = f"{type_name(type(error))}: {_text(error, options.scrubber)}"
@@ -67,14 +67,14 @@ def _text(value: Any, scrubber: Scrubber) -> str:
 
 
 class _Event:
-    """One event while it is built."""
+    """Holds the parts of one event while it is built."""
 
     def __init__(self, occurrence: Occurrence, options: EventOptions) -> None:
         self._occurrence = occurrence
         self._options = options
         self._data = dict(occurrence.data)
         self._masked = MaskedValues()
-        # Locals have a budget of their own, so that a large frame cannot crowd out the request.
+        # Locals have their own budget, so that a large frame cannot crowd out the request.
         self._frames = self._serializer(64_000)
         self._facts = self._serializer(48_000)
         self._event: dict[str, Any] = {}
@@ -115,7 +115,7 @@ class _Event:
             _leave_out_visitor(event)
         self._masked.mask(event)
         if "message" not in event:
-            # Made last: the names of types in it are never masked.
+            # This comes last because the names of types in it are never masked.
             event["message"] = cut(events.title(event["exception"]), events.MESSAGE_MAX)
         return event
 
@@ -131,7 +131,7 @@ class _Event:
             event["message"] = events.message(safe_str(occurrence.message), self._facts)
 
     def _logentry(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Sentry's ``logentry`` of a message, its params and what they made of it."""
+        """Sentry's ``logentry``: a message, its params and the formatted text."""
         entry: dict[str, Any] = {}
         params = given.get("params")
         template = safe_str(given.get("message") or "")
@@ -145,7 +145,7 @@ class _Event:
             if given.get(name) is not None:
                 entry[name] = events.message(safe_str(given[name]), self._facts)
                 masked = masked or MASK in entry[name]
-        # Of "password=%s" the password is one of the params, and none of them says which.
+        # With "password=%s" one of the params is the password, and nothing says which one.
         if params and not masked:
             if hidden:
                 params = [MASK if at in hidden else one for at, one in enumerate(params)]
@@ -179,15 +179,15 @@ class _Event:
                 if request_.remote_addr and pii and self._options.describe_user is None:
                     user["ip_address"] = cut(request_.remote_addr, 45)
             except FOREIGN_ERRORS:
-                # An app's own request class may raise anywhere.
-                logger.exception("The request could not be described; the event goes without it")
+                # Any attribute of an app's own request class may raise.
+                logger.exception("The request could not be described; the event is sent without it")
         elif self._occurrence.transaction:
             event["transaction"] = cut(safe_str(self._occurrence.transaction), 200)
         if has_request_context():
             try:
                 user.update(self._describe_user())
             except FOREIGN_ERRORS:
-                logger.exception("The user could not be described; the event goes without")
+                logger.exception("The user could not be described; the event is sent without it")
         if context.get("user"):
             user.update(self._facts.value(dict(context["user"])))
         if context.get("request"):
@@ -248,7 +248,7 @@ class _Event:
         user = data.pop("user", None)
         if isinstance(user, Mapping):
             event["user"] = {**event.get("user", {}), **self._facts.value(dict(user))}
-        # raven's other keys (culprit, fingerprint, logger …): this event's win over the context's.
+        # raven's other keys (culprit, fingerprint, logger …): the event's override the context's.
         for name, value in {**context, **data}.items():
             if name not in ("tags", "extra", "user", "request"):
                 event[safe_str(name)] = self._facts.named(safe_str(name), value)
@@ -259,7 +259,7 @@ class _Event:
 
 
 def _leave_out_visitor(event: dict[str, Any]) -> None:
-    """Take out where a visitor comes from (``SENTRY_KIT_PII = False``), whoever put it in."""
+    """Remove the visitor's address and Referer from all parts (``SENTRY_KIT_PII = False``)."""
     request_, user = event.get("request"), event.get("user")
     if isinstance(user, dict):
         user.pop("ip_address", None)
@@ -279,20 +279,20 @@ def _leave_out_visitor(event: dict[str, Any]) -> None:
 
 
 def running_request(environ: Environ | None) -> Request | None:
-    """The request at hand, or the one of an environ where Flask's context is gone; else None."""
+    """The current request, or the environ's if Flask's context has ended, or None."""
     if has_request_context():
         current: Request = request._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         return current
     environ = running_environ() if environ is None else environ
     if environ is None:
         return None
-    # Werkzeug leaves the request that was made of an environ in it.
+    # Werkzeug stores the request in the environ that it was made from.
     known = environ.get("werkzeug.request")
     return known if isinstance(known, Request) else Request(dict(environ), populate_request=False)
 
 
 def _versions() -> dict[str, str]:
-    # From what is installed; raven imported the app's modules again to ask them.
+    # Read from the installed packages. raven imports the app's modules again to get versions.
     found = {"python": events.RUNTIME["version"]}
     for distribution in distributions():
         name = distribution.metadata["Name"]

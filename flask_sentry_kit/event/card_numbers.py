@@ -1,4 +1,4 @@
-"""Numbers of payment cards, distinguished from the other long numbers that texts contain."""
+"""Recognises payment card numbers among the other long numbers in a text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LONG_NUMBERS: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# Numbers that these words introduce are no cards, whatever their check digit says.
+# A number after one of these words is not a card, even if its check digit fits.
 _NUMBERED: Final = re.compile(
     r"""(?i)(?:order|invoice|ean|isbn|issn|gtin|upc|sku|asin|barcode|tracking|imei|phone|tel|mobile
     |timestamp|time|ts|parcel|shipment|article|product)
@@ -45,8 +45,9 @@ _NUMBERED: Final = re.compile(
 
 
 def is_card(digits: str) -> bool:
-    """Whether 12 to 19 digits are a payment card's: an issuer's first digits and length, and
-    Luhn's check digit (ISO/IEC 7812-1). Timestamps, EANs and most other numbers are not."""
+    """Whether 12 to 19 digits are a payment card number: they have an issuer's first digits and
+    length, and Luhn's check digit (ISO/IEC 7812-1). Timestamps, EANs and most other numbers fail.
+    """
     if _CARDS.fullmatch(digits) is None or len(set(digits)) < 2:
         return False
     if len(digits) == 13 and _is_ean(digits):

@@ -1,7 +1,7 @@
-"""Errors of well-known libraries whose text says a value's name apart from the value.
+"""Error texts of well-known libraries that keep a value apart from its name.
 
-pydantic puts a field's name on the line before ``input_value=``; SQLAlchemy and the drivers put the
-names into the statement and the values into a list. The scrubber alone cannot join the two.
+pydantic puts a field's name on the line before ``input_value=``. SQLAlchemy and the drivers put the
+names into the statement and the values into a list. The scrubber alone cannot connect the two.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _INPUT: Final = "input_value="
 _INPUT_END: Final = ", input_type="
 _SQL: Final = "[SQL: "
 _PARAMETERS: Final = "\n[parameters: "
-# SQLAlchemy's placeholders that go by a name: "%(email)s" and ":email".
+# SQLAlchemy's named placeholders: "%(email)s" and ":email".
 _PLACE: Final = re.compile(r"%\((\w{1,80})\)s|(?<![\w:]):([a-zA-Z_]\w{0,80})")
 _COLUMN_BEFORE: Final = re.compile(r"(\w{1,80})\W{1,8}(?:(?:NOT |I?LIKE |IN |IS ){1,3}\W{0,4})?\Z")
 _NUMBER_AFTER: Final = re.compile(r"_{1,2}\d{1,9}\Z")
 _INSERT: Final = re.compile(r"\(([^()]{1,4000})\)\s{1,9}VALUES\b", re.IGNORECASE)
-# PostgreSQL: "Key (email, token)=(a, b) already exists.", and as much in other languages.
+# PostgreSQL: "Key (email, token)=(a, b) already exists.", also in other languages.
 _IS: Final = ")=("
 _KEY_ENDS: Final = (
     ") already exists", ") is not present in", ") is still referenced", ") is referenced from",
@@ -35,21 +35,21 @@ _ROW: Final = re.compile(r"Failing row contains \(|DETAIL: {1,2}[^()\n]{1,80} \(
 _AFTER_DETAIL: Final = ("\n[SQL: ", "\nCONTEXT:", "\nHINT:", "\nSTATEMENT:", "\nLINE 1:")
 # MySQL: "Duplicate entry 'a' for key 'users.token'", "… value: 'a' for column 'token' at row 1"
 _ENTRIES: Final = (("Duplicate entry '", "' for key "), (" value: '", "' for column "))
-# What asyncpg, PostgreSQL, MySQL and SQL Server say of a value without saying its column.
+# asyncpg, PostgreSQL, MySQL and SQL Server quote a value without its column in these texts.
 _VALUE: Final = re.compile(
     r"query argument \$\d{1,5}: |portal parameter \$\d{1,5} = |for type [\w ]{1,40}: "
     r"|Truncated incorrect \w{1,20} value: |Truncated value: |duplicate key value is "
 )
 
-# A word that stands directly before a placeholder of logging says what it is: "password %s".
+# The word directly before a logging placeholder names its value: "password %s".
 _PLACEHOLDER: Final = re.compile(r"%(?:%|(?P<one>[-#0 +]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]))")
 _NAME_BEFORE: Final = re.compile(r"(\w{1,60})(?:\W{1,3}|\sis\s|\swas\s)\Z")
 
 
 def without_named_values(text: str, scrubber: Scrubber, noted: MaskedValues) -> str:
-    """An error's text with the values masked whose names stand elsewhere in it.
+    """An error's text with values masked if their sensitive names are elsewhere in the text.
 
-    :param noted: takes note of the values.
+    :param noted: collects the masked values.
     """
     if _INPUT in text:
         text = _pydantic(text, scrubber, noted)
@@ -69,7 +69,7 @@ def without_named_values(text: str, scrubber: Scrubber, noted: MaskedValues) -> 
 
 
 def _end_of_detail(text: str, begin: int) -> int:
-    """Where the bracket closes whose values may hold brackets and ends of lines too."""
+    """The end of a bracket whose values may contain brackets and line ends."""
     ends = [end for mark in _AFTER_DETAIL if (end := text.find(mark, begin)) >= 0]
     limit = min(ends, default=len(text))
     end = text.rfind(")", begin, limit)
@@ -113,7 +113,7 @@ def _entries(text: str, before: str, between: str, scrubber: Scrubber, noted: Ma
 
 
 def _unnamed(text: str, scrubber: Scrubber, noted: MaskedValues) -> str:
-    """Mask a value up to its line's end where the sentence or the statement names a secret."""
+    """Mask a value up to the end of its line if the sentence or the statement names a secret."""
     found = list(islice(_VALUE.finditer(text), 5))
     if not found or not _names_secret(text, scrubber):
         return text
@@ -154,14 +154,14 @@ def _sqlalchemy(text: str, scrubber: Scrubber) -> str:
     if not _names_secret(statement, scrubber):
         return text
     if text.startswith(("{", "[{"), at) and _all_named(statement, scrubber):
-        return text  # parameters in a dict go by their names
+        return text  # parameters in a dict are masked by their names
     end = text.find("]\n", at)
     return text[:at] + MASK + (text[end:] if end >= 0 else "")
 
 
 def _all_named(statement: str, scrubber: Scrubber) -> bool:
-    """Whether the placeholders of secret columns have names by which they are known for it:
-    ``password = %(password_1)s`` has, ``password = %(param_1)s`` has not."""
+    """Whether all placeholders of secret columns have names that reveal it, as in
+    ``password = %(password_1)s``. The one in ``password = %(param_1)s`` does not."""
     places = list(islice(_PLACE.finditer(statement), 2_000))
     insert = _INSERT.search(statement)
     if insert is not None:
@@ -182,10 +182,10 @@ def _all_named(statement: str, scrubber: Scrubber) -> bool:
 
 
 def named_parameters(template: str, count: int, scrubber: Scrubber) -> list[int]:
-    """Which parameters of a log message its text names as secrets: the second of
-    ``"%s has the password %s"``.
+    """The indices of a log message's parameters that its text names as secrets. In
+    ``"%s has the password %s"`` that is the second one.
 
-    :param count: how many parameters there are.
+    :param count: the number of parameters.
     """
     found: list[int] = []
     place = 0

@@ -1,4 +1,4 @@
-"""Ids of events: 32 hexadecimal digits, random, as Sentry's protocol wants them."""
+"""Event ids: 32 random hexadecimal digits, as Sentry's protocol requires."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _drawn_by = 0
 def new_event_id() -> str:
     """A version 4 UUID without hyphens.
 
-    Drawn in batches: each ``os.urandom`` gives up the GIL, and a thread that crashes while others
-    compute would wait for it. A forked process draws its own.
+    Ids are drawn in batches because each ``os.urandom`` call releases the GIL, and a crashing
+    thread would have to wait for it while other threads compute. A forked process draws new ids.
     """
     global _drawn, _drawn_by
     if _drawn_by != os.getpid():

@@ -1,4 +1,4 @@
-"""An event as JSON. What of a frame is the same at each crash is encoded once."""
+"""Encodes an event as JSON. The parts of a frame that never change are encoded only once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), default=safe_str)
 _encode = _ENCODER.encode
 
 KEPT_MAX: Final = 4_000
-"""Characters of JSON kept for one line of source, of 4,096 lines at most. Most have 800."""
+"""Characters of JSON cached for one source line, for at most 4,096 lines. Most take about 800."""
 
 
 class Place(dict[str, Any]):
-    """What of a frame is the same each time: file, function, line and the lines around it."""
+    """The constant part of a frame: file, function, line and the lines around it."""
 
     __slots__ = ("_json",)
 
     @property
     def json(self) -> str:
-        """It as JSON, kept from the first use on if it is of usual length."""
+        """The place as JSON. It is cached on first use unless it is unusually long."""
         try:
             return self._json
         except AttributeError:
@@ -36,8 +36,8 @@ class Place(dict[str, Any]):
 class Frame(dict[str, Any]):
     """A frame of one crash.
 
-    :param place: what all frames of this line have; locals, and whatever else, may be added, and
-        anything may be replaced or taken out.
+    :param place: the part that all frames of this line share. Locals and other keys may be added,
+        and any key may be replaced or removed.
     """
 
     __slots__ = ("place",)
@@ -51,7 +51,7 @@ def _frame_json(frame: Any) -> str:
     if type(frame) is Frame:
         place = frame.place
         variables = frame.get("vars")
-        # Masking, trimming and processors of the app's may have changed any of it.
+        # Masking, trimming or the app's own processors may have changed any of these keys.
         if len(frame) == len(place) + (variables is not None) and place.items() <= frame.items():
             if variables is None:
                 return place.json
@@ -60,7 +60,7 @@ def _frame_json(frame: Any) -> str:
 
 
 def _joined(others: Mapping[str, Any], name: str, content: str) -> str:
-    """An object of JSON whose last member is encoded already."""
+    """A JSON object whose last member is already encoded."""
     begin = _encode(others)[:-1] + "," if others else "{"
     return f'{begin}"{name}":{content}}}'
 
@@ -70,7 +70,7 @@ def _array(items: Iterable[str]) -> str:
 
 
 def _value_json(value: Any) -> str:
-    """One exception."""
+    """One exception of the event as JSON."""
     if type(value) is not dict:
         return _encode(value)
     stacktrace = value.get("stacktrace")
@@ -82,7 +82,7 @@ def _value_json(value: Any) -> str:
 
 
 def event_json(event: Mapping[str, Any]) -> str:
-    """The event as JSON: what ``json.dumps`` gives, but for the order of its members."""
+    """The event as JSON: the same as from ``json.dumps``, except for the order of members."""
     exception = event.get("exception")
     if type(exception) is not dict or type(exception.get("values")) is not list:
         return _encode(event)

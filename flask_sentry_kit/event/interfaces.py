@@ -1,6 +1,6 @@
-"""An exception or a message as Sentry's event: what is in it, in which order, and how large.
+"""Turns an exception or a message into Sentry's interfaces, and limits the size of the event.
 
-Makes dicts and bytes; knows nothing of Flask, of who sends them or of when.
+It makes dicts and bytes. It knows nothing about Flask or about sending.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .scrub import MASK
 from .serialize import Serializer, cut, safe_str, type_name
 
 EVENT_MAX: Final = 200_000
-"""Bytes of JSON that an event never exceeds; Sentry itself refuses above 1 MB."""
+"""Largest size of an event in bytes of JSON. Sentry itself refuses events above 1 MB."""
 
 EXCEPTIONS_MAX: Final = 30
-"""Exceptions of one event: chained ones and members of groups together."""
+"""Most exceptions in one event, chained ones and members of groups together."""
 
 MESSAGE_MAX: Final = 8_000
 _TAG_MAX: Final = 200
@@ -49,7 +49,7 @@ def level_name(level: object) -> str:
 
 
 def timestamp(date: datetime | None = None) -> str:
-    """ISO 8601 in UTC, as every server reads it; a date without a zone is UTC already."""
+    """ISO 8601 in UTC, which every server reads. A date without a zone is taken as UTC."""
     if date is None:
         date = datetime.now(timezone.utc)
     elif date.tzinfo is not None:
@@ -58,7 +58,7 @@ def timestamp(date: datetime | None = None) -> str:
 
 
 def _members(error: BaseException) -> tuple[BaseException, ...]:
-    # By name, so that the backport that 3.10 needs counts too.
+    # Compared by name, so that the backport for Python 3.10 is recognised too.
     if "BaseExceptionGroup" not in map(type_name, type.mro(type(error))):
         return ()
     try:
@@ -87,8 +87,8 @@ _CHAIN: Final = tuple(
 def _related(
     error: BaseException, members: tuple[BaseException, ...]
 ) -> Iterator[tuple[BaseException, str]]:
-    """The exceptions an exception leads to, and how."""
-    # Past whatever a class has put in the way of them.
+    """The exceptions that an exception refers to, and the kind of each reference."""
+    # Read from BaseException, in case a class overrides these attributes.
     cause, context, suppressed = (known.__get__(error) for known in _CHAIN)
     if cause is not None:
         yield cause, "__cause__"
@@ -99,7 +99,7 @@ def _related(
 
 
 def message(text: str, serializer: Serializer) -> str:
-    """A message or an error's text, scrubbed and of at most ``MESSAGE_MAX`` characters."""
+    """A message or an error's text, scrubbed and cut to ``MESSAGE_MAX`` characters."""
     scrubber, noted = serializer.scrubber, serializer.masked_values
     text = text[: 2 * MESSAGE_MAX]
     if noted is not None:
@@ -113,13 +113,13 @@ def message(text: str, serializer: Serializer) -> str:
 def exception_interface(
     error: BaseException, stacks: Stacks, serializer: Serializer, *, handled: bool
 ) -> dict[str, Any]:
-    """Sentry's ``exception``: ``values`` oldest first, the one that was caught last.
+    """Sentry's ``exception``: ``values`` from the oldest to the exception that was caught.
 
     Chained exceptions and members of groups are distinguished by ``mechanism``, as
     https://develop.sentry.dev/sdk/data-model/event-payloads/exception/ describes.
     """
     values: list[dict[str, Any]] = []
-    # Compared by identity while the list holds them: exceptions need not be hashable.
+    # Compared by identity, because exceptions need not be hashable. The list keeps them alive.
     seen: list[BaseException] = []
     waiting: list[tuple[BaseException, int | None, str | None]] = [(error, None, None)]
     while waiting and len(values) < EXCEPTIONS_MAX:
@@ -161,17 +161,17 @@ def title(exception: Mapping[str, Any]) -> str:
     return f"{last['type']}: {last['value']}" if last["value"] else str(last["type"])
 
 
-# What Sentry's user interface knows by name; all else goes into its data.
+# The keys of Sentry's user interface. All other keys go into its data.
 _USER: Final = ("id", "email", "username", "name", "is_authenticated", "is_anonymous")
 
 
 def user(facts: Mapping[Any, Any], serializer: Serializer, *, login: bool) -> dict[str, Any]:
-    """Sentry's ``user`` of what is known of somebody.
+    """Sentry's ``user``, made from facts about a user.
 
-    :param facts: ``email`` and ``username`` are the interface's own, all others become its
-        ``data``.
-    :param login: they are of Flask-Login's user: raven's documentation has every attribute but
-        the email address under ``data``.
+    :param facts: ``email`` and ``username`` are keys of the interface itself. All others go into
+        its ``data``.
+    :param login: whether the facts come from Flask-Login's user. raven's documentation puts every
+        attribute except the email address under ``data``.
     """
     interface: dict[str, Any] = {}
     data: dict[str, Any] = {}
@@ -188,7 +188,7 @@ def user(facts: Mapping[Any, Any], serializer: Serializer, *, login: bool) -> di
 
 
 def tags(*sources: Mapping[Any, Any] | None, serializer: Serializer) -> dict[str, str]:
-    """Tags of several sources, later ones winning: texts of at most 200 characters."""
+    """Tags of several sources, cut to 200 characters. Later sources override earlier ones."""
     found: dict[str, str] = {}
     for source in sources:
         for name, value in (source or {}).items():
@@ -201,7 +201,7 @@ def tags(*sources: Mapping[Any, Any] | None, serializer: Serializer) -> dict[str
 
 
 def breadcrumbs(kept: list[dict[str, Any]], serializer: Serializer) -> dict[str, Any]:
-    """Sentry's ``breadcrumbs`` of what a scope kept."""
+    """Sentry's ``breadcrumbs``, made from the breadcrumbs of a scope."""
     values = []
     for crumb in kept:
         shown = {name: value for name, value in crumb.items() if value is not None}
@@ -277,7 +277,7 @@ _CORE: Final = frozenset(
     " environment transaction user tags".split()
 )
 
-# What goes first when an event is too large: what is read least.
+# The steps that shrink an event that is too large. The least useful parts are removed first.
 _TRIMS: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
     _without_locals,
     _without_extras,
@@ -288,8 +288,8 @@ _TRIMS: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
 
 
 def encode(event: dict[str, Any]) -> bytes:
-    """The event as JSON of at most ``EVENT_MAX`` bytes; what it had to leave out is gone from
-    ``event`` too."""
+    """The event as JSON of at most ``EVENT_MAX`` bytes. Parts that do not fit are also removed
+    from ``event``."""
     body = _dump(event)
     for trim in _TRIMS:
         if len(body) <= EVENT_MAX:

@@ -1,7 +1,7 @@
-"""Which literals of a piece of Python source are a secret's value, and where they stand.
+"""Finds the literals in a piece of Python source that are the value of a secret.
 
-Reads tokens, not statements: the text is a window cut from a file and need not be whole. Each token
-is looked at once; what is known of the ones before is kept for each pair of brackets.
+It reads tokens, not statements, because the text is a window cut from a file and may be incomplete.
+Each token is read once. The state from earlier tokens is kept for each pair of brackets.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .source_words import (
     Level,
 )
 
-_DIGITS_MIN: Final = 4  # of a bare number; PINs have four
+_DIGITS_MIN: Final = 4  # digits of a bare number; PINs have four
 
 
 class Literals:
-    """One walk over the tokens of a text; ``spans`` are what is masked, in order."""
+    """One pass over the tokens of a text. ``spans`` are the masked ranges, in order."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Literals:
         shown_from: int = 0,
         depth: int = 0,
     ) -> None:
-        self._shown_from = shown_from  # what is before is read, and not sent
+        self._shown_from = shown_from  # text before this is read but not sent
         self._text = text
         self._scrubber = scrubber
         self._depth = depth
@@ -51,24 +51,24 @@ class Literals:
         self._masks = MaskedSpans(text, scrubber, shown_from)
         self.spans = self._masks.spans
         self._stack = [Level("statement")]
-        self._before = ""  # the significant token before
+        self._before = ""  # the previous significant token
         self._before_kind = ""
-        self._chain = False  # the name just read, or what it belongs to, is a secret's
-        self._chain_after = ""  # the operator before that chain of names
-        self._name = ""  # the last name of that chain
+        self._chain = False  # the name just read, or its owner, is a secret's
+        self._chain_after = ""  # the operator before the chain of names
+        self._name = ""  # the last name of the chain
         self._last_string: tuple[int, int] | None = None
         self._compared_literal: tuple[int, int] | None = None
         self._string_hot = False
         self._flag = False  # the last name is an option of a command line
-        self._template = False  # the last literal ends in a secret's name or waits for its value
+        self._template = False  # the last literal has a secret's name, its value follows
         self._open_end = False  # "password=" "hunter2"
-        self._matches = False  # cases of a match on a secret
-        self._given = False  # that value is what comes next
+        self._matches = False  # inside a match statement on a secret
+        self._given = False  # the secret's value comes next
         self._alternative = False  # after "or", behind a secret's name
         self._targets = False  # after a bracket with a secret's name in it
 
     def run(self) -> None:
-        """Go over the whole text."""
+        """Read the whole text."""
         at_line_start = True
         for found in TOKEN.finditer(self._text):
             kind = found.lastgroup or ""
@@ -102,7 +102,7 @@ class Literals:
 
     def _start_line(self, word: str, start: int) -> None:
         if word in ("def", "class", "@", "return", "import") and len(self._stack) > 1:
-            # A bracket that the window, or a language that is not Python, left open.
+            # The window cut off the closing bracket, or the text is not Python.
             self._new_statement()
         if len(self._stack) == 1:
             column = start - (self._text.rfind("\n", 0, start) + 1)
@@ -120,7 +120,7 @@ class Literals:
         self._alternative = self._targets = False
         self._last_string = self._compared_literal = None
 
-    # what is masked
+    # tokens that can be masked
 
     def _string(self, start: int, end: int) -> None:
         opening = STRING.match(self._text, start, end)
@@ -152,7 +152,7 @@ class Literals:
             self._masks.add_looks(begin, finish)
 
     def _is_value(self, level: Level, content: str, naming: bool, end: int) -> bool:
-        """Whether a literal is what a secret's name stands for; notes what it names itself."""
+        """Whether a literal is a secret's value. Also records the names inside the literal."""
         if level.kind == "subscript":
             level.subscript_key = naming
             return False
@@ -180,7 +180,7 @@ class Literals:
         if hot and not sure and level.words_stay and level.index == 0 and not level.keyword:
             if is_plain(content):
                 return False
-        own = level.keyword and level.kind != "statement"  # an argument with a name of its own
+        own = level.keyword and level.kind != "statement"  # a keyword argument
         if not hot and level.names_next == level.index and not own:
             if level.kind in ("group", "list") and not self._flag:
                 if level.index > 1 and is_plain(content):
@@ -196,7 +196,7 @@ class Literals:
         return hot
 
     def _unpair(self, level: Level) -> None:
-        # ("name", "password", "email") is a list of names, and no pair of name and value.
+        # ("name", "password", "email") is a list of names, not a pair of name and value.
         if level.pair is not None and level.pair >= 0:
             end = self.spans.get(level.pair, (level.pair, ""))[0]
             if is_plain(self._text[level.pair : end]):
@@ -222,7 +222,7 @@ class Literals:
             return
         body = shown = self._text[start:end]
         if self._depth == 0 and ("'" in body or '"' in body):
-            # Code that was commented out.
+            # This is commented-out code.
             inner = Literals(body[1:], self._scrubber, (), depth=1)
             inner.run()
             shown = "#" + "".join(pieces(body[1:], inner.spans))
@@ -239,7 +239,7 @@ class Literals:
             if hot or self._scrubber.text(word) != word:
                 self._masks.add(start, end)
 
-    # what gives it away
+    # tokens that show whether a literal is a secret
 
     def _word(self, word: str) -> None:
         level = self._level

@@ -1,8 +1,8 @@
-"""What stands in an event where something was masked."""
+"""The text that replaces a masked value in an event."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MASK: Final = "********"
-"""What raven shows, so that searches and habits stay."""
+"""The same text as raven's, so that existing searches still work."""

@@ -1,9 +1,9 @@
-"""What a name gave away once is masked wherever else it stands as a value in the same event.
+"""A value masked once for its name is masked everywhere else in the same event.
 
-A password that is masked as a form's field stands in a message, in a tuple of SQL parameters and in
-pydantic's ``input_value=`` too. Its values are noted while the parts of an event are made, and one
-walk over the finished event masks them. Types, files, modules, functions, names and the event's
-own facts are never touched: a visitor chooses what a field named ``token`` holds.
+A password that is masked as a form field also occurs in a message, in a tuple of SQL parameters and
+in pydantic's ``input_value=``. Such values are collected while the parts of an event are made, and
+one pass over the finished event masks them. Types, files, modules, functions, names and the event's
+own facts are never masked, because a visitor decides what a field named ``token`` contains.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .scrub import MASK, Scrubber
 from .secret_looks import is_plain
 
 VALUES_MAX: Final = 100
-"""Values that are noted for one event."""
+"""Most values collected for one event."""
 LENGTH_MIN: Final = 6
-"""Characters of the shortest value that is noted."""
+"""Length in characters of the shortest value that is collected."""
 _VALUE_MAX: Final = 4_000
 _COMPARISONS_MAX: Final = 20_000
-_CUTS_MAX: Final = 200  # places of one event where a cut text may end in the half of a value
+_CUTS_MAX: Final = 200  # places of one event where a cut text may end in half of a value
 _QUERY_MAX: Final = 4_000
 _COOKIES_MAX: Final = 50
 
-# What is no secret, whatever name it goes by.
+# Words that are never a secret, whatever their name.
 _COMMON: Final = frozenset(
     "accept access account active admin allow always anonymous application authenticated"
     " authorization basic bearer cookie credentials customer default denied development digest"
@@ -46,13 +46,13 @@ _COMMON: Final = frozenset(
     " undefined update user username values verified visitor website writer ********".split()
 )
 _EDGE: Final = re.compile(r"^\W+|\W+$")
-_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # no common sentence
+_PHRASE: Final = re.compile(r"(?=.{16})[^\W\d]+(?:[ -][^\W\d]+){2,20}")  # common prose
 _CUT: Final = re.compile(r"\.\.\.|…")
 _TAIL: Final = re.compile(r"[^\"'\s,)\]}]{2,200}")
 _HEADER_PARTS: Final = re.compile(r"[\s;,]+")
 
 ADDRESS_HEADERS: Final = frozenset(
-    # Where proxies and hosts put the visitor's address.
+    # Headers in which proxies and hosts put the visitor's address.
     "forwarded x-forwarded-for x-forwarded forwarded-for x-real-ip x-real-ipv6 x-client-ip"
     " client-ip x-cluster-client-ip x-remote-ip x-remote-addr remote-addr remote-host"
     " x-originating-ip x-original-forwarded-for x-envoy-external-address x-appengine-user-ip"
@@ -62,16 +62,16 @@ ADDRESS_HEADERS: Final = frozenset(
     " wl-proxy-client-ip x-sentry-forwarded-for x-host-ip x-coming-from x-real-client-ip"
     " ali-cdn-real-ip x-zuul-forwarded-for".split()
 )
-"""Headers in which a visitor's address comes, in small letters."""
+"""Headers that contain a visitor's address, in lower case."""
 
 
 def is_visitor_header(name: str) -> bool:
-    """Whether a header says where a visitor comes from: an address or the page before."""
+    """Whether a header contains the visitor's address or the previous page."""
     lowered = name.lower()
     return lowered in ADDRESS_HEADERS or lowered in ("referer", "referrer", "from")
 
 
-# Places of an event that are facts of the program or of the kit, never a value of somebody's.
+# Keys of an event that hold facts about the program or the kit, never a visitor's value.
 _FACTS: Final = frozenset(
     "event_id timestamp project platform sdk level logger server_name contexts modules transaction"
     " release environment repos fingerprint time_spent culprit".split()
@@ -82,13 +82,13 @@ _SOURCE: Final = ("pre_context", "context_line", "post_context")
 
 
 class MaskedValues:
-    """Values that were masked for their names while an event was built."""
+    """Collects the values that were masked for their names while an event was built."""
 
     def __init__(self) -> None:
         self._values: dict[str, bool] = {}
 
     def note(self, value: Any, depth: int = 0) -> None:
-        """Note what a value holds: texts, bytes and numbers, in containers too."""
+        """Collect the texts, bytes and numbers of a value, also those inside containers."""
         if len(self._values) >= VALUES_MAX:
             return
         kind = type(value)
@@ -106,7 +106,7 @@ class MaskedValues:
                 self.note(item, depth + 1)
 
     def note_text(self, text: str, shown: str) -> None:
-        """Note what stood where a scrubbed text has the mask: ``password=hunter2`` in a message."""
+        """Collect what the mask replaced in a scrubbed text, as in ``password=hunter2``."""
         kept = shown.split(MASK)
         if len(kept) < 2 or len(kept) > 50:
             return
@@ -121,7 +121,7 @@ class MaskedValues:
             at = end + len(piece)
 
     def note_request(self, request: Request, scrubber: Scrubber) -> None:
-        """Note what a request's headers, cookies, query and rule hold under a sensitive name."""
+        """Collect the values of sensitive names in a request's headers, cookies, query and rule."""
         try:
             environ = request.environ
             headers = [name for name in environ if name.startswith("HTTP_")]
@@ -138,7 +138,7 @@ class MaskedValues:
             path = request.path[:_VALUE_MAX]
             shown = scrubber.path(path)
             if shown != path:
-                # The view has the same segment as an argument, under a name of its own.
+                # The view gets the same segment as an argument under its own name.
                 for segment, left in zip(path.split("/"), shown.split("/"), strict=True):
                     if segment != left:
                         self.note(segment)
@@ -148,7 +148,7 @@ class MaskedValues:
                 if value and scrubber.hides(unquote_plus(name)):
                     self.note(unquote_plus(value))
         except FOREIGN_ERRORS:
-            pass  # an app's own request class may raise anywhere; what it has given is noted
+            pass  # an app's own request class may raise; the values read before that are kept
 
     def _note_header(self, value: str) -> None:
         scheme, _, rest = value.partition(" ")
@@ -163,7 +163,7 @@ class MaskedValues:
                 self.note(part)
 
     def note_visitor(self, request: Request) -> None:
-        """Note the visitor's address and Referer, for apps that send neither."""
+        """Collect the visitor's address and Referer, for apps that send neither."""
         addresses = [request.remote_addr or ""]
         for name, value in request.headers.items():
             if name.lower() in ADDRESS_HEADERS:
@@ -176,8 +176,8 @@ class MaskedValues:
             self._add(request.referrer[:_VALUE_MAX], anywhere=True)
 
     def _add(self, value: str, *, anywhere: bool = False) -> None:
-        """Note a value; a word or a path is masked only where it is a whole value, if not
-        ``anywhere``."""
+        """Collect a value. Unless ``anywhere`` is set, a word or a path is masked only where it
+        is a whole value."""
         value = _EDGE.sub("", value)
         if len(value) < LENGTH_MIN or len(self._values) >= VALUES_MAX or MASK in value:
             return
@@ -187,7 +187,7 @@ class MaskedValues:
             )
 
     def mask(self, event: dict[str, Any]) -> None:
-        """Mask the noted values wherever they stand as values in a built event."""
+        """Mask the collected values wherever they are values in a built event."""
         if not self._values:
             return
         known = _facts_of(event)
@@ -202,7 +202,7 @@ class MaskedValues:
 
 
 def _encoded(value: str) -> Iterator[str]:
-    """A value as it stands in addresses, JSON, reprs and HTML."""
+    """A value as it is written in addresses, JSON, reprs and HTML."""
     for form in (
         quote(value, safe="", errors="replace"),
         quote(value, errors="replace"),
@@ -218,13 +218,13 @@ def _encoded(value: str) -> Iterator[str]:
 
 @lru_cache(maxsize=2048)
 def _words_of(name: str) -> frozenset[str]:
-    """A name of a file, a module or a rule, and what it is made of."""
+    """The name of a file, a module or a rule, and its parts."""
     lowered = name.lower()
     return frozenset((lowered, *re.split(r"[/\\.]", lowered), re.split(r"[/\\]", lowered)[-1]))
 
 
 def _facts_of(event: Mapping[str, Any]) -> set[str]:
-    """Words that the event needs: names of files, functions, types, its host and its user's id."""
+    """Words that must stay readable: names of files, functions and types, host and user id."""
     found: set[str] = set()
 
     def add(value: object) -> None:
@@ -259,16 +259,16 @@ def _frames(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class _Walk:
-    """One walk over an event.
+    """One pass over an event.
 
-    A value is looked for by its first ``LENGTH_MIN`` characters, then compared. The comparisons of
-    one event are counted: text that is made to look like a value again and again costs no more.
+    A value is searched by its first ``LENGTH_MIN`` characters and then compared. The number of
+    comparisons per event is limited, so that text with many near matches costs no more.
     """
 
     def __init__(self, values: Mapping[str, bool]) -> None:
         self._whole = set(values)
         self._weak = {value for value, strong in values.items() if not strong}
-        # The longest first, so that no value hides one that goes on.
+        # The longest first, so that a short value does not hide a longer one with the same start.
         self._by_start: dict[str, list[str]] = {}
         for value in sorted(self._whole, key=len, reverse=True):
             self._by_start.setdefault(value[:LENGTH_MIN], []).append(value)
@@ -295,7 +295,7 @@ class _Walk:
             if "vars" in frame:
                 frame["vars"] = {name: self._of(one) for name, one in frame["vars"].items()}
             for name in _SOURCE:
-                # Shared by all events of this line: never changed in place.
+                # All events with this line share this object. It is never changed in place.
                 shown = frame.get(name)
                 if type(shown) is str:
                     frame[name] = self._text(shown, source=True)
@@ -315,7 +315,7 @@ class _Walk:
         return value
 
     def _key(self, name: str) -> str:
-        """A name in a dict, unless a value stands there: ``{"hunter2": "bob"}``."""
+        """A dict key, masked if it is one of the values: ``{"hunter2": "bob"}``."""
         return MASK if name in self._whole and name not in self._weak else name
 
     def _text(self, text: str, *, source: bool = False) -> str:
@@ -345,7 +345,7 @@ class _Walk:
         return "".join(found) + text[done:] if found else text
 
     def _end_of(self, text: str, at: int, values: list[str], source: bool) -> int | None:
-        """Where the value that stands at ``at`` is over; None where there is none."""
+        """The end of the value at ``at``, or None if there is no value."""
         if self._compared > _COMPARISONS_MAX:
             return None if source else at + LENGTH_MIN
         for value in values:
@@ -353,7 +353,7 @@ class _Walk:
             if text.startswith(value, at):
                 end = at + len(value)
             elif not source and value.startswith(text[at : at + len(value)]):
-                end = len(text)  # all that is left of it
+                end = len(text)  # the text was cut inside the value
             else:
                 continue
             before, after = text[at - 1 : at], text[end : end + 1]
@@ -363,12 +363,12 @@ class _Walk:
                 if source and (value in self._weak or before == "=" or not after):
                     continue
             elif value.isdigit() and (before.isalnum() or after.isalnum()):
-                continue  # part of a longer number or of an id
+                continue  # part of a longer number or an id
             return end
         return None
 
     def _without_halves(self, text: str) -> str:
-        """Mask the halves of a value on both sides of a cut: ``input_value='abcdefg...uvwxyz'``."""
+        """Mask both halves of a value around a cut: ``input_value='abcdefg...uvwxyz'``."""
         found: list[str] = []
         done = 0
         for cut in _CUT.finditer(text):

@@ -1,6 +1,6 @@
-"""Words of names: which of them say that a value is a secret, and which say that it is none.
+"""Word lists for names: words that mark a value as secret, and words that mark it as harmless.
 
-Data alone; ``secret_names`` holds a name against it.
+This module is data only. ``secret_names`` compares names with it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 SENSITIVE_PARTS: Final = (
-    # Anywhere in a name, once its punctuation is gone: X-Api-Key and apiKey are "apikey".
+    # Matched anywhere in a name without its punctuation: X-Api-Key and apiKey are "apikey".
     "password",
     "passwd",
     "passphrase",
@@ -77,7 +77,7 @@ SENSITIVE_PARTS: Final = (
 )
 
 SENSITIVE_WORDS: Final = frozenset(
-    # A whole word of a name: "card" is in card_holder, not in discard or cardinal.
+    # Matched as a whole word of a name: "card" is in card_holder, not in discard or cardinal.
     """
     autologin blz castgc luks nir pats privkey rememberme sshpriv utr
     aadhaar aadhar acct aspxauth auth authcode authentication authkey bban bearer bsb card cbu
@@ -90,7 +90,7 @@ SENSITIVE_WORDS: Final = frozenset(
 )
 
 SENSITIVE_NAMES: Final = frozenset(
-    # The whole name: OAuth's ?code=, a session; error_code and session_length may be seen.
+    # Matched as the whole name: OAuth's ?code=, a session. error_code and session_length are shown.
     """
     assertion code ein salt seed sess session sig signature tin verifier webhook wresult
     clientassertion samlassertion aba pepper answerto
@@ -98,8 +98,8 @@ SENSITIVE_NAMES: Final = frozenset(
 )
 
 FOREIGN_PARTS: Final = (
-    # Password, secret and the like in the kit's languages and their neighbours'; accents and
-    # case do not count.
+    # Words for password, secret and similar in the kit's languages and related ones. Accents
+    # and case are ignored.
     *"kennwort geheim losungswort zugangsdaten zugangscode steuernummer steuerid".split(),
     *"kontonummer sozialversicherungsnummer geheimzahl prufziffer kreditkarte".split(),
     *"motdepasse motpasse jeton codesecret phrasesecrete numerodecompte numcompte".split(),
@@ -127,7 +127,7 @@ FOREIGN_PARTS: Final = (
 )
 
 FOREIGN_WORDS: Final = (
-    # The short ones only as whole words: "mdp" is French, "سر" stands in many an Arabic word.
+    # Short ones match only as whole words: "mdp" is French, "سر" is part of many Arabic words.
     *"mdp parol klyuch kluch mima himitsu sisma pasuwado bimil bimilbeonho amho".split(),
     *"rib clave claves sir kod kodu hemmelig tajny tajna passe bsn nif dni rut".split(),
     *"سر السر سري سرية סוד הסוד пин тан 秘 密 ключ".split(),
@@ -167,7 +167,7 @@ CODES: Final = frozenset(
 )
 
 QUALIFIED: Final = {
-    # What a noun needs before it to be a secret: error_code is none, recovery_code is.
+    # Words that make the next noun a secret: recovery_code is a secret, error_code is not.
     **dict.fromkeys(("key", "keys", "keyring"), KEYS),
     **dict.fromkeys(("code", "codes"), CODES),
     **dict.fromkeys(
@@ -267,7 +267,7 @@ QUALIFIED: Final = {
 NOUN_LENGTHS: Final = sorted({len(noun) for noun in QUALIFIED})
 
 TAILS: Final = frozenset(
-    # What a secret has, and what is none: its kind, state, size, time, place and rules.
+    # Words for properties of a secret that are harmless: its kind, state, size, time, place, rules.
     """
     accept accepted action actions activated active age alert alg algo algorithm allowed amount
     attempt attempts attribute audience available badge balance banner bits brand bucket budget
@@ -299,7 +299,7 @@ TAILS: Final = frozenset(
 )
 
 VALUE_WORDS: Final = frozenset(
-    # After a secret's name these mean the secret, whatever stands between.
+    # After a secret's name these words mean the secret itself, with any words between.
     """
     again b64 base64 bytes confirm confirmation digest enc encoded encrypted hash hashed hex
     hmac input key new old pem plain plaintext raw repeat salt signature str string text value
@@ -308,7 +308,7 @@ VALUE_WORDS: Final = frozenset(
 )
 
 HEADS: Final = frozenset(
-    # A question about a secret, or a number of them: has_password, max_tokens.
+    # Words that make a yes/no question about a secret, or a count: has_password, max_tokens.
     """
     accept accepts allow allows are ask average avg can count disable disables enable enables
     force forgot forgotten had has have hide hides include includes is isset keep max maximum
@@ -318,7 +318,7 @@ HEADS: Final = frozenset(
 )
 
 COUNTED_HEADS: Final = frozenset(
-    # What language models count: prompt_tokens, cached_tokens.
+    # Words for tokens that language models count: prompt_tokens, cached_tokens.
     """
     audio avg cached completion consumed context estimated eos generated image input max min
     num output pad prompt reasoning remaining special stop text thinking total unique used bad
@@ -328,8 +328,8 @@ COUNTED_HEADS: Final = frozenset(
 UNITS: Final = frozenset("at by in utc gmt ms s sec secs on ago from for per the of to".split())
 
 COMMON_WORDS: Final = {
-    # Words with a common meaning beside the secret one: only last in a name, or before a value's
-    # word, and not after these.
+    # Words that also have a harmless meaning. They match only at the end of a name or before a
+    # word for a value, and not after the words listed here.
     "pass": frozenset(
         """
         all backstage band battle boarding bus by day event festival first free guest hall high

@@ -1,4 +1,4 @@
-"""What an event is made from: the occurrence, and the options of whoever reports it."""
+"""The inputs of an event: the occurrence and the options of its reporter."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .scrub import Scrubber
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventOptions:
-    """Everything about a reporter that shows in its events; made anew for each event, since an
-    app may change its client at any time."""
+    """The settings of a reporter that affect its events. They are read again for each event,
+    because an app may change its client at any time."""
 
     scrubber: Scrubber
     stacks: Stacks
     sdk: Mapping[str, str]
-    """Name and version of who made the event."""
+    """Name and version of the client that made the event."""
     project: str | None = None
     server_name: str | None = None
     release: object = None
@@ -32,50 +32,51 @@ class EventOptions:
     extra: Mapping[str, Any] | None = None
     repos: Mapping[str, Any] | None = None
     string_max: int = 400
-    """Characters of one text, at most 10,000."""
+    """Characters kept of one text, at most 10,000."""
     list_max: int = 50
-    """Items of one container, at most 200."""
+    """Items kept of one container, at most 200."""
     auto_log_stacks: bool = False
-    """Messages carry the stack they were sent from."""
+    """Whether messages carry the stack that sent them."""
     include_versions: bool = False
-    """Events carry the versions of what is installed."""
+    """Whether events carry the versions of the installed packages."""
     user_attributes: Iterable[str] = ()
-    """Further attributes of Flask-Login's user."""
+    """Further attributes to read from Flask-Login's user."""
     user: Callable[[], Mapping[str, Any] | None] | None = None
-    """Asked for the user instead of Flask-Login."""
+    """Called for the user instead of Flask-Login."""
     describe_user: Callable[[Request], Mapping[str, Any]] | None = None
-    """Says all that an event has of a running request's user, the address included; raises
+    """Returns all user data for the event from a running request, the address included. Raises
     nothing."""
     describe_request: Callable[[Request, bool], Mapping[str, Any]] | None = None
-    """Says what an event has of a request, told whether it has failed for good; raises nothing."""
+    """Returns the request data for the event. The second argument says whether the request has
+    failed for good. Raises nothing."""
     pii: bool = True
-    """False: nothing says where a visitor comes from."""
+    """False: the event contains no visitor address and no Referer."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Occurrence:
-    """One exception or message, with what its reporter was given along with it."""
+    """One exception or message, with the data that was passed to its reporter."""
 
     scope: Scope
     error: BaseException | None = None
     entry: Mapping[str, Any] | None = None
-    """A message: ``message``, ``params`` and ``formatted``."""
+    """The parts of a message: ``message``, ``params`` and ``formatted``."""
     interfaces: Mapping[str, Any] | None = None
-    """What an event class of the app's own made of it."""
+    """The interfaces that the app's own event class made."""
     message: object = None
-    """The event's title, beside an exception or ``interfaces``."""
+    """The event's title, in addition to an exception or ``interfaces``."""
     level: object = None
     handled: bool = True
-    """The app goes on after it; False for what ended a request."""
+    """True: the app continues. False: the exception ended a request."""
     environ: Environ | None = None
-    """The request's WSGI environ where Flask's context is gone already."""
+    """The request's WSGI environ, for use when Flask's context has ended."""
     date: datetime | None = None
     time_spent: int | None = None
     stack: object = None
-    """Whether an event without an exception carries the running stack; None: as the options say."""
+    """Whether an event without an exception carries the running stack. None: use the options."""
     transaction: object = None
-    """What was running, where there is no request to say it."""
+    """The name of the running code, used when there is no request."""
     tags: Mapping[Any, Any] | None = None
     extra: Mapping[str, Any] | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Further parts of the event, by Sentry's names."""
+    """Further parts of the event, under Sentry's names."""

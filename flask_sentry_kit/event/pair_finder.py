@@ -1,4 +1,4 @@
-"""Finds names in a text and, behind each sensitive one, the value that it is the name of."""
+"""Finds names in a text, and the value that follows each sensitive name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .name_lists import SENSITIVE_NAMES
 from .secret_looks import is_random
 from .value_ends import SLASHES, WORD, string_end, value_end
 
-# A name is what stands before "=", ":", "=>" or "->", bare, quoted or escaped; before a comma
-# where both are quoted, as in pairs of a list, and no dict's next name follows; before a call's
-# string; between "<" and ">".
-# Each run of a name's characters is tried once, from its start.
+# A name is followed by "=", ":", "=>" or "->", and may be bare, quoted or escaped. It can also be
+# followed by a comma if name and value are quoted, as in pairs of a list, and no dict's next name
+# follows; or by the string of a call, or be between "<" and ">". Each run of name characters is
+# tried once, from its start.
 _PAIR: Final = re.compile(
     r"""
     (?<![\w.%-])(?P<name>[\w.%-]+)(?=[\\"'`\]\s=:(：＝])(?!\ (?!is\ |was\ |for\ )[\w(]|,)
@@ -36,7 +36,7 @@ _LINE: Final = re.compile(r"[^\r\n]*")
 _LINE_START: Final = re.compile(
     r"(?:\A|[\r\n]|\\[nr])[ \t]{0,40}(?:- |export |#|;|\$)?[ \t]{0,8}\Z"
 )
-# What is left of a line, to where the next name and value begin.
+# The rest of a line, up to the start of the next name and value.
 _REST: Final = re.compile(r"(?:(?!,?[ \t]{1,4}[\w.-]{1,40}[=:]|[,;&][\w.-]{1,40}=|\\[nr])[^\r\n])*")
 _WORD_REST: Final = re.compile(r"(?:(?![,;&]\s?[\w.-]{1,40}[=:])[^\s\"'<>(){}\[\]\\])*")
 _BLOCK: Final = re.compile(r"[|>][+-]?[0-9]?[ \t]{0,8}(?:\r?\n|\\r\\n|\\n)")
@@ -50,13 +50,13 @@ _EMPTY: Final = frozenset(
     'None' "null" 'null' 'True' "true" 'False' "false" """.split()
 ) | {"", MASK, f"'{MASK}'", f'"{MASK}"'}
 _LITERAL_START: Final = re.compile(r"[rbfuRBFU]{0,2}[\"']")
-# A number and no more: "code=0~hunter2" is none.
+# A complete number. "code=0~hunter2" is not one.
 _STATUS: Final = re.compile(r"""(?:-?[0-9]{1,3}|-[0-9]{1,12}):?(?=[\s,;&()\[\]{}"'<>|!?\\]|\Z)""")
 _MEASURE: Final = re.compile(
     r"[0-9.]{1,12} ?(?:ms|s|sec|seconds|min|minutes|h|%|kB|MB|bytes|of|/)\b"
 )
 _HEADERS: Final = ("cookie", "authorization", "authentication")
-# Of a word like these the ones before it belong to the name: "API key: …", "Mot de passe : …".
+# The words before one of these belong to the name too: "API key: …", "Mot de passe : …".
 _NOUNS: Final = frozenset(
     """
     key keys code codes number no answer phrase words link url by passe clave secreta seed string
@@ -96,20 +96,20 @@ _PART: Final = re.compile(
 _BOUNDARY: Final = re.compile(r"(?:\r?\n|\\r\\n)--")
 _MARKS: Final = ("?", "&", "#")
 _WITHIN: Final = 300
-"""Characters between a name and its value where each has a key of its own."""
+"""Most characters between a name and its value if each has its own key."""
 
 Hides = Callable[[str], bool]
-"""Whether a name is sensitive."""
+"""Decides whether a name is sensitive."""
 
 
 class PairFinder:
-    """Goes over a text once and notes what is to be masked."""
+    """Reads a text once and records the ranges to mask."""
 
     def __init__(self, text: str, hides: Hides) -> None:
         self._text = text
         self._hides = hides
         self._found: list[tuple[int, int, str]] = []
-        # Of pairs that say name and value: where a sensitive name ended, where a value began.
+        # For pairs with the keys name and value: the end of a sensitive name, the start of a value.
         self._named = -1
         self._valued = -1
         self._begin = 0
@@ -184,7 +184,7 @@ class PairFinder:
         return self._mask(start, self._end(match, name, sign, bare, start))
 
     def _longer(self, match: re.Match[str], name: str) -> str:
-        """The name with the words before it, where it is a noun that needs them."""
+        """The name together with the words before it, if it is a noun that needs them."""
         start = match.start()
         if start == 0 or self._text[start - 1] not in " \xa0":
             return ""
@@ -197,7 +197,7 @@ class PairFinder:
         return f"{before.group()}{name}" if before else ""
 
     def _announced(self, match: re.Match[str], name: str, start: int) -> int:
-        """Pairs that say a name and, beside it, a value: ``{"key": "password", "value": …}``."""
+        """Pairs with separate keys for name and value: ``{"key": "password", "value": …}``."""
         last = re.split(r"[.:_-]", name)[-1] if len(name) < 40 else ""
         if last in _NAMERS or name in _NAMERS:
             if last != "id":
@@ -244,7 +244,7 @@ class PairFinder:
         return self._mask(start, boundary.start() if boundary else len(self._text))
 
     def _spaced(self, start: int, name: str, longer: str) -> int:
-        """``PASSWORD 'x'``, as SQL has it; ``Unexpected token 'x'`` is none."""
+        """``PASSWORD 'x'`` as in SQL. ``Unexpected token 'x'`` is not such a pair."""
         end = string_end(self._text, start)
         inside = self._text[start + 1 : end - 1]
         strong = longer.lower().endswith(" by") or "pass" in name.lower() or "pwd" in name.lower()
@@ -256,7 +256,7 @@ class PairFinder:
         return self._mask(start, end)
 
     def _listed(self, match: re.Match[str], start: int) -> int:
-        """``("password", "x")``; in a longer list of names the next one is no value."""
+        """``("password", "x")``. In a longer list of names the next item is not a value."""
         paired = self._opens(match) or match["name"][:1] == "-"
         if not paired and _LITERAL_START.match(self._text, start) is None:
             return start
@@ -299,7 +299,7 @@ class PairFinder:
         return False
 
     def _is_count(self, start: int) -> bool:
-        """``tokens=1500`` is a number of them."""
+        """Whether the value is a count, as in ``tokens=1500``."""
         word = WORD.match(self._text, start, start + 20)
         return word is not None and word.group().isdigit() and len(word.group()) < 8
 
@@ -314,7 +314,7 @@ class PairFinder:
         if first in "\"'\\[({<":
             return value_end(text, start)
         if sign == ":" and name.lower().endswith(_HEADERS):
-            # A header as it is sent: its value has spaces and semicolons in it.
+            # A header in wire format: its value may contain spaces and semicolons.
             line = _LINE.match(text, start)
             return line.end() if line else start
         if any(word in name.lower() for word in ("phrase", "mnemonic", "words")):
@@ -331,7 +331,7 @@ class PairFinder:
         return value_end(text, start)
 
     def _block_end(self, at: int) -> int:
-        """Where YAML's block of text ends: at the first line that is not indented further."""
+        """The end of a YAML text block: the first line that is not indented further."""
         text = self._text
         before = text[max(0, self._begin - 40) : self._begin]
         indent = len(before) - len(before.rstrip(" \t-"))

@@ -1,7 +1,7 @@
-"""A Flask request as Sentry's http interface: read at crash time, bounded, scrubbed.
+"""Turns a Flask request into Sentry's http interface at crash time, bounded and scrubbed.
 
-Touches the body only where the request has failed for good and nobody has read from it; a
-request that continues keeps its body.
+The body is read only if the request has failed for good and nobody has read from it. A request
+that continues keeps its body.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .scrub import MASK, Scrubber
 from .serialize import Serializer, cut, safe_str
 
 BODY_MAX: Final = 64_000
-"""Bytes of a body that are read for an event; of a longer one only the length is sent."""
+"""Largest body in bytes that is read for an event. For a longer one only the length is sent."""
 
 BODY_SECONDS: Final = 0.5
-"""Seconds for all of a body to arrive, however slowly it drips."""
+"""Seconds until the whole body must have arrived, however slowly it is sent."""
 
 _HEADERS_MAX: Final = 60
 _NAMES_MAX: Final = 20
 _URL_MAX: Final = 4_000
-_PARSED_MAX: Final = 8_000  # characters of a header that Werkzeug parses for us
-# Headers that say what a browser is and takes: the same for many visitors.
+_PARSED_MAX: Final = 8_000  # longest header, in characters, that Werkzeug parses for us
+# Headers that describe a browser and what it accepts. Many visitors send the same values.
 _COMMON: Final = frozenset(
     "Accept Accept-Encoding Accept-Language Connection Content-Type Host User-Agent".split()
 )
@@ -43,8 +43,8 @@ _ENV: Final = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT")
 def http_interface(request: Request, serializer: Serializer, *, failed: bool) -> dict[str, Any]:
     """Sentry's ``request``: url, method, query_string, headers, cookies, env and data.
 
-    :param request: any Werkzeug request; what it has parsed already is used as it is.
-    :param failed: nobody will read from this request any more, so an untouched body of at most
+    :param request: any Werkzeug request. Parts that it has already parsed are used unchanged.
+    :param failed: nobody will read from this request any more, so an unread body of at most
         ``BODY_MAX`` bytes may be read now.
     """
     scrubber = serializer.scrubber
@@ -61,7 +61,8 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     try:
         data = _data(request, serializer, failed)
     except FOREIGN_ERRORS as error:
-        # Client gone, over the app's own limit, or no valid form: the crash matters more.
+        # The client is gone, the body exceeds the app's limit, or the form is invalid. The event
+        # is sent without the body.
         data = f"<not read: {type(error).__name__}>"
     if data not in (None, "", {}, []):
         found["data"] = data
@@ -69,8 +70,8 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
 
 
 def described_request(given: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
-    """Sentry's ``request`` of what an app says of one itself, by the names that raven's
-    ``http_context`` takes: masked and bounded as our own."""
+    """Sentry's ``request`` from an app's own description, under the names of raven's
+    ``http_context``. It is masked and bounded like ours."""
     scrubber = serializer.scrubber
     found: dict[str, Any] = {}
     for key, value in islice(given.items(), _NAMES_MAX):
@@ -105,12 +106,13 @@ def _text_or_json(data: str | bytes, serializer: Serializer) -> Any:
 
 
 def _query(request: Request) -> str:
-    # Of a longer one no more is decoded than is looked at.
+    # Only the part of a long query that is used is decoded.
     return request.query_string[:20_000].decode("utf-8", "replace")
 
 
 def _url(request: Request, scrubber: Scrubber) -> str:
-    """The address without its query, and without what a rule like ``/reset/<token>`` took."""
+    """The address without its query and without the secret arguments of its rule, such as
+    ``/reset/<token>``."""
     arguments = getattr(request, "view_args", None) or {}
     hidden = [
         safe_str(value) for name, value in arguments.items() if scrubber.hides(name) and value
@@ -126,7 +128,7 @@ def _url(request: Request, scrubber: Scrubber) -> str:
             # Part of a segment, as in "/reset-<token>", or more than one.
             segments = "/".join(segments).replace(value[:_URL_MAX], MASK, 1).split("/")
         else:
-            # A converter made something else of it: the rule says where it stood.
+            # A converter changed the value. The rule shows its position in the path.
             rule = getattr(request, "url_rule", None)
             segments = str(rule or MASK).split("/")
             break
@@ -166,7 +168,7 @@ def _shown_headers(headers: Iterable[tuple[Any, Any]], serializer: Serializer) -
 
 
 def _cookies(request: Request) -> dict[str, str]:
-    """The names of the cookies; what is in any of them is not ours to send."""
+    """The names of the cookies. Their values are never sent."""
     sent = len(request.environ.get("HTTP_COOKIE", ""))
     if (not sent or sent > _PARSED_MAX) and read_so_far(request).cookies is None:
         return {}
@@ -188,7 +190,7 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
             return f"<body of {length} bytes>"
         if len(request.headers.get("Content-Type", "")) > _PARSED_MAX:
             return f"<body of {length} bytes, of a type too long to read>"
-        # A client may never send what it announced, or the view may have taken it past Flask.
+        # The client may never send the announced bytes, or the view may have read them already.
         with body_deadline(request.environ, BODY_SECONDS):
             if request.mimetype in _FORM_TYPES:
                 return _form(request, serializer)
@@ -198,7 +200,7 @@ def _data(request: Request, serializer: Serializer, failed: bool) -> Any:
     if len(body) > BODY_MAX:
         return f"<body of {len(body)} bytes>"
     if request.is_json:
-        # silent: a broken body is shown as the text that it is.
+        # silent, so that a broken body is shown as text.
         value = request.get_json(silent=True, cache=False)
         if value is not None:
             return serializer.value(value)

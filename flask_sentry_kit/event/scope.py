@@ -1,8 +1,8 @@
-"""What is known about the piece of work at hand: tags, extra, user, breadcrumbs, last event.
+"""The scope of the current work: its tags, extra data, user, breadcrumbs and last event.
 
-A request has a scope of its own, kept in its WSGI environ and gone with it; so has an app
-context without a request; all else shares one scope a thread, as raven has it. A scope is made
-only when somebody writes into it.
+Each request has its own scope, which is kept in its WSGI environ and ends with it. An app context
+without a request has its own scope too. All other code shares one scope per thread, as in raven. A
+scope is created when something is first written into it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ BREADCRUMBS_MAX: Final = 100
 Environ = MutableMapping[str, Any]
 
 current_environ: ContextVar[Environ | None] = ContextVar("flask_sentry_kit.environ", default=None)
-"""The WSGI environ of the call that runs now, where it is set: in middleware and in a body that is
-still being streamed, where Flask's request context does not reach."""
+"""The WSGI environ of the running call. It is set in middleware and while a body is streamed, where
+Flask has no request context."""
 
 _calls: set[CodeType] = set()
 
 
 def found_on_stack(function: CodeType) -> None:
-    """Let ``running_environ`` find the calls of a function that takes an environ, as ``environ``,
-    and sets no variable."""
+    """Let ``running_environ`` find calls of this function on the stack. The function takes an
+    argument ``environ`` and sets no context variable."""
     _calls.add(function)
 
 
 def running_environ() -> Environ | None:
-    """The WSGI environ of the call that runs now, outside of Flask's request context too."""
+    """The WSGI environ of the running call, also outside Flask's request context."""
     environ = current_environ.get()
     frame = sys._getframe(1) if environ is None else None
     while frame is not None:
@@ -54,7 +54,7 @@ _MARK: Final = "__sentry_kit_seen__"
 
 
 class Breadcrumbs:
-    """The last ``BREADCRUMBS_MAX`` things that happened; records nothing unless enabled."""
+    """The last ``BREADCRUMBS_MAX`` breadcrumbs. Records nothing unless enabled."""
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
@@ -70,7 +70,7 @@ class Breadcrumbs:
         type: str | None = None,
         processor: Any = None,
     ) -> None:
-        """Keep one. raven's signature; ``processor`` is called with the breadcrumb at once."""
+        """Keep a breadcrumb. raven's signature. ``processor`` is called with it immediately."""
         if not self.enabled:
             return
         crumb = {
@@ -92,12 +92,12 @@ class Breadcrumbs:
         self._kept.clear()
 
     def get_buffer(self) -> list[dict[str, Any]]:
-        """Those that are kept, oldest first."""
+        """The breadcrumbs, oldest first."""
         return [dict(crumb) for crumb in self._kept]
 
 
 class Scope:
-    """One piece of work. Knows which exceptions were reported in it."""
+    """The scope of one piece of work. It remembers the exceptions that were reported in it."""
 
     def __init__(self, breadcrumbs: bool) -> None:
         self.data: dict[str, Any] = {}
@@ -106,7 +106,7 @@ class Scope:
         self._unmarkable: list[tuple[BaseException, str | None]] = []
 
     def __reduce__(self) -> Any:
-        # An exception that is pickled or copied leaves behind what was noted on it here.
+        # When an exception is pickled or copied, the mark that this scope put on it is dropped.
         return type(None), ()
 
     def merge(self, data: Mapping[str, Any]) -> None:
@@ -121,9 +121,10 @@ class Scope:
         self.breadcrumbs.clear()
 
     def remember(self, error: BaseException, event_id: str | None) -> None:
-        """Note that this exception was dealt with here, and as which event (None: none)."""
-        # On the exception itself: it outlives no request, costs no table, and the number of a
-        # freed object is never mistaken for a new one's. Set past any __setattr__ of its class.
+        """Record that this exception was handled here, and the id of its event, if any."""
+        # The record is kept on the exception itself: it does not outlive the request, needs no
+        # table, and the id() of a freed object is never mistaken for a new one. A __setattr__
+        # of the exception's class is bypassed.
         try:
             seen = getattr(error, _MARK, ())
             object.__setattr__(error, _MARK, (*seen[-3:], (self, event_id)))
@@ -131,7 +132,7 @@ class Scope:
             self._unmarkable = [*self._unmarkable[-7:], (error, event_id)]
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
-        """Whether this exception was dealt with here, and as which event."""
+        """Whether this exception was handled here, and the id of its event."""
         try:
             for scope, event_id in getattr(error, _MARK, ()):
                 if scope is self:
@@ -145,7 +146,7 @@ class Scope:
 
 
 class Scopes:
-    """Finds the scope of the work at hand, for one reporter.
+    """Finds the scope of the current work, for one reporter.
 
     :param breadcrumbs: whether scopes record breadcrumbs.
     """
@@ -156,7 +157,7 @@ class Scopes:
         self._key = f"flask_sentry_kit.scope.{id(self):x}"
 
     def find(self, environ: Environ | None = None) -> Scope | None:
-        """The scope of the work at hand, if anything was written into it."""
+        """The scope of the current work, or None if nothing was written into it."""
         kept, key = self._place(environ)
         if kept is None:
             return getattr(self._threads.get(), "scope", None)
@@ -164,7 +165,7 @@ class Scopes:
         return found
 
     def scope(self, environ: Environ | None = None) -> Scope:
-        """The scope of the work at hand, made if need be."""
+        """The scope of the current work, created if needed."""
         found = self.find(environ)
         if found is None:
             found = Scope(self._breadcrumbs)
@@ -178,7 +179,7 @@ class Scopes:
         return found
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
-        """Whether this exception was dealt with in the work at hand, and as which event."""
+        """Whether this exception was handled in the current work, and the id of its event."""
         scope = self.find()
         return (False, None) if scope is None else scope.recall(error)
 
@@ -188,8 +189,8 @@ class Scopes:
         running = current_environ.get()
         if has_request_context():
             own = request.environ
-            # Middleware may hand on a copy of what it got: that is one request all the same,
-            # and what escapes from it is seen with the first of them.
+            # Middleware may pass on a copy of the environ. It is still the same request,
+            # and its uncaught exceptions are seen with the first environ.
             if running is not None and running.get("wsgi.input") is own.get("wsgi.input"):
                 return running, self._key
             return own, self._key

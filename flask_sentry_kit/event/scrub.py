@@ -1,7 +1,7 @@
-"""The one scrubber: what must stay home is masked here, whatever part of an event it is in.
+"""The one scrubber: it masks secrets in every part of an event.
 
-A value is masked for the name it goes by (a header, a form field, a local variable, a key of a
-dict) or for what it looks like (a card number, a bearer token, ``password=…`` inside a text).
+A value is masked for its name (of a header, a form field, a local variable, a dict key) or for
+its looks (a card number, a bearer token, ``password=…`` inside a text).
 The lists in ``name_lists`` are the documented ones; ``sanitize_keys`` adds to them.
 """
 
@@ -32,16 +32,16 @@ __all__ = [
     "is_card",
 ]
 
-# Characters that are scrubbed beyond those that are shown, so that a secret which the cut runs
-# through is still known for one.
+# Characters scrubbed beyond the shown ones, so that a secret is still recognised if the cut is
+# inside it.
 _MARGIN: Final = 300
-# An address of words: nothing in it is long or odd enough to be a secret.
+# An address made of words: no part of it is long or unusual enough to be a secret.
 _PLAIN_ADDRESS: Final = re.compile(
     r"https?://(?:localhost|(?:[a-z-]{1,20}\.){1,4}[a-z]{2,10}|[0-9.]{7,15})(?::[0-9]{1,5})?"
     r"(?:/[a-z_-]{0,11}){0,12}"
 )
 _LAST_WORD: Final = re.compile(r"\S*\Z")
-# Parameters that come with OAuth's state and nonce (RFC 6749, OpenID Connect Core).
+# Parameters sent together with OAuth's state and nonce (RFC 6749, OpenID Connect Core).
 _OAUTH: Final = frozenset(
     """
     client_id code code_challenge code_verifier id_token access_token oauth_token redirect_uri
@@ -53,7 +53,7 @@ NAMERS: Final = frozenset(
     "name key field header param parameter property attribute variable setting k".split()
 )
 VALUERS: Final = frozenset("value val v content data default".split())
-# Segments of a path that are followed by what one request may be made with.
+# Path segments that are followed by a token for one request.
 _STEPS: Final = frozenset(
     """
     reset verify verification confirm confirmation activate activation invite invites invitation
@@ -65,8 +65,8 @@ _STEPS: Final = frozenset(
 
 @lru_cache(maxsize=32)
 def _judge(more: tuple[str, ...]) -> Callable[[str], bool]:
-    """What says whether a name is sensitive, and remembers it: one for all scrubbers of the same
-    further names, so that only the first app of a process pays for first times."""
+    """A cached function that decides whether a name is sensitive. All scrubbers with the same
+    further names share it, so that only the first app of a process fills the cache."""
     plain = tuple(filter(None, map(joined, more)))
 
     @lru_cache(maxsize=4096)
@@ -81,16 +81,16 @@ def _judge(more: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 class Scrubber:
-    """Decides what is masked.
+    """Masks secrets by name and by looks.
 
-    :param more: further names, each matched anywhere in a name as raven's ``sanitize_keys``
-        are, whatever its case and punctuation.
+    :param more: further names. Like raven's ``sanitize_keys`` they match anywhere in a name. Case
+        and punctuation are ignored.
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
         self._more = tuple(sorted({name.lower() for name in more if name}))
         self._hides = _judge(self._more)
-        # The same few values come with most requests.
+        # Most requests contain the same few values.
         self._short_known = lru_cache(maxsize=512)(self.short)
 
     def __eq__(self, other: object) -> bool:
@@ -100,35 +100,35 @@ class Scrubber:
         return hash(self._more)
 
     def hides(self, name: str) -> bool:
-        """Whether what goes by this name is masked."""
+        """Whether the value of this name is masked."""
         return self._hides(name[-200:])
 
     def text(self, text: str) -> str:
-        """The text with what looks like a secret masked."""
+        """The text with everything masked that looks like a secret."""
         return mask_looks(mask_pairs(text, self.hides))
 
     def short(self, text: str, length: int) -> str:
-        """A text, scrubbed, of at most ``length`` characters, ``...`` at its end where it was cut.
+        """A scrubbed text of at most ``length`` characters, ending in ``...`` if it was cut.
 
-        Cut before it is scrubbed, so that a long one costs no more.
+        It is cut before it is scrubbed, so that a long text costs no more.
         """
         return _short(text, length, self.text)
 
     def short_common(self, text: str, length: int) -> str:
-        """As ``short``, of a text that many requests have in common: kept, if it is short."""
+        """Like ``short``, for a text that many requests share. Short results are cached."""
         return self._short_known(text, length) if len(text) <= 300 else self.short(text, length)
 
     def short_query(self, query: str, length: int) -> str:
-        """As ``short``, of a query string."""
+        """Like ``short``, for a query string."""
         return query and _short(query, length, self.query, space="&")
 
     def short_url(self, url: str, length: int) -> str:
-        """As ``short``, of an address."""
+        """Like ``short``, for an address."""
         return _short(url, length, self.url, space="&")
 
     def named_by(self, names: Iterable[object]) -> frozenset[object]:
-        """Those of the names that are secret for the company they are in: an OAuth address's
-        ``state`` and ``nonce``, the numbers of a private JSON web key (RFC 7518, 6)."""
+        """The names that are secret because of the other names beside them: ``state`` and
+        ``nonce`` in an OAuth address, the numbers of a private JSON web key (RFC 7518, 6)."""
         names = frozenset(names)
         found: frozenset[object] = frozenset()
         if names & _OAUTH_SECRETS and names & _OAUTH:
@@ -149,7 +149,7 @@ class Scrubber:
         )
 
     def _place_of_named_value(self, pairs: list[str], names: list[str]) -> int:
-        """Which pair holds the value of the sensitive name that another one holds, or -1."""
+        """The index of the pair with the value, if another pair holds its sensitive name; or -1."""
         value = namer = -1
         for place, (pair, name) in enumerate(zip(pairs[:200], names, strict=False)):
             last = joined(name.rpartition("[")[2])
@@ -174,7 +174,7 @@ class Scrubber:
         return self.text(f"{shown}={value}")
 
     def _address(self, text: str) -> str:
-        """A text that may be an address, its query's pairs one by one."""
+        """Scrub a text that may be an address. The pairs of its query are scrubbed one by one."""
         before, sign, query = text.partition("?")
         if not sign or any(char in query for char in "\"'{<% "):
             return text
@@ -185,7 +185,7 @@ class Scrubber:
         return f"{before}?{'&'.join(pairs)}"
 
     def url(self, url: str) -> str:
-        """An address with its query scrubbed and its password gone."""
+        """An address with its query scrubbed and its password removed."""
         if _PLAIN_ADDRESS.fullmatch(url) is not None and not may_be_webhook(url):
             return url
         rest, hash_sign, fragment = url.partition("#")
@@ -199,7 +199,7 @@ class Scrubber:
         return shown
 
     def path(self, path: str) -> str:
-        """A path, or an address, without the random segment that follows a name such as
+        """A path or an address with the random segment masked that follows a name such as
         ``token``, ``reset`` or ``invite``."""
         if path.count("/") < 2:
             return path
@@ -218,7 +218,7 @@ class Scrubber:
 def _short(text: str, length: int, scrub: Callable[[str], str], space: str = " ") -> str:
     if len(text) <= length + _MARGIN:
         return cut(scrub(text), length)
-    # What the first cut runs through may be half a secret that shows no more what it is.
+    # The first cut may leave half a secret that is no longer recognised as one.
     part = text[: length + _MARGIN]
     end = max(part.rfind(space, length), part.rfind(" ", length))
     if end < 0:
@@ -230,5 +230,5 @@ def _short(text: str, length: int, scrub: Callable[[str], str], space: str = " "
 
 
 def cut(text: str, length: int) -> str:
-    """The text, at most ``length`` characters, ``...`` at its end where it was cut."""
+    """The text cut to at most ``length`` characters, ending in ``...`` if it was cut."""
     return text if len(text) <= length else text[: length - 3] + "..."

@@ -1,8 +1,8 @@
-"""What is recognised as a secret without a name: payment cards, tokens by their makers' prefixes,
-JSON web tokens, private keys, password hashes, passwords in addresses.
+"""Recognises secrets without a name: payment cards, tokens with known prefixes, JSON web tokens,
+private keys, password hashes, passwords in addresses.
 
-Every pattern takes time in proportion to the text: nothing is required after a run of unbounded
-length, and no run is entered twice.
+Every pattern takes linear time: nothing is required after a run of unbounded length, and no run is
+entered twice.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final
 from .card_numbers import LONG_NUMBERS, mask_digits
 from .mask import MASK
 
-# Tokens by the prefixes their makers publish, so that scanners find them. Only what follows
-# the last fixed character varies in length.
+# Tokens with prefixes that their issuers publish, so that scanners can find them. Only the part
+# after the last fixed character varies in length.
 _PREFIXED: Final = re.compile(
     r"""
     (?<![A-Za-z0-9])(?:
@@ -152,12 +152,13 @@ _DIGIT: Final = re.compile(r"[0-9]")
 _RUN_LEAST: Final = 12
 _RUN: Final = re.compile(rf"[\w.:$+=*{{}}-]{{{_RUN_LEAST},}}")
 _LONG_DIGITS: Final = re.compile(r"[0-9]{4}[0-9 .+\xa0%-]{8}")
-# Prefixes that no word begins with; after the others a digit is asked for: "sk-learn-compatible".
+# Prefixes that no word begins with. Other prefixes need a digit after them, because of words
+# such as "sk-learn-compatible".
 _KNOWN: Final = tuple(
     "glpat- sk_live_ sk_test_ rk_live_ SG. sk-proj- sk-ant- hf_ whsec_ hvs. ghp_ gho_ npm_ pypi- "
     "github_pat_ xoxb- xoxp- api_org_ shpat_ AIza GOCSPX- dckr_pat_ AKIA".split()
 )
-# What a scheme's name, and a name in prose, are followed by.
+# Characters after the name of a scheme, and after a name in prose.
 _GAP: Final = re.compile(r"[ \t+%\xa0]")
 _SCHEMES: Final = (
     "digest bearer basic negotiate ntlm ssws geniekey apikey token hawk dpop jwt".split()
@@ -169,8 +170,8 @@ _NAMES_IN_PROSE: Final = (
 
 
 def is_random(text: str, least: int = 8) -> bool:
-    """Whether a word looks made by a machine: digits among letters, capitals among small ones,
-    or longer than words are. Prose is none of it."""
+    """Whether a word looks machine-made: it mixes digits with letters or capitals with lower-case
+    letters, or is longer than words are. Prose does not look like that."""
     if len(text) < least or text == MASK:
         return False
     core = text.strip(".,:;=-_/")
@@ -242,9 +243,9 @@ def _mask_hook(match: re.Match[str]) -> str:
 
 
 def _mask_address(match: re.Match[str]) -> str:
-    """An address without the password, or the token, before its host (RFC 3986, 3.2.1).
+    """An address without the password or token before its host (RFC 3986, 3.2.1).
 
-    A password may hold what should have been encoded: "/", "?", "#", "@".
+    A password may contain characters that should have been encoded: "/", "?", "#", "@".
     """
     whole = match.group()
     if "@" not in whole:
@@ -261,7 +262,7 @@ def _without_userinfo(rest: str) -> str:
     authority = rest[lead:end]
     if "@" in authority:
         at = lead + authority.rfind("@")
-        # "p@ss/word@host": the last one counts where what stands between is no host with a path.
+        # "p@ss/word@host": the last "@" counts if the text between is not a host with a path.
         later = rest.rfind("@")
         if later > at and "/" in rest[at:later] and rest[at + 1 : at + 2] not in "[":
             host = rest[at + 1 : end]
@@ -272,7 +273,7 @@ def _without_userinfo(rest: str) -> str:
             ):
                 at = later
     else:
-        # Without "@" before the path: a password with a "/" in it, or an "@" in the path.
+        # No "@" before the path: the password contains a "/", or the path contains an "@".
         user, sign, port = authority.partition(":")
         if not sign or port.isdigit() or not port or authority.startswith("["):
             return rest
@@ -290,7 +291,7 @@ def _without_userinfo(rest: str) -> str:
 
 
 def _without_keys(text: str) -> str:
-    """The text without what stands between the lines of a PEM file's private key."""
+    """The text without the body of private keys in PEM format."""
     found: list[str] = []
     done = 0
     while begin := _PEM_BEGIN.search(text, done):
@@ -303,7 +304,7 @@ def _without_keys(text: str) -> str:
 
 
 def mask_looks(text: str) -> str:
-    """The text with what looks like a secret masked."""
+    """The text with everything masked that looks like a secret."""
     if "PRIVATE KEY" in text or "SECRET KEY" in text:
         text = _without_keys(text)
     if "Private-" in text and (putty := _PUTTY.search(text)):
@@ -338,7 +339,7 @@ def mask_looks(text: str) -> str:
 
 
 def may_be_webhook(text: str) -> bool:
-    """Whether a text has a word in it that is in every address of a webhook."""
+    """Whether a text contains a word that occurs in all webhook addresses."""
     return "hook" in text or "telegram" in text or "/spaces/" in text or "/trigger/" in text
 
 
@@ -349,6 +350,6 @@ _PLAIN: Final = re.compile(
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is words, a dotted name, a path, a date or a time: common enough to stand in
-    many places of an event for reasons of its own."""
+    """Whether a text is words, a dotted name, a path, a date or a time. Such texts occur in many
+    places of an event for unrelated reasons."""
     return _PLAIN.fullmatch(text[:500]) is not None

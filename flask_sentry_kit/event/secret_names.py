@@ -1,8 +1,8 @@
-"""Which names say that their value is a secret: how a name is held against the lists.
+"""Decides whether a name is sensitive by comparing its words with the lists.
 
-A name is split into words (``cardNumber``, ``card-number`` and ``CARD_NUMBER`` are the same
-two). A word of the lists makes it sensitive, unless the words around it say that the name is
-about the secret and not the secret: ``token_type``, ``max_tokens``, ``password_changed_at``.
+A name is split into words (``cardNumber``, ``card-number`` and ``CARD_NUMBER`` give the same
+two). A listed word makes the name sensitive, unless the words around it show that the name only
+describes the secret: ``token_type``, ``max_tokens``, ``password_changed_at``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .name_lists import (
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _SPECIAL: Final = str.maketrans("łŁıøØđĐ", "lLioOdD")
-# What is split off a word that runs together: "maxtokens", "userpassword2".
+# Parts that are split off a word written together: "maxtokens", "userpassword2".
 _GLUED: Final = re.compile("password|passwd|passphrase|secret|token|credential|cookie")
 
 
@@ -52,9 +52,9 @@ def _letters(name: str) -> str:
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in small letters, digits as words of their own.
+    """The words of a name in lower case, with digits as separate words.
 
-    A word that runs together with one of a secret is split there.
+    A word that is joined with a secret's word is split there.
     """
     words: list[str] = []
     for found in _WORDS.findall(_letters(name).replace("2fa", "twofa").replace("2FA", "twofa")):
@@ -73,7 +73,7 @@ def words_of(name: str) -> list[str]:
 
 
 def joined(name: str) -> str:
-    """Letters and digits of any script, in small letters and without accents."""
+    """The letters and digits of a name, of any script, in lower case and without accents."""
     return "".join(filter(str.isalnum, _letters(name).casefold()))
 
 
@@ -82,7 +82,7 @@ _FOREIGN_WORDS: Final = frozenset(joined(word) for word in FOREIGN_WORDS)
 
 
 def hides(name: str) -> bool:
-    """Whether a name says that its value is a secret."""
+    """Whether a name shows that its value is a secret."""
     whole = joined(name)
     if whole in SENSITIVE_NAMES:
         return True
@@ -98,12 +98,12 @@ def hides(name: str) -> bool:
         words.pop()  # password2, signing_key_v2
     if not words:
         return False
-    at = -1  # the last word that is a secret's
+    at = -1  # the last word that names a secret
     for place, word in enumerate(words):
         if _is_secret(words, place, word):
             at = place
     if at < 0:
-        # Across words: X-Api-Key, or one that runs together, as "usercardnumber".
+        # Across words, as in X-Api-Key, or written together, as in "usercardnumber".
         found = next(compress(SENSITIVE_PARTS, map(whole.__contains__, SENSITIVE_PARTS)), None)
         if found is None or any(stem in whole for stem in PLAIN_STEMS):
             return any(map(whole.__contains__, _FOREIGN_PARTS))
@@ -144,7 +144,7 @@ def _is_meant(words: list[str], place: int, word: str) -> bool:
 
 
 def _is_about(words: list[str], at: int, word: str) -> bool:
-    """Whether the words around the secret's say that the name is not the secret."""
+    """Whether the words around the secret's word show that the name only describes it."""
     before, after = words[:at], words[at + 1 :]
     if after[-1:] == ["at"] and len(after) > 1:
         return True

@@ -1,7 +1,7 @@
-"""Names and values inside a text: queries, reprs, headers, JSON within JSON, YAML, XML, command
-lines. The value of a sensitive name is masked, whatever notation the two are in.
+"""Masks the values of sensitive names inside a text, in many notations: queries, reprs, headers,
+JSON within JSON, YAML, XML, command lines.
 
-Each character is looked at a bounded number of times, so that no text takes long.
+Each character is read a bounded number of times, so that no text takes long.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ENCODED_SIGN: Final = re.compile(r"%(?:25){0,3}(?:3[dDaA]|22)")
 def mask_pairs(text: str, hides: Hides) -> str:
     """The text with the values of sensitive names masked.
 
-    :param hides: whether a name is sensitive.
+    :param hides: decides whether a name is sensitive.
     """
     if _MAYBE_PAIR.search(text) is None and "%" not in text:
         return text
@@ -73,7 +73,7 @@ def mask_pairs(text: str, hides: Hides) -> str:
 
 
 def _decoded(text: str) -> str:
-    """JSON's escapes of letters and HTML's of quotes as what they stand for."""
+    """The text with JSON's escaped letters and HTML's escaped quotes decoded."""
     if "\\u" in text:
         text = _ESCAPES.sub(_letter, text)
     if "&" in text:
@@ -90,7 +90,7 @@ def _letter(match: re.Match[str]) -> str:
 
 
 def unquoted(text: str) -> str:
-    """The text without percent signs' escapes, also where it was escaped up to four times."""
+    """The text with percent escapes decoded, up to four levels of them."""
     for _ in range(4):
         if "%" not in text:
             break
@@ -122,7 +122,7 @@ def _mask_flags(text: str) -> str:
 
 
 def _inputs(text: str, hides: Hides) -> list[tuple[int, int, str]]:
-    """Pydantic's messages: a field's name on a line, what came for it in the next one."""
+    """Values in pydantic's messages: a field's name on one line, its input on the next one."""
     return [
         (match.end(), value_end(text, match.end()), MASK)
         for match in _INPUT.finditer(text)
@@ -131,7 +131,7 @@ def _inputs(text: str, hides: Hides) -> list[tuple[int, int, str]]:
 
 
 def _inserted(text: str, hides: Hides) -> list[tuple[int, int, str]]:
-    """SQL that names columns and values apart: ``INSERT INTO t (a, password) VALUES (1, 'x')``."""
+    """Values in SQL listed after the columns: ``INSERT INTO t (a, password) VALUES (1, 'x')``."""
     found = []
     for match in _INSERT.finditer(text):
         columns = [column.strip().strip("`\"[]'") for column in match[1].split(",")]

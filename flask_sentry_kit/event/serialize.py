@@ -1,7 +1,7 @@
-"""Any Python value as bounded, scrubbed JSON values.
+"""Turns any Python value into bounded, scrubbed JSON values.
 
 Values of a crashing program cannot be trusted: their ``repr`` may raise, recurse, exit or be huge.
-Nothing here raises for what a value does, and every size has a bound.
+Exceptions that a value raises are contained here, and every size has a bound.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 _DEPTH: Final = 5
 _READ: Final = (dict, list, tuple, set, frozenset)
-# By identity, past whatever a metaclass makes of "==" and hash().
+# Compared by identity, because a metaclass may override "==" and hash().
 _CONTAINERS: Final = frozenset(map(id, (bytes, list, tuple, dict, set, frozenset)))
-# Words that hold nothing to mask: what looks like a secret has a digit, a capital or a sign in it,
-# or is longer.
+# Words that need no masking. A text that looks like a secret contains a digit, a capital or a
+# sign, or is longer.
 _WORD: Final = re.compile(r"[a-z]+|[a-z_]{1,11}")
 _SERIALIZED_MAX: Final = 200  # containers
 _AUTHORITIES: Final = ("netloc", "authority", "userinfo")
@@ -35,13 +35,13 @@ _USER_FLAGS: Final = frozenset(("-u", "-U", "--user", "--proxy-user"))
 
 
 def type_name(cls: type) -> str:
-    """A class's name, also where its metaclass has put something else in the way."""
+    """A class's name, even if its metaclass overrides ``__name__``."""
     name: str = type.__dict__["__name__"].__get__(cls)
     return name
 
 
 def safe_str(value: object) -> str:
-    """``str(value)``, or words that say it could not be had."""
+    """``str(value)``, or a note that it failed."""
     try:
         text = str(value)
     except FOREIGN_ERRORS:
@@ -50,7 +50,7 @@ def safe_str(value: object) -> str:
 
 
 def safe_repr(value: object) -> str:
-    """``repr(value)``, or words that say it could not be had."""
+    """``repr(value)``, or a note that it failed."""
     try:
         text = repr(value)
     except FOREIGN_ERRORS:
@@ -61,13 +61,13 @@ def safe_repr(value: object) -> str:
 class Serializer:
     """Turns values into JSON values within a budget.
 
-    One is made for an event and shared by its parts, so that the whole stays small.
+    The parts of an event share one serializer, so that the whole event stays small.
 
-    :param scrubber: masks what must stay home.
-    :param string_max: characters of one text.
-    :param list_max: items of one container.
-    :param budget: characters, roughly, that all values together may take.
-    :param masked_values: takes note of what was masked for its name.
+    :param scrubber: masks secrets.
+    :param string_max: most characters of one text.
+    :param list_max: most items of one container.
+    :param budget: approximate number of characters that all values together may take.
+    :param masked_values: collects the values that were masked for their names.
     """
 
     def __init__(
@@ -84,16 +84,16 @@ class Serializer:
         self.string_max = string_max
         self.list_max = list_max
         self.left = budget
-        # Containers that were serialized, by identity: a function that calls itself hands the same
-        # ones down. The object is kept, so that no other one takes its identity meanwhile.
+        # Serialized containers by identity: a recursive function passes the same ones down. The
+        # object is kept, so that no new object gets the same identity.
         self._serialized: dict[tuple[int, int], tuple[Any, Any, int]] = {}
 
     def text(self, text: str) -> str:
-        """A text, cut and scrubbed."""
+        """A text after cutting and scrubbing."""
         if len(text) <= self.string_max and _WORD.fullmatch(text) is not None:
             return text
         if self.masked_values is not None:
-            text = text[: self.string_max + 600]  # more than short() looks at
+            text = text[: self.string_max + 600]  # longer than the part that short() reads
             text = without_named_values(text, self.scrubber, self.masked_values)
         shown = self.scrubber.short(text, self.string_max)
         if self.masked_values is not None and MASK in shown:
@@ -101,7 +101,7 @@ class Serializer:
         return shown
 
     def named(self, name: object, value: Any, depth: int = 0) -> Any:
-        """A value that goes by a name: masked where the name says so."""
+        """A value with a name. It is masked if the name is sensitive."""
         kind = type(value)
         if value is None or kind is bool or (kind is str and not value):
             return value
@@ -110,7 +110,7 @@ class Serializer:
         if isinstance(name, str):
             if self.scrubber.hides(name):
                 if (kind is int or kind is float) and name[-1:] in "sS" and abs(value) < 10**7:
-                    return self.value(value, depth)  # "tokens": 1500 is a number of them
+                    return self.value(value, depth)  # "tokens": 1500 is a count
                 if kind is int and name.lower() == "code" and value < 1000:
                     return self.value(value, depth)  # an error's
                 return self._masked(value)
@@ -125,7 +125,7 @@ class Serializer:
         return MASK
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """A value that has no name."""
+        """A value without a name."""
         kind = type(value)
         if kind is str:
             text = self.text(value)
@@ -146,7 +146,7 @@ class Serializer:
         elif issubclass(kind, _READ):
             return self._container(value, depth)
         elif issubclass(kind, (bytes, bytearray)):
-            # Beyond what is shown, so that a secret which the cut runs through is known for one.
+            # Longer than the shown part, so that a secret at the cut is recognised.
             text = self.text(safe_repr(bytes(value[: self.string_max + 400])))
         elif (row := _row(value)) is not None:
             return self._mapping(row, depth)
@@ -175,7 +175,7 @@ class Serializer:
         return found
 
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:
-        # Containers cost too: lists of lists grow by powers without a single leaf.
+        # Containers cost too: nested lists grow exponentially without a single leaf.
         self.left -= 20
         if depth >= _DEPTH:
             return f"<{type_name(type(mapping))} of {len(mapping)}>"
@@ -199,7 +199,7 @@ class Serializer:
         return found
 
     def secret_keys(self, items: list[tuple[Any, Any]]) -> frozenset[object]:
-        """Keys that are secret for the company they are in."""
+        """Keys that are secret because of the other keys beside them."""
         keys = [key for key, _ in items if type(key) is str]
         found = self.scrubber.named_by(keys)
         # {"name": "password", "value": "hunter2"}, as scripts send forms.
@@ -229,20 +229,20 @@ class Serializer:
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
             elif name is not None and count > 2 and not name.startswith("-"):
-                # Of a longer row only what is no name itself: ("user", "password", "email").
+                # In a longer row, names stay: ("user", "password", "email").
                 shown = type(item) is not str or is_random(item, 6)
                 found.append(self.named(name if shown else None, item, depth + 1))
             else:
                 found.append(self.named(name, item, depth + 1))
-            # ["password", "hunter2"] is a header, a form field or an option of a command line in
-            # another dress.
+            # ["password", "hunter2"] is a header, a form field or a command line option, written as
+            # a list.
             name = self._introduced(item, count)
         if len(found) < count:
             found.append(f"... {count - len(found)} more")
         return found
 
     def _introduced(self, item: object, count: int) -> str | None:
-        """The name that an item of a row gives the next one, if it does."""
+        """The name that an item of a row gives to the next item, or None."""
         if type(item) is bytes and len(item) < 200:
             item = item.decode("latin-1")
         if type(item) is not str or len(item) > 200:
@@ -253,7 +253,7 @@ class Serializer:
 
 
 def _row(value: Any) -> dict[str, Any] | None:
-    # SQLAlchemy's Row is a tuple to look at, and its columns' names are known to it alone.
+    # SQLAlchemy's Row looks like a tuple, and only the Row has the names of its columns.
     module = type.__dict__["__module__"].__get__(type(value))
     if not (isinstance(module, str) and module.startswith("sqlalchemy.engine.")):
         return None
@@ -265,7 +265,7 @@ def _row(value: Any) -> dict[str, Any] | None:
 
 
 def _fields(items: Any) -> tuple[str, ...] | None:
-    # A named tuple's values go by its fields' names.
+    # The values of a named tuple have the names of its fields.
     if not isinstance(items, tuple):
         return None
     fields = getattr(type(items), "_fields", None)

@@ -1,7 +1,7 @@
-"""Lines of source code with the secrets that are written in them masked, all else as it is.
+"""Masks the secrets that are written in lines of source code and leaves the rest unchanged.
 
-``password = "hunter2"`` is a secret in the wrong place; ``token = request.args["t"]`` is what one
-needs to read. Linear in the length of the lines; never raises for what is in them.
+``password = "hunter2"`` contains a secret. ``token = request.args["t"]`` does not, and developers
+need to read it. The time is linear in the length of the lines, and no content makes it raise.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .source_masks import USERINFO
 from .source_tokens import DEFINITION
 
 LINE_MAX: Final = 200
-"""Characters of a line that are sent."""
+"""Most characters of a line that are sent."""
 LINE_READ: Final = 2 * LINE_MAX
-"""Characters of a line that are looked at, so that a secret which the cut runs through is known."""
+"""Characters of a line that are read, so that a secret is recognised if the cut is inside it."""
 
 
 def enclosing_function(lines: Sequence[str]) -> tuple[int, str] | None:
-    """Indentation and name of the function that the code after these lines may be in, or None."""
+    """Indentation and name of the function that may contain the code after these lines, or None."""
     column = 1_000
     for line in reversed(lines):
         text = line.lstrip(" \t")
@@ -49,8 +49,8 @@ def mask_source(
     """Lines of Python with the secrets in their literals and comments masked.
 
     :param lines: consecutive lines without their ends.
-    :param skip: lines at the beginning that are read only for what they say of the next ones.
-    :param function: indentation and name of the function that the first line is in.
+    :param skip: number of lines at the beginning that are read only as context for the next ones.
+    :param function: indentation and name of the function that contains the first line.
     :return: the lines from ``skip`` on, each cut to ``LINE_MAX`` characters.
     """
     known = [line[:LINE_READ].replace("\n", " ") for line in lines]
@@ -85,5 +85,5 @@ def mask_source(
 
 
 def mask_text_lines(lines: Iterable[str], scrubber: Scrubber) -> list[str]:
-    """Lines of a file that is not Python, a template say, each scrubbed as any text is."""
+    """Lines of a file that is not Python, such as a template, each scrubbed like any text."""
     return [USERINFO.sub(MASK, scrubber.text(line[:LINE_READ]))[:LINE_MAX] for line in lines]

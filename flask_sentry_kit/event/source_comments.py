@@ -1,4 +1,4 @@
-"""Comments in source code: prose with a secret in it, and code that was commented out."""
+"""Masks comments in source code: prose that contains a secret, and commented-out code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .scrub import Scrubber
 
 _SPACES: Final = re.compile(r"(\s+)")
 _MIXED: Final = re.compile(r"(?=\S*\d)(?=\S*[^\W\d])[^/(]+\Z")
-# RFC7617, SHA-256, v2.1.0, 3600s, issue#12: none is a secret.
+# RFC7617, SHA-256, v2.1.0, 3600s and issue#12 are not secrets.
 _REFERENCE: Final = re.compile(r"[A-Z]{2,6}-?\d+\Z|v?[\d.]+[a-z]{0,4}\Z|\w+\#\d+\Z|[a-z]+\d\Z")
 
 
 def mask_prose(comment: str, scrubber: Scrubber) -> str:
-    """A comment without the value in ``# the password is hunter2``: what has letters and
-    digits, after a sensitive word."""
+    """A comment without the value in ``# the password is hunter2``: a word with letters and
+    digits after a sensitive word."""
     if not any(map(str.isdigit, comment)):
         return comment
     words = _SPACES.split(comment)

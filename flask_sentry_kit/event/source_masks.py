@@ -1,4 +1,4 @@
-"""What is masked in a piece of source code, kept line by line, so that the lines stay as many."""
+"""The masked ranges of a piece of source code, line by line, so that the line count stays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ USERINFO: Final = re.compile(r"(?<=://)[^\s/@\"'<>{}]+(?=@)")
 
 
 class MaskedSpans:
-    """Where a text is masked, and with what.
+    """The masked ranges of a text and their replacements.
 
-    :param shown_from: what is before is read, and not sent.
+    :param shown_from: text before this position is read but not sent.
     """
 
     def __init__(self, text: str, scrubber: Scrubber, shown_from: int) -> None:
@@ -28,7 +28,7 @@ class MaskedSpans:
         self.spans[start] = (end, shown)
 
     def add_lines(self, begin: int, finish: int) -> None:
-        """Mask a literal, whatever is in it."""
+        """Mask a whole literal, whatever it contains."""
         at = begin
         for line in self._text[begin:finish].split("\n"):
             end = at + len(line)
@@ -39,7 +39,8 @@ class MaskedSpans:
             at = end + 1
 
     def add_looks(self, begin: int, finish: int) -> None:
-        """Mask what looks like a secret in a literal, line by line; of a private key, all lines."""
+        """Mask the parts of a literal that look like a secret, line by line. A private key is
+        masked on all its lines."""
         at = begin
         for line in self._text[begin:finish].split("\n"):
             if "-----BEGIN" in line and "PRIVATE KEY" in line:

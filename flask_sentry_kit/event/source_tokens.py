@@ -1,4 +1,4 @@
-"""The tokens of Python, as far as literals and their names need them."""
+"""The Python tokens that are needed to find literals and their names."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Words of Python and of its libraries, by what they say of the literals beside them; and what is
-known inside one pair of brackets."""
+"""Words of Python and its libraries, grouped by their meaning for the literals beside them, and the
+state inside one pair of brackets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ KEYWORDS: Final = BLOCKS | frozenset(
     "and or not in is return yield lambda async await assert raise from import as del global"
     " nonlocal None True False".split()
 )
-# Their first argument says which value is meant; the next one is the value to fall back on.
+# Functions whose first argument names a value. The next argument is the fallback value.
 LOOKUPS: Final = frozenset(
     "get getenv pop getlist setdefault getattr get_or_create read load fetch encode decode".split()
 )
-# What these are given is about the form of a value.
+# The arguments of these functions describe the form of a value.
 FORMS: Final = frozenset(
     "strip lstrip rstrip split rsplit partition rpartition isinstance url_for"
     " render_template".split()
@@ -24,7 +24,7 @@ COMPARING: Final = frozenset("startswith endswith removeprefix removesuffix __eq
 NAMING: Final = frozenset("name key field id header param option".split())
 VALUING: Final = frozenset("value val content default fallback initial const".split())
 
-# Keywords that say where or whose a secret is.
+# Keywords that give the location or the owner of a secret.
 NEUTRAL: Final = frozenset(
     "url uri href host hostname endpoint domain realm scope user username login email label"
     " description help title doc encoding algorithm method type".split()
@@ -32,7 +32,7 @@ NEUTRAL: Final = frozenset(
 
 
 class Level:
-    """What is known inside one pair of brackets, or of one statement."""
+    """The state inside one pair of brackets or one statement."""
 
     __slots__ = (
         "annotated", "base", "block", "bracket_next", "chain", "compared", "compares",
@@ -42,10 +42,10 @@ class Level:
 
     def __init__(self, kind: str, base: bool = False, chain: bool = False) -> None:
         self.kind = kind  # "statement", "call", "group", "list", "subscript" or "braces"
-        self.base = base  # a secret's name stands before the bracket
+        self.base = base  # a secret's name is before the bracket
         self.hot = base  # literals of this item are a secret's value
         self.compared = False
-        self.chain = chain  # what stands before the bracket has a secret's name in it
+        self.chain = chain  # the text before the bracket contains a secret's name
         self.annotated = False
         self.block = False
         self.index = 0
@@ -56,9 +56,9 @@ class Level:
         self.pair: int | None = None  # the span masked as second of a pair
         self.first_is_key = False
         self.subscript_key = False
-        self.bracket_next = -1  # the item whose literals go by names in the item before it
+        self.bracket_next = -1  # the item whose literals are named by the item before it
         self.compares = False  # assertEqual("hunter2", password)
-        self.item_before: tuple[int, int] | None = None  # the literal that is an item, whole
+        self.item_before: tuple[int, int] | None = None  # the literal that is a whole item
         self.hot_items: tuple[int, ...] = ()  # arguments that the first one names: "password=%s"
         self.names_inside = False  # a group of targets holds a secret's name
-        self.words_stay = False  # a plain word among the arguments says whose secret is meant
+        self.words_stay = False  # a plain word among the arguments is the secret's owner

@@ -1,4 +1,4 @@
-"""Where a value that stands in a text is over: a string, a word, a bracket with all it holds."""
+"""Finds the end of a value in a text: a string, a word, or a bracket with its contents."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _INSIDE: Final = re.compile(r"""[^\[\](){}"'\\]+""")
 
 
 def string_end(text: str, at: int) -> int:
-    """Where a string that begins at ``at`` is over, its last quote included; ``at`` where none
+    """The end of a string that begins at ``at``, its last quote included, or ``at`` if no string
     begins there.
 
-    Inside an escaped string a quote with more backslashes before it belongs to what it holds.
+    Inside an escaped string, a quote with more backslashes before it belongs to the content.
     """
     slashes = SLASHES.match(text, at)
     begin = slashes.end() if slashes else at
@@ -44,8 +44,8 @@ def string_end(text: str, at: int) -> int:
 
 
 def value_end(text: str, at: int) -> int:
-    """Where a value that begins at ``at`` is over: a string, a bracket with all that is in it, or
-    a word, which may be what stands before one of these (``b'…'``, ``Secret('…')``)."""
+    """The end of a value that begins at ``at``: a string, a bracket with its contents, or a word.
+    The word may be the prefix of a string or a bracket (``b'…'``, ``Secret('…')``)."""
     if text.startswith("<", at):
         return (text.find(">", at) + 1) or len(text)
     depth = 0

@@ -1,4 +1,4 @@
-"""What the first event of a process would have to do first, done before it: at registration."""
+"""Does the one-time work of a process's first event in advance, at registration."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .scope import Scope
 
 
 def warm_up(options: EventOptions) -> None:
-    """Build an event and drop it, so that the first crash of a process is no dearer.
+    """Build an event and discard it, so that the first crash of a process takes no longer.
 
-    :param options: those of the events to come.
+    :param options: the options of future events.
     """
-    # What fails here is logged when it happens at a crash, where an event suffers from it.
+    # A failure here is ignored. The same failure at a crash is logged there, with its event.
     with contained(None):
         warm_sources(options.scrubber)
         try:

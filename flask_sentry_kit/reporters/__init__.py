@@ -1,4 +1,4 @@
-"""What sends an app's events. The rest of the kit knows a :class:`~.base.Reporter` and no more."""
+"""Sends an app's events. The rest of the kit only uses the :class:`~.base.Reporter` interface."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["NoReporter", "Reporter", "make_reporter", "reporter_for"]
 
 
 def reporter_for(app: Flask, made: Any) -> Reporter:
-    """The reporter behind what an app has as ``app.extensions["sentry"]``.
+    """The reporter that belongs to an app's ``app.extensions["sentry"]``.
 
     :param made: our ``Sentry``, a ``Sentry`` of raven's own class, or None.
     """
@@ -28,9 +28,9 @@ def reporter_for(app: Flask, made: Any) -> Reporter:
 
 
 def make_reporter(app: Flask) -> None:
-    """Give an app that made no ``Sentry`` one, from its settings.
+    """Create a ``Sentry`` from the settings of an app that has none.
 
-    :raises SettingError, DsnError: names the setting; shows no secret.
+    :raises SettingError, DsnError: the text names the setting and shows no secret.
     """
     from .raven.sentry import make_sentry
 

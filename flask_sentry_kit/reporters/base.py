@@ -1,4 +1,4 @@
-"""What a reporter is to the rest of the kit: it sends one app's events, and says where they go."""
+"""The reporter interface for the rest of the kit: a reporter sends one app's events."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ from ..settings import Settings
 
 
 class Reporter(Protocol):
-    """What sends the events of one app. None of its methods raises."""
+    """Sends the events of one app. None of its methods raises."""
 
     @property
     def dsn(self) -> Dsn | None:
-        """Where events go, or None where nothing is reported."""
+        """The DSN that events are sent to, or None if nothing is reported."""
 
     @property
     def switched_off(self) -> bool:
-        """The DSN is empty on purpose, and nobody needs to hear that it is missing."""
+        """Whether the DSN is empty on purpose, so that no warning about it is needed."""
 
     @property
     def refused(self) -> bool:
-        """The server is known to refuse the events of this DSN; False where it is not known."""
+        """Whether the server is known to refuse the events of this DSN. False if unknown."""
 
     @property
     def outbox(self) -> Outbox | None:
-        """The queue that its events wait in, so that a visitor's words follow their event; None
-        where events go another way."""
+        """The queue of its events, so that a visitor's feedback is sent after its event. None if
+        events are sent another way."""
 
     @property
     def counters(self) -> Counters | None:
-        """What has become of events and words; None where it is not known."""
+        """Counts of events and feedback by outcome, or None if unknown."""
 
     def use_settings(self, settings: Settings) -> None:
-        """Take the kit's settings, checked: at registration, before there is an event."""
+        """Receive the kit's checked settings. Called at registration, before the first event."""
 
     def capture(
         self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
     ) -> str | None:
-        """Report an exception that ended a request, once: a second call returns the same id.
+        """Report an exception that ended a request, once. A second call returns the same id.
 
-        :param environ: the request's WSGI environ, where Flask's context is gone already.
-        :param handled: the app has answered it with a handler of its own.
-        :returns: the id of its one event, or None where there is none.
+        :param environ: the request's WSGI environ, for use when Flask's context has ended.
+        :param handled: whether the app answered with its own error handler.
+        :returns: the id of its one event, or None if there is no event.
         """
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
-        """Whether an exception was dealt with in this piece of work already, and the id of its
-        event, or None where it has none."""
+        """Whether an exception was already handled in the current work, and the id of its event,
+        or None if it has no event."""
 
     def warm_up(self) -> None:
-        """Do now what the first event of a process would have to do first; once."""
+        """Do the one-time work of a process's first event in advance. It is done only once."""
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until all that is queued was sent.
+        """Wait until the queue has been sent.
 
-        :param timeout: seconds at most.
+        :param timeout: most seconds to wait.
         :returns: whether the queue is empty.
         """
 
 
 class NoReporter:
-    """Reports nothing: there is no DSN and no ``Sentry``."""
+    """A reporter for apps without a DSN and without a ``Sentry``. It reports nothing."""
 
     dsn: Final = None
     switched_off: Final = False

@@ -1,4 +1,4 @@
-"""Database errors repeat what was to be saved: masked by the name of its column."""
+"""Database errors repeat the values to be saved, which are masked by the names of their columns."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_postgresqls_detail_is_masked_to_its_end(text: str) -> None:
     ],
 )
 def test_other_drivers_forms_are_masked(text: str) -> None:
-    """asyncpg, MySQL and SQL Server say the value in a sentence of their own."""
+    """asyncpg, MySQL and SQL Server quote the value in their own sentences, and it is masked."""
     assert SECRET not in shown(text)
 
 
@@ -76,7 +76,7 @@ def test_other_drivers_forms_are_masked(text: str) -> None:
     ],
 )
 def test_columns_that_are_no_secret_keep_their_values(text: str) -> None:
-    """What broke can still be read."""
+    """The reason of the error stays readable."""
     assert shown(text) == text
 
 
@@ -91,7 +91,7 @@ def test_columns_that_are_no_secret_keep_their_values(text: str) -> None:
     ],
 )
 def test_a_placeholder_goes_by_its_column(statement: str) -> None:
-    """Parameters in a dict whose names say nothing belong to the statement's columns."""
+    """Parameters in a dict with meaningless names are matched to the statement's columns."""
     text = f"[SQL: {statement}]\n[parameters: {{'param_1': '{SECRET}'}}]\n(Background"
     assert SECRET not in shown(text)
     assert MASK in shown(text)

@@ -1,4 +1,4 @@
-"""A request as an app describes it itself, by ``http_context`` or a hook: bounded and masked."""
+"""An app's own description of a request, from ``http_context`` or a hook: bounded and masked."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_each_part_is_masked_as_ours_is() -> None:
     ids=["form", "JSON", "JSON text", "bytes", "nested", "long", "dict"],
 )
 def test_a_body_of_any_kind(data: Any, expected: Any) -> None:
-    """A form, JSON, text or a dict; one that is too long is named by its length alone."""
+    """A body may be a form, JSON, text or a dict. If it is too long, only its length is sent."""
     found = shown(data=data)["data"]
     assert found == expected or (expected == "[" and len(found) <= 8_000)
 
 
 def test_it_is_bounded() -> None:
-    """However much is said of a request, little of it is sent."""
+    """A huge description of a request is cut to a small size."""
     found = shown(
         headers={f"X-{number}": "a" * 9_000 for number in range(500)},
         cookies={f"c{number}": "x" for number in range(500)},

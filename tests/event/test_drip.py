@@ -1,4 +1,4 @@
-"""Bodies that drip, sent to real servers: the answer does not wait for their end."""
+"""Slowly sent bodies on real servers: the response does not wait until they are complete."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _connect(port: int) -> socket.socket:
 
 
 def _drips_until_answer(port: int, content_type: str) -> int:
-    """How many bytes, one each 50 ms, are sent before the answer begins, or 100."""
+    """The number of bytes, one each 50 ms, that are sent before the response begins, or 100."""
     with _connect(port) as client:
         client.sendall(
             f"POST /boom HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n"

@@ -1,4 +1,4 @@
-"""Ids of events are drawn in batches, and are as random as if they were not."""
+"""Event ids are drawn in batches, and are as random as ids drawn one at a time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if child:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 def test_a_forked_process_draws_its_own() -> None:
-    """Parent and child share no id, whatever the parent had drawn before."""
+    """Parent and child process share no id, even if the parent has drawn ids before."""
     done = subprocess.run(
         [sys.executable, "-c", _FORKING], capture_output=True, text=True, timeout=30, check=True
     )

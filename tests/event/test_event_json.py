@@ -1,5 +1,4 @@
-"""An event's JSON: what is the same at each crash is encoded once, and nothing else is taken from
-there."""
+"""An event's JSON: the constant parts of frames are encoded once, and only those are reused."""
 
 from __future__ import annotations
 
@@ -124,7 +123,7 @@ CHANGES = (
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda one: one.__name__)
 def test_it_says_what_the_event_says(change: Callable[[dict[str, Any]], None]) -> None:
-    """Masked, trimmed or changed by an app's processor: JSON of the event as it is now."""
+    """After masking, trimming or an app's processor, the JSON shows the event's current content."""
     for _ in range(2):
         event = built()
         event_json(built())  # the lines' own JSON is there already
@@ -133,7 +132,7 @@ def test_it_says_what_the_event_says(change: Callable[[dict[str, Any]], None]) -
 
 
 def test_a_line_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A later crash at the same place encodes no line of source again."""
+    """A later crash at the same place does not encode a source line again."""
     first = built()
     without_locals(first)
     event_json(first)
@@ -148,7 +147,7 @@ def test_a_line_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines of long words in another script are six times as long in JSON; that is not kept."""
+    """Lines in another script can be six times as long in JSON, and are then not cached."""
     encoded: list[Any] = []
     plain = room._encode
     monkeypatch.setattr(room, "_encode", lambda value: encoded.append(value) or plain(value))

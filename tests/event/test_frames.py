@@ -1,4 +1,4 @@
-"""Frames: where it happened, the lines around it, the locals; without running the app's code."""
+"""Frames have location, surrounding lines and locals, and no code of the app is run for them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_locals_can_be_switched_off() -> None:
 
 
 def test_what_is_library_code() -> None:
-    """Python's own and installed packages' files are not the app's."""
+    """Files of Python and of installed packages are not the app's own code."""
     import json
 
     import flask
@@ -71,7 +71,7 @@ def test_what_is_library_code() -> None:
 
 
 def test_include_and_exclude_paths() -> None:
-    """include_paths make code the app's, exclude_paths win over them."""
+    """include_paths mark code as the app's own, and exclude_paths override them."""
     crash = lambda: int("x")  # noqa: E731  # a frame of this module
     assert _frames(crash)[0]["in_app"] is True
     assert _frames(crash, strict=True)[0]["in_app"] is False
@@ -144,7 +144,7 @@ def test_code_without_a_file(tmp_path: Path) -> None:
 
 
 def test_source_of_a_module_in_a_zip(tmp_path: Path) -> None:
-    """A module's own loader is asked where there is no file."""
+    """If there is no file, the source comes from the module's loader."""
     archive = tmp_path / "packed.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("packed_shop.py", "def crash():\n    raise ValueError('zipped')\n")
@@ -163,7 +163,7 @@ def test_source_of_a_module_in_a_zip(tmp_path: Path) -> None:
     ("encoding", "text"), [("latin-1", "é"), ("utf-8", "日本"), ("no-such", "x"), ("cp1252", "€")]
 )
 def test_source_in_its_own_encoding(tmp_path: Path, encoding: str, text: str) -> None:
-    """The encoding a file declares is the one it is read in."""
+    """A file is read in the encoding that it declares."""
     real = "utf-8" if encoding == "no-such" else encoding
     path = tmp_path / f"coded_{real.replace('-', '_')}.py"
     source = f"# -*- coding: {encoding} -*-\ndef crash():\n    raise ValueError('{text}')\n"
@@ -176,7 +176,7 @@ def test_source_in_its_own_encoding(tmp_path: Path, encoding: str, text: str) ->
 
 
 def test_huge_and_odd_sources(tmp_path: Path) -> None:
-    """A line of a megabyte is cut; a huge file, a device and a folder are not read at all."""
+    """A line of a megabyte is cut. A huge file, a device and a folder are not read at all."""
     path = tmp_path / "long_line.py"
     path.write_text("def crash(): raise ValueError('" + "x" * 1_000_000 + "')\n")
     space: dict[str, Any] = {}
@@ -218,14 +218,14 @@ def test_frames_can_ask_to_be_hidden() -> None:
 
 
 def test_what_only_looks_like_a_traceback() -> None:
-    """Objects of task queues that stand in for tracebacks break nothing."""
+    """Objects that task queues use in place of tracebacks break nothing."""
     fake = types.SimpleNamespace(tb_frame=5, tb_next=None, tb_lineno=1)
     assert Stacks().of_traceback(fake, Serializer(Scrubber())) is None  # type: ignore[arg-type]  # a stand-in
     assert Stacks().of_traceback(None, Serializer(Scrubber())) is None
 
 
 def test_a_traceback_in_a_circle_ends() -> None:
-    """A stand-in that leads back to itself does too."""
+    """Such an object that refers to itself breaks nothing either."""
     circle = types.SimpleNamespace(tb_frame=sys._getframe(), tb_lineno=1)
     circle.tb_next = circle
     found = Stacks().of_traceback(circle, Serializer(Scrubber()))  # type: ignore[arg-type]  # a stand-in
@@ -234,7 +234,7 @@ def test_a_traceback_in_a_circle_ends() -> None:
 
 
 def test_the_calling_frame_is_the_apps() -> None:
-    """A stack for a message begins where the app called."""
+    """The stack of a message begins at the app's call."""
     frame = calling_frame()
     assert frame is not None
     assert frame.f_code.co_name == "test_the_calling_frame_is_the_apps"
@@ -248,7 +248,7 @@ def test_nothing_is_left_in_pythons_own_cache() -> None:
 
 
 def test_one_large_variable_does_not_hide_the_others() -> None:
-    """Each variable has its share of the budget."""
+    """Each variable gets a share of the budget."""
 
     def crash() -> None:
         first = {str(n): "x" * 400 for n in range(1_000)}  # noqa: F841

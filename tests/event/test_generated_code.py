@@ -1,4 +1,4 @@
-"""Generated code: nobody's file, so it is neither the app's own nor shown with a file's lines."""
+"""Generated code has no file: it is not the app's own and not shown with a file's lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[..., Flask]
 
 
 def frames_of(code: Callable[[], Any], **options: Any) -> list[dict[str, Any]]:
-    """The frames that a call leaves below this one, outermost first."""
+    """The frames of a failing call below this one, outermost first."""
     try:
         code()
     except Exception as error:
@@ -84,14 +84,14 @@ def test_generated_code_shows_no_line_of_the_module_it_was_made_in() -> None:
 
 
 def test_generated_lines_are_those_that_linecache_has() -> None:
-    """attrs leaves the lines of what it wrote with linecache: those are shown."""
+    """attrs gives the lines of its generated code to linecache, and those are shown."""
     [made] = [frame for frame in frames_of(Parcel) if frame["function"] == "__init__"]
     assert made["context_line"] == linecache.getline(made["abs_path"], made["lineno"]).rstrip()
     assert "number" in made["context_line"]
 
 
 def test_lines_of_another_code_object_are_not_shown() -> None:
-    """One name for all, "<string>", is no proof that lines belong to this code."""
+    """Many codes share the name "<string>", so it does not prove that lines belong to this code."""
     lines = ["import os\n", "other = 1\n", "# and so on\n"]
     linecache.cache["<string>"] = (34, None, lines, "<string>")
     try:
@@ -119,7 +119,7 @@ def test_a_template_is_the_apps_without_a_file_too(make_app: Make, wire: Any) ->
 
 
 def test_a_namedtuples_error_is_the_callers() -> None:
-    """A namedtuple's __new__ that is given too little shows the app's line as the innermost."""
+    """If a namedtuple's __new__ gets too few arguments, the app's line is the innermost frame."""
     frames = frames_of(lambda: Point(**{"x": 1}))
     assert [frame["in_app"] for frame in frames][-1] is True
 

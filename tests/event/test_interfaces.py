@@ -1,4 +1,4 @@
-"""What is in an event: chains, groups, notes, level and time, within 200 kB whatever happens."""
+"""Contents of an event: chains, groups, notes, level and time, always within 200 kB."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_frame_of_an_event(event_of: Any) -> None:
 
 
 def test_chained_exceptions_come_oldest_first(event_of: Any) -> None:
-    """raise … from … and what was being handled are told, the one that was caught last."""
+    """raise … from … and handled exceptions are in the event, with the caught one last."""
 
     def crash() -> str:
         try:
@@ -63,7 +63,7 @@ def test_chained_exceptions_come_oldest_first(event_of: Any) -> None:
 
 
 def test_from_none_hides_the_context(event_of: Any) -> None:
-    """raise … from None says that what went before does not matter."""
+    """raise … from None leaves the earlier exceptions out."""
 
     def crash() -> str:
         try:
@@ -75,7 +75,7 @@ def test_from_none_hides_the_context(event_of: Any) -> None:
 
 
 def test_a_chain_that_bites_its_tail_ends(event_of: Any) -> None:
-    """Exceptions that cause each other are each told once."""
+    """Exceptions that cause each other are each in the event once."""
 
     def crash() -> str:
         first, second = ValueError("first"), KeyError("second")
@@ -86,7 +86,7 @@ def test_a_chain_that_bites_its_tail_ends(event_of: Any) -> None:
 
 
 def test_long_chains_are_bounded(event_of: Any) -> None:
-    """Of a very long chain the nearest ones are told."""
+    """Of a very long chain, the nearest exceptions are in the event."""
 
     def crash() -> str:
         error: Exception | None = None
@@ -103,7 +103,7 @@ def test_long_chains_are_bounded(event_of: Any) -> None:
 
 
 class _Group(Exception):
-    """As an ExceptionGroup is, for 3.10, by the name that its backport has too."""
+    """Like an ExceptionGroup, for Python 3.10. The backport has the same name."""
 
     def __init__(self, message: str, members: list[Exception]) -> None:
         super().__init__(message)
@@ -115,7 +115,7 @@ _group: Any = getattr(builtins, "ExceptionGroup", _Group)  # 3.11 has it
 
 
 def test_members_of_groups_are_told(event_of: Any) -> None:
-    """Every member of an ExceptionGroup, nested ones too, with whose member it is."""
+    """Every member of an ExceptionGroup, also of nested ones, is in the event with its parent."""
 
     def crash() -> str:
         raise _group(
@@ -148,7 +148,7 @@ def test_a_huge_group_is_bounded(event_of: Any) -> None:
 
 
 def test_notes_are_in_the_message(event_of: Any) -> None:
-    """What add_note() said stands below the message."""
+    """Texts from add_note() are below the message."""
 
     def crash() -> str:
         error = ValueError("boom")
@@ -183,7 +183,7 @@ def test_an_event_never_exceeds_its_bound(event_of: Any) -> None:
 
 @pytest.mark.parametrize("size", [10, 1_000, 100_000])
 def test_modules_and_lists_of_any_size(make_app: MakeApp, wire: Any, size: int) -> None:
-    """Any amount of extra data in a message fits as well, and says that it was cut."""
+    """Any amount of extra data in a message fits too, and is marked as cut."""
     app = make_app()
     app.extensions["sentry"].captureMessage(
         "x" * size, extra={"a": ["y" * size] * 100, "b": {str(n): n for n in range(size)}}
@@ -214,7 +214,7 @@ def test_levels(level: Any, name: str) -> None:
 
 
 def test_times_are_utc() -> None:
-    """A date with a zone is converted; one without is UTC already, as raven has it."""
+    """A date with a zone is converted. A date without one is taken as UTC, as in raven."""
     date = datetime(2026, 11, 22, 8, 30, 0, 5)
     assert timestamp(date) == "2026-11-22T08:30:00.000005Z"
     zoned = date.replace(tzinfo=timezone(timedelta(hours=5)))
@@ -222,7 +222,7 @@ def test_times_are_utc() -> None:
 
 
 def test_ravens_data_reaches_the_event(make_app: MakeApp, wire: Any) -> None:
-    """data= of a capture: culprit, fingerprint, logger, request and user are taken."""
+    """data= of a capture sets culprit, fingerprint, logger, request and user."""
     app = make_app()
     app.extensions["sentry"].captureMessage(
         "hello",
@@ -259,7 +259,7 @@ def test_processors_of_the_app_run_last(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_a_processor_that_fails_leaks_nothing(make_app: MakeApp, wire: Any) -> None:
-    """Where it fails, the event goes without what it could have meant to remove."""
+    """If a processor fails, the event is sent without the parts it may have wanted to remove."""
     app = make_app(SENTRY_PROCESSORS=[Fails])
     app.test_client().get("/boom?private=1")
     event = wire.one_event(app)
@@ -270,7 +270,7 @@ def test_a_processor_that_fails_leaks_nothing(make_app: MakeApp, wire: Any) -> N
 
 
 class Removes:
-    """A processor as raven's documentation has them."""
+    """A processor like those in raven's documentation."""
 
     def __init__(self, client: Any) -> None:
         pass
@@ -292,7 +292,7 @@ class Fails:
 
 
 def test_events_are_strict_json(event_of: Any) -> None:
-    """What arrives has no NaN in it, whatever was in the frame."""
+    """The received event contains no NaN, even if the frame does."""
 
     def crash() -> str:
         nan = [float("nan"), float("inf")]  # noqa: F841
@@ -302,6 +302,6 @@ def test_events_are_strict_json(event_of: Any) -> None:
 
 
 def test_the_bound_is_what_it_says() -> None:
-    """200 kB, as the documentation has it."""
+    """The limit is 200 kB, as documented."""
     assert EVENT_MAX == 200_000
     assert json.dumps("é").__len__() == 8

@@ -1,4 +1,4 @@
-"""What a name gave away is masked wherever else it stands as a value, and nothing else is."""
+"""A value masked for its name is masked everywhere else in the event, and nothing else is."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _app_that(make_app: Make, view: Callable[[], Any], **config: Any) -> Flask:
 
 
 def test_a_value_is_masked_everywhere(make_app: Make, crash_event: Crash) -> None:
-    """Message, locals, tuples, extra, breadcrumbs, chained errors and the query lose it too."""
+    """It is masked in message, locals, tuples, extra, breadcrumbs, chained errors and query too."""
 
     def inner(first: str) -> None:
         row = ("bob", first)
@@ -72,7 +72,7 @@ def test_a_value_is_masked_everywhere(make_app: Make, crash_event: Crash) -> Non
 
 
 def test_a_log_record_loses_it(make_app: Make, wire: Any) -> None:
-    """formatted and params do, where the message says which of them is a password."""
+    """It is masked in formatted and params if the message shows which of them is a password."""
     app = make_app()
     with app.app_context():
         sentry.captureMessage(
@@ -90,7 +90,7 @@ def test_a_log_record_loses_it(make_app: Make, wire: Any) -> None:
     ["test_masked_values.py", "ZeroDivisionError", "localhost", "view", "return", "shop", "/view"],
 )
 def test_a_visitor_blanks_nothing(make_app: Make, crash_event: Crash, chosen: str) -> None:
-    """Whatever ?token= says, files, types, functions, rules, hosts and source stay as they are."""
+    """With any ?token= value, files, types, functions, rules, hosts and source stay unchanged."""
 
     def view() -> float:
         text = "return"
@@ -113,7 +113,7 @@ def test_a_visitor_blanks_nothing(make_app: Make, crash_event: Crash, chosen: st
 
 
 def test_ten_thousand_fields_blank_nothing(make_app: Make, crash_event: Crash) -> None:
-    """Nor do 10,000 fields that hold every word of the event."""
+    """Even 10,000 fields that contain every word of the event change none of these."""
 
     def view() -> float:
         text = "cart of ada"
@@ -131,7 +131,7 @@ def test_ten_thousand_fields_blank_nothing(make_app: Make, crash_event: Crash) -
 
 
 def test_common_words_are_no_secrets() -> None:
-    """A field named token that holds a word blanks no sentence; only the word alone is masked."""
+    """If a field named token contains a word, no sentence is masked, only the word alone."""
     words = ("failed", "Payment", "sunshine", "true", "12345", "None")
     event = _mask(
         {"message": "Payment failed for sunshine 12345", "extra": {"a": "sunshine", "b": "failed"}},
@@ -142,7 +142,7 @@ def test_common_words_are_no_secrets() -> None:
 
 
 def test_names_and_facts_are_left_alone() -> None:
-    """Keys, the user's id, the release and the id of the event are no values of a visitor's."""
+    """Keys, the user's id, the release and the event's id are not masked as a visitor's values."""
     event: dict[str, Any] = {
         "event_id": "a1b2c3d4e5",
         "release": "v1.2-a1b2c3d4",
@@ -154,7 +154,7 @@ def test_names_and_facts_are_left_alone() -> None:
 
 
 def test_a_value_as_a_key_is_masked() -> None:
-    """A dict may have a secret for a key; a plain word as key is a name."""
+    """A secret used as a dict key is masked. A plain word as key is a name."""
     event: dict[str, Any] = {"extra": {"by": {SECRET: "bob", "sunshine": 1}}}
     assert _mask(event, SECRET, "sunshine") == {"extra": {"by": {MASK: "bob", "sunshine": 1}}}
 
@@ -174,7 +174,7 @@ def test_a_number_within_a_longer_one_stays() -> None:
 
 
 def test_pydantic_and_sqlalchemy_say_names_apart_from_values() -> None:
-    """The line before input_value= and the statement say what the value is."""
+    """The line before input_value= and the SQL statement name the value."""
     text = (
         "2 validation errors for Login\nuser\n  Too short [type=x, input_value='bob', input_type=s]"
         f"\ncard.password\n  Too short [type=x, input_value='{SECRET}', input_type=str]\n"
@@ -200,7 +200,7 @@ def test_pydantic_and_sqlalchemy_say_names_apart_from_values() -> None:
 
 
 def test_encoded_forms_are_masked() -> None:
-    """A value stands percent-encoded, in JSON, in a repr and in HTML too."""
+    """A value is also masked when percent-encoded, in JSON, in a repr and in HTML."""
     umlaut = {"message": json.dumps("pässword-x1"), "other": "q=two+words&c=d"}
     assert _mask(umlaut, "pässword-x1", "two words") == {
         "message": f'"{MASK}"',
@@ -322,7 +322,7 @@ def _seconds(values: list[str], event: dict[str, Any]) -> float:
 
 
 def test_ten_thousand_fields_slow_nothing(make_app: Make) -> None:
-    """No more than VALUES_MAX values are looked for, however many a visitor sends."""
+    """At most VALUES_MAX values are searched, however many a visitor sends."""
     few = [f"secret-{n}-{n * 7919}" for n in range(VALUES_MAX)]
     many = [f"secret-{n}-{n * 7919}" for n in range(10_000)]
     assert _seconds(many, _event()) <= 2 * _seconds(few, _event()) + 0.05

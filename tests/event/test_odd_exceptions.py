@@ -1,4 +1,4 @@
-"""Exceptions that misbehave are reported like any."""
+"""Exceptions that misbehave are reported like all others."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class _OddClass(Exception, metaclass=_Meta):
     ids=lambda error: type.__dict__["__name__"].__get__(type(error)),
 )
 def test_hostile_exceptions_are_reported_like_any(event_of: Any, error: Exception) -> None:
-    """Exceptions that cannot be hashed, named, shown or asked still make one full event."""
+    """Exceptions that cannot be hashed, named, printed or inspected still make one full event."""
 
     def crash() -> str:
         raise error
@@ -107,7 +107,7 @@ def test_hostile_exceptions_are_reported_like_any(event_of: Any, error: Exceptio
 
 
 def test_recursion_is_one_bounded_event(event_of: Any) -> None:
-    """A RecursionError's thousand frames are cut to the ends that matter."""
+    """A RecursionError's thousand frames are cut to the outermost and innermost ones."""
 
     def recurse(depth: int) -> int:
         return recurse(depth + 1) + 1

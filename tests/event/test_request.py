@@ -1,4 +1,4 @@
-"""The request in an event: read at crash time, within a bound, and only what nobody had read."""
+"""The request in an event is read at crash time and bounded, and only an unread body is read."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_what_was_asked_for(make_app: Make, crash_event: Crash) -> None:
 
 
 def test_a_form_is_read_at_crash_time(make_app: Make, crash_event: Crash) -> None:
-    """A form that the view never looked at is in the event, lists as lists."""
+    """A form that the view never read is in the event, with lists as lists."""
     event = crash_event(make_app(), method="POST", data={"name": "Alice", "size": ["1", "2"]})
     assert event["request"]["data"] == {"name": "Alice", "size": ["1", "2"]}
 
 
 def test_files_are_named_not_sent(make_app: Make, crash_event: Crash) -> None:
-    """Of an upload the event has the name, never the content."""
+    """The event contains the name of an upload, never its content."""
     import io
 
     event = crash_event(
@@ -77,7 +77,7 @@ def test_json_is_read_at_crash_time(make_app: Make, crash_event: Crash) -> None:
 def test_bodies_that_are_not_what_they_say(
     make_app: Make, crash_event: Crash, body: bytes, content_type: str, shown: str | None
 ) -> None:
-    """A broken, deep, binary or unnamed body costs no event; what can be shown is."""
+    """A broken, deep, binary or unnamed body never loses the event, and is shown where possible."""
     event = crash_event(make_app(), method="POST", data=body, content_type=content_type)
     assert event["request"]["method"] == "POST"
     if shown is not None:
@@ -86,7 +86,7 @@ def test_bodies_that_are_not_what_they_say(
 
 @pytest.mark.parametrize("kind", ["json", "form"])
 def test_a_large_body_is_left_unread(make_app: Make, wire: Any, kind: str) -> None:
-    """Above 64 kB only the length is told, and the stream is not touched."""
+    """Above 64 kB only the length is sent, and the stream is not read."""
     app = make_app()
     left = []
 
@@ -117,7 +117,7 @@ def test_a_large_body_is_left_unread(make_app: Make, wire: Any, kind: str) -> No
     ],
 )
 def test_a_body_the_view_has_read_is_gone(make_app: Make, wire: Any, read: Any) -> None:
-    """What the view took from the stream is the view's; the event goes without it."""
+    """If the view has read from the stream, the event is sent without the body."""
     app = make_app()
 
     @app.post("/reads")
@@ -160,7 +160,7 @@ def test_a_healthy_request_keeps_its_body(make_app: Make) -> None:
 
 
 def test_an_explicit_capture_leaves_the_body_to_the_view(make_app: Make, wire: Any) -> None:
-    """captureMessage in a view that goes on does not take its body away."""
+    """captureMessage in a view that continues leaves the body unread."""
     app = make_app()
 
     @app.post("/says")
@@ -176,7 +176,7 @@ def test_an_explicit_capture_leaves_the_body_to_the_view(make_app: Make, wire: A
 
 
 def test_limits_of_the_app_stay_the_apps(make_app: Make, wire: Any) -> None:
-    """MAX_CONTENT_LENGTH and form limits answer 413 as ever, and cost no event when they bite."""
+    """MAX_CONTENT_LENGTH and form limits still answer 413, and no event is lost because of them."""
     app = make_app(MAX_CONTENT_LENGTH=100)
 
     @app.post("/form")
@@ -189,7 +189,7 @@ def test_limits_of_the_app_stay_the_apps(make_app: Make, wire: Any) -> None:
 
 
 def test_many_fields_are_bounded(make_app: Make, crash_event: Crash) -> None:
-    """Of very many fields the first are shown and the others counted."""
+    """If there are very many fields, the first are shown and the others are counted."""
     event = crash_event(make_app(), method="POST", data={f"f{n}": "x" for n in range(900)})
     data = event["request"]["data"]
     assert data["f0"] == "x"
@@ -199,7 +199,7 @@ def test_many_fields_are_bounded(make_app: Make, crash_event: Crash) -> None:
 def test_a_slow_client_does_not_hold_up_the_answer(
     make_app: Make, serve: Callable[..., str], wire: Any
 ) -> None:
-    """A client that never sends the body it announced gets its 500 at once all the same."""
+    """A client that never sends its announced body still gets its 500 response immediately."""
     app = make_app()
     port = int(serve(app).rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
@@ -218,7 +218,7 @@ def test_a_slow_client_does_not_hold_up_the_answer(
 def test_a_body_read_past_flask_does_not_hold_up_the_answer(
     make_app: Make, serve: Callable[..., str], wire: Any
 ) -> None:
-    """Nor does a view that took the body straight from the server, over a real socket."""
+    """The response is also immediate if the view read the body from the server, on a real socket."""
     app = make_app()
 
     @app.post("/raw")
@@ -239,7 +239,7 @@ def test_a_body_read_past_flask_does_not_hold_up_the_answer(
 
 
 def test_a_request_class_that_raises_costs_only_itself(make_app: Make, wire: Any) -> None:
-    """An app's own request class whose attributes raise leaves an event with its exception."""
+    """If the attributes of an app's own request class raise, the event still has its exception."""
 
     class Odd(Request):
         @property
@@ -256,7 +256,7 @@ def test_a_request_class_that_raises_costs_only_itself(make_app: Make, wire: Any
 
 @pytest.mark.parametrize("path", ["/boom?" + "a=1&" * 5_000, "/boom?x=%ff%00%zz", "/boom?é=ü"])
 def test_odd_addresses(make_app: Make, crash_event: Crash, path: str) -> None:
-    """Long and malformed queries are bounded and cost no event."""
+    """Long and malformed queries are bounded and lose no event."""
     event = crash_event(make_app(), path, headers={f"X-{n}": "y" * 5_000 for n in range(100)})
     assert len(event["request"]["query_string"]) <= 4_000
     assert len(event["request"]["headers"]) <= 60

@@ -1,4 +1,4 @@
-"""Context belongs to its request: gone after it, and never another's, however requests are run."""
+"""Context belongs to its request: it ends with it and never reaches another request."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _is_of_nobody(event: dict[str, Any]) -> bool:
 def test_context_ends_with_its_request(
     make_app: Make, wire: Any, end: str, switch: dict[str, Any]
 ) -> None:
-    """Tags, extra, user and what else was set are gone after the request, however it ended."""
+    """Tags, extra, user and other context are gone after the request, however it ended."""
     app = make_app(**switch)
     _tagging(app)
     client = app.test_client()
@@ -235,7 +235,7 @@ def test_greenlets_do_not_share(wire: Any, patch: str) -> None:
 
 
 def test_one_visitors_id_is_never_anothers(make_app: Make, wire: Any) -> None:
-    """last_event_id is the request's: another visitor's healthy answer knows nothing of it."""
+    """last_event_id belongs to the request and is not in another visitor's healthy response."""
     app = make_app()
     seen = []
 
@@ -264,7 +264,7 @@ def test_an_app_context_without_a_request_has_its_own(make_app: Make, wire: Any)
 
 
 def test_a_request_context_inside_a_request(make_app: Make, wire: Any) -> None:
-    """test_request_context in a view is a request of its own."""
+    """test_request_context in a view is a separate request."""
     app = make_app()
 
     @app.get("/outer")
@@ -284,7 +284,7 @@ def test_a_request_context_inside_a_request(make_app: Make, wire: Any) -> None:
 
 
 def test_a_healthy_request_makes_no_context(make_app: Make) -> None:
-    """Before a crash nothing is kept: no scope in the environ, nothing on g."""
+    """Before a crash nothing is stored: no scope in the environ, nothing on g."""
     app = make_app()
     seen: list[Any] = []
 
@@ -300,7 +300,7 @@ def test_a_healthy_request_makes_no_context(make_app: Make) -> None:
 
 
 def test_a_captured_exception_can_still_be_pickled_and_copied(make_app: Make, wire: Any) -> None:
-    """What is noted on an exception goes along neither to another process nor into a copy."""
+    """The mark on an exception is not passed on to another process or into a copy."""
     app = make_app()
     with app.test_request_context("/"):
         sentry.extra_context({"unpicklable": threading.Lock()})

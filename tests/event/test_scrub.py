@@ -1,4 +1,4 @@
-"""Secrets stay home: one list of names and looks, over every place of an event."""
+"""Secrets are masked in every place of an event, by one list of names and looks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _VALUES: dict[str, Callable[[str, str], Any]] = {
 @settings(max_examples=40, deadline=None)
 @given(name=_names, secret=_secrets)
 def test_no_listed_secret_survives_in_a_value(shape: str, name: str, secret: str) -> None:
-    """What goes by a listed name is masked, whatever it is wrapped in and whatever is in it."""
+    """The value of a listed name is masked, whatever its container and its content."""
     shown = json.dumps(Serializer(_scrubber).value(_VALUES[shape](name, secret)))
     assert SECRET not in shown
 
@@ -117,7 +117,7 @@ _TEXTS = {
 @settings(max_examples=40, deadline=None)
 @given(name=_names, secret=_plain_secrets)
 def test_no_listed_secret_survives_in_a_text(shape: str, name: str, secret: str) -> None:
-    """In messages and reprs what a listed name is given is masked, in every usual notation."""
+    """In messages and reprs the value of a listed name is masked, in every usual notation."""
     assert SECRET not in _scrubber.text(_TEXTS[shape].format(name=name, secret=secret))
 
 
@@ -146,7 +146,7 @@ def test_no_listed_secret_survives_in_a_text(shape: str, name: str, secret: str)
     ],
 )
 def test_secrets_that_messages_hold(text: str) -> None:
-    """Headers, addresses and reprs in a message give away no secret."""
+    """Headers, addresses and reprs in a message reveal no secret."""
     assert SECRET not in _scrubber.text(text)
 
 
@@ -179,7 +179,7 @@ def test_what_is_no_secret_stays_readable(text: str) -> None:
 
 
 def test_masking_twice_changes_nothing() -> None:
-    """What was masked once stays as it is, quotes and all."""
+    """Masked text is not changed when it is scrubbed again, including its quotes."""
     once = _scrubber.text(f"password='{SECRET}' token={SECRET} {{'pin': 5}}")
     assert once == f"password='{MASK}' token={MASK} {{'pin': {MASK}}}"
     assert _scrubber.text(once) == once

@@ -1,4 +1,4 @@
-"""Secrets stay home, over the wire: every place of an event that may hold one."""
+"""Secrets are masked in every place of an event that may contain one, tested over the wire."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_bodies(make_app: MakeApp, wire: Any, name: str, kind: str) -> None:
 
 
 def test_a_secret_in_the_path(make_app: MakeApp, wire: Any) -> None:
-    """What a rule like /reset/<token> takes from the path is masked in the address."""
+    """The value of a rule such as /reset/<token> is masked in the address."""
     app = make_app()
 
     @app.get("/reset/<token>/<page>")
@@ -98,7 +98,7 @@ def test_a_secret_in_the_path(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_locals(make_app: MakeApp, wire: Any) -> None:
-    """Local variables by a listed name are masked, and secrets inside of others."""
+    """Local variables with a listed name are masked, and so are secrets inside other variables."""
     app = make_app()
 
     @app.get("/locals")
@@ -169,7 +169,7 @@ def test_messages_params_and_chains(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_context_tags_breadcrumbs_and_user(make_app: MakeApp, wire: Any) -> None:
-    """What the app adds to an event by hand is scrubbed like the rest."""
+    """Data that the app adds to an event is scrubbed like the rest."""
     app = make_app()
     app.extensions["sentry"].client.enable_breadcrumbs = True
     client = app.extensions["sentry"].client

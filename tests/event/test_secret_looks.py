@@ -1,4 +1,4 @@
-"""Secrets that give themselves away without a name, and numbers and words that are none."""
+"""Secrets that are recognised without a name, and numbers and words that are not secrets."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_of_a_private_key_nothing_is_left() -> None:
 
 
 def test_cards_are_masked_as_numbers_too() -> None:
-    """A card in an int is one; a timestamp in an int is none."""
+    """A card number as an int is masked, a timestamp as an int is not."""
     assert Serializer(_scrubber).value({"n": 4111111111111111}) == {"n": MASK}
     assert Serializer(_scrubber).value({"n": 1763600000000}) == {"n": 1763600000000}
 
@@ -140,7 +140,7 @@ def test_cards_are_masked_as_numbers_too() -> None:
     "number", ["4111111111111", "411111111111111", "1111111111111111", "9111111111111112"]
 )
 def test_a_card_begins_and_is_as_long_as_its_issuers(number: str) -> None:
-    """A right check digit alone makes no card."""
+    """A correct check digit alone does not make a number a card number."""
     assert not is_card(number)
 
 

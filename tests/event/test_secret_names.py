@@ -1,4 +1,4 @@
-"""Which names are sensitive: what a name says its value is, whatever it contains."""
+"""Sensitive names: the name decides, whatever the value contains."""
 
 from __future__ import annotations
 
@@ -123,5 +123,5 @@ def test_names_that_the_app_adds_may_have_any_letters(added: str) -> None:
     "name", ["\ud800", "pass\udfffword", "", "123", "_", "-" * 300, "x" * 5000]
 )
 def test_no_name_raises(name: str) -> None:
-    """Half surrogates, empty and endless names are held against the lists like all others."""
+    """Half surrogates, empty and endless names are compared with the lists like all others."""
     assert _scrubber.hides(name) in (True, False)

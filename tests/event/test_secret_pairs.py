@@ -1,4 +1,4 @@
-"""Names and values inside texts, in every notation that they are met in."""
+"""Names and values inside texts, in every common notation."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_value_is_masked_in_every_notation(text: str) -> None:
 
 @pytest.mark.parametrize("text", PROSE)
 def test_prose_keeps_its_words(text: str) -> None:
-    """Messages that speak of secrets, and name none, stay as they are."""
+    """Messages that mention secrets without containing one stay unchanged."""
     assert _scrubber.text(text) == text
 
 
@@ -250,7 +250,7 @@ def test_what_is_no_secret_keeps_its_value(value: object) -> None:
     ],
 )
 def test_a_secret_that_the_cut_runs_through_is_masked(secret: str, length: int) -> None:
-    """Wherever the cut falls, no half of a secret is shown."""
+    """Wherever a text is cut, no half of a secret is shown."""
     for before in range(length - 60, length + 330, 3):
         shown = _scrubber.short("x " * (before // 2) + secret + " y" * 300, length)
         assert len(shown) <= length

@@ -51,7 +51,7 @@ _values = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(_values)
 def test_every_value_becomes_json(value: Any) -> None:
-    """Whatever the value, what comes out is strict JSON."""
+    """Every value becomes strict JSON."""
     json.dumps(_serializer().value(value), allow_nan=False)
 
 
@@ -64,7 +64,7 @@ def test_the_budget_bounds_it(values: list[Any], budget: int) -> None:
 
 
 class _Hostile:
-    """A value whose every answer is an exception."""
+    """A value that raises an exception on every access."""
 
     def __init__(self, error: BaseException) -> None:
         object.__setattr__(self, "_error", error)
@@ -185,7 +185,7 @@ HOSTILE_VALUES["deep"] = _deep
 
 @pytest.mark.parametrize("name", HOSTILE_VALUES)
 def test_hostile_values_are_shown_or_named(name: str) -> None:
-    """A value that raises, exits, lies or never ends costs its own place and no more."""
+    """If a value raises, exits, lies or never ends, only that value is missing from the event."""
     serializer = _serializer(budget=4_000)
     body = json.dumps(serializer.value(HOSTILE_VALUES[name]), allow_nan=False)
     assert len(body) < 40_000
@@ -196,7 +196,7 @@ def test_hostile_values_are_shown_or_named(name: str) -> None:
 
 
 def test_bounds_of_raven_hold() -> None:
-    """string_max and list_max cut texts and containers, and say so."""
+    """string_max and list_max cut texts and containers, and the result is marked as cut."""
     serializer = _serializer(string_max=10, list_max=3)
     assert serializer.value("0123456789abcdef") == "0123456..."
     assert serializer.value([1, 2, 3, 4, 5]) == [1, 2, 3, "... 2 more"]
@@ -233,7 +233,7 @@ def test_hostile_locals_do_not_cost_the_event(
 
 
 def test_a_container_that_is_met_again_is_shown_again() -> None:
-    """What many frames share is as whole in each of them, and costs the budget each time."""
+    """A value that many frames share is complete in each, and uses the budget each time."""
     basket = {"lamp": [1, 2], "password": "hunter2"}
     serializer = Serializer(Scrubber())
     first = serializer.named("basket", basket)
@@ -243,7 +243,7 @@ def test_a_container_that_is_met_again_is_shown_again() -> None:
 
 
 def test_a_container_that_no_longer_fits_is_cut() -> None:
-    """A container that was whole before is cut where the budget is nearly gone."""
+    """A container that was complete before is cut when the budget is nearly used up."""
     numbers = list(range(40))
     serializer = Serializer(Scrubber())
     assert serializer.value(numbers) == numbers

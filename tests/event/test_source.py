@@ -1,4 +1,4 @@
-"""Lines of source: secrets that are written in them are masked, code stays readable."""
+"""Secrets in source lines are masked, and the code stays readable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _masked(source: str) -> str:
     ],
 )
 def test_only_the_literal_is_masked(line: str, shown: str) -> None:
-    """What is masked is the literal that belongs to a sensitive name, and nothing around it."""
+    """Only the literal that belongs to a sensitive name is masked, and nothing around it."""
     assert _masked(line) == shown
 
 
@@ -215,7 +215,7 @@ def _crashed(tmp_path: Path, source: str) -> list[str]:
 
 
 def test_a_string_that_began_before_the_window_is_known(tmp_path: Path) -> None:
-    """The name of a triple-quoted string stands far above the lines that are sent."""
+    """A triple-quoted string is masked if its name is far above the lines that are sent."""
     filler = "\n".join(["line"] * 80)
     lines = _crashed(tmp_path, f'password = """{filler}\n{SECRET}\n"""\n1 / 0\n')
     assert not any(SECRET in line for line in lines)
@@ -225,7 +225,7 @@ def test_a_string_that_began_before_the_window_is_known(tmp_path: Path) -> None:
 
 
 def test_a_bracket_that_began_before_the_window_is_known(tmp_path: Path) -> None:
-    """So does the name of a list, and the function that returns."""
+    """The same holds for the name of a list, and for a function that returns the secret."""
     filler = "".join(f"    'x{n}',\n" for n in range(15))
     lines = _crashed(tmp_path, f"passwords = [\n{filler}    '{SECRET}',\n]\n1 / 0\n")
     assert not any(SECRET in line for line in lines)
@@ -237,7 +237,7 @@ def test_a_bracket_that_began_before_the_window_is_known(tmp_path: Path) -> None
 
 
 def test_a_long_line_is_cut_first_and_its_secret_masked() -> None:
-    """A secret that the cut runs through is masked, and what stood behind it stays away."""
+    """A secret at the cut is masked, and the text after it is not sent."""
     line = "x = '" + "a" * (LINE_MAX - 20) + f"', dict(password='{SECRET * 5}')"
     [shown] = mask_source([line], _scrubber)
     assert len(shown) <= LINE_MAX
@@ -248,7 +248,7 @@ def test_a_long_line_is_cut_first_and_its_secret_masked() -> None:
 
 
 def test_lines_of_a_template_are_scrubbed_as_text() -> None:
-    """What is not Python has no literals to look for; pairs and looks are masked."""
+    """In files that are not Python no literals are searched, but pairs and looks are masked."""
     lines = ["<p>password: " + SECRET + "</p>", "<h1>{{ title }}</h1>"]
     assert mask_text_lines(lines, _scrubber) == [f"<p>password: {MASK}</p>", "<h1>{{ title }}</h1>"]
 

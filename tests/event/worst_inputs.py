@@ -1,4 +1,4 @@
-"""The inputs that a regular expression is slowest on, made from its own repeats."""
+"""Makes the slowest inputs for a regular expression from its own repeats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHARACTERS = "a0A_-.:/ =%\\\"'<([{@,;&\té"
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
-    """Every pattern that a module of the kit has compiled, by where it stands."""
+    """Every compiled pattern in a module of the kit, by its location."""
     found: dict[str, re.Pattern[str]] = {}
     for info in pkgutil.walk_packages(flask_sentry_kit.__path__, "flask_sentry_kit."):
         if info.name.endswith("__main__"):
@@ -49,7 +49,7 @@ def _patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
 
 
 def worst_inputs(pattern: re.Pattern[Any]) -> list[tuple[str, str]]:
-    """Pairs of what begins an input and what it goes on with, again and again."""
+    """Pairs of an input's beginning and the text that is repeated after it."""
     text = (
         pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     )
@@ -90,7 +90,7 @@ def _repeats(tree: Any, before: str, outer: list[str]) -> Iterator[tuple[str, li
 
 
 def _choices(body: Any) -> list[str]:
-    """What one repetition may be."""
+    """The possible texts of one repetition."""
     items = list(body)
     if len(items) == 1:
         op, args = items[0]
@@ -137,7 +137,7 @@ def _in_category(category: Any, char: str) -> bool:
 
 
 def _sample(tree: Any) -> str:
-    """A short text that the tree matches, look-arounds aside."""
+    """A short text that matches the tree, without its look-arounds."""
     found = ""
     for op, args in tree:
         if op is names.LITERAL:

@@ -1,4 +1,4 @@
-"""Breadcrumbs, for apps that want them: of one request, of one app, bounded and scrubbed."""
+"""Breadcrumbs, for apps that enable them: per request, per app, bounded and scrubbed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _logs(app: Flask) -> None:
 
 
 def test_a_requests_records_are_its_breadcrumbs(make_app: Make, wire: Any) -> None:
-    """What was logged in the request, and by hand, is in its event with time, level and logger."""
+    """A request's log records and manual breadcrumbs are in its event, with time and level."""
     app = make_app(**ON)
     _logs(app)
     app.test_client().get("/logs/alice")
@@ -45,7 +45,7 @@ def test_a_requests_records_are_its_breadcrumbs(make_app: Make, wire: Any) -> No
 
 
 def test_they_are_gone_with_the_request(make_app: Make, wire: Any) -> None:
-    """The next request begins with none of them."""
+    """The next request starts without breadcrumbs."""
     app = make_app(**ON)
     _logs(app)
     client = app.test_client()
@@ -59,7 +59,7 @@ def test_they_are_gone_with_the_request(make_app: Make, wire: Any) -> None:
 
 
 def test_they_are_each_apps_own(make_app: Make, wire: Any) -> None:
-    """One app's breadcrumbs are in no other app's events."""
+    """One app's breadcrumbs are not in another app's events."""
     first, second = make_app("one", **ON), make_app("two", **ON)
     _logs(first)
     _logs(second)
@@ -72,7 +72,7 @@ def test_they_are_each_apps_own(make_app: Make, wire: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:raven")  # Python has moved on
 def test_beside_ravens_own_hook(make_app: Make, wire: Any) -> None:
-    """A client of raven's own class in the same process, which patches logging, doubles none."""
+    """A client of raven's own class, which patches logging, does not duplicate breadcrumbs."""
     raven.Client(transport=raven.transport.http.HTTPTransport).captureBreadcrumb(message="theirs")
     app = make_app(**ON)
     _logs(app)
@@ -81,7 +81,7 @@ def test_beside_ravens_own_hook(make_app: Make, wire: Any) -> None:
 
 
 def test_ravens_own_function_records_too(make_app: Make, wire: Any) -> None:
-    """raven.breadcrumbs.record(), for integrations, reaches the request at hand."""
+    """raven.breadcrumbs.record(), for integrations, records into the current request."""
     app = make_app(**ON)
 
     @app.get("/records")
@@ -94,7 +94,7 @@ def test_ravens_own_function_records_too(make_app: Make, wire: Any) -> None:
 
 
 def test_they_are_bounded(make_app: Make, wire: Any) -> None:
-    """The last hundred are kept, long ones cut."""
+    """The last hundred breadcrumbs are kept, and long ones are cut."""
     app = make_app(**ON)
 
     @app.get("/many")
@@ -111,7 +111,7 @@ def test_they_are_bounded(make_app: Make, wire: Any) -> None:
 
 
 def test_odd_records_cost_nothing(make_app: Make, wire: Any) -> None:
-    """A record that cannot be formatted, and values that raise, break neither request nor event."""
+    """An unformattable record and values that raise break neither the request nor the event."""
     app = make_app(**ON)
 
     class Raises:
@@ -141,7 +141,7 @@ def test_odd_records_cost_nothing(make_app: Make, wire: Any) -> None:
 
 
 def test_the_handler_goes_with_its_client(wire: Any) -> None:
-    """An app that is gone leaves no handler that costs every record of the process."""
+    """A deleted app leaves no handler behind that would slow down every log record."""
     before = list(logging.getLogger().handlers)
 
     def create() -> None:

@@ -1,4 +1,4 @@
-"""Every feature of raven's documentation for Flask, over the wire: what worked there works here."""
+"""Every feature in raven's documentation for Flask works here too, tested over the wire."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _projects(wire: Any) -> list[str]:
 
 
 def test_it_is_a_drop_in_subclass() -> None:
-    """Code that checks for raven's classes finds them."""
+    """Code that checks for raven's classes accepts ours."""
     assert issubclass(Sentry, raven.contrib.flask.Sentry)
     assert issubclass(Client, raven.Client)
 
 
 def test_setup_with_a_dsn(wire: Any) -> None:
-    """Sentry(app, dsn=…) reports what views raise."""
+    """Sentry(app, dsn=…) reports exceptions from views."""
     app = _crashing_app()
     sentry = Sentry(app, dsn=wire.dsn)
     assert app.test_client().get("/boom").status_code == 500
@@ -50,7 +50,7 @@ def test_setup_with_a_dsn(wire: Any) -> None:
 
 
 def test_the_dsn_comes_from_the_environment(wire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a dsn, SENTRY_DSN of the environment is taken."""
+    """Without a dsn, SENTRY_DSN from the environment is used."""
     monkeypatch.setenv("SENTRY_DSN", wire.dsn_of(9))
     app = _crashing_app()
     Sentry(app)
@@ -60,7 +60,7 @@ def test_the_dsn_comes_from_the_environment(wire: Any, monkeypatch: pytest.Monke
 
 
 def test_precedence_of_dsns(wire: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SENTRY_CONFIG wins over SENTRY_DSN in app.config, over dsn=, over the environment."""
+    """SENTRY_CONFIG overrides SENTRY_DSN in app.config, then come dsn= and the environment."""
     monkeypatch.setenv("SENTRY_DSN", wire.dsn_of(9))
     ladder: list[tuple[dict[str, Any], str | None, str]] = [
         (
@@ -91,7 +91,7 @@ def test_init_app_takes_the_constructors_dsn(wire: Any) -> None:
 
 
 def test_init_app_takes_all_parameters(wire: Any, make_app: MakeApp) -> None:
-    """init_app(app, dsn=…, logging=True, level=…, logging_exclusions=…) obeys each of them."""
+    """init_app(app, dsn=…, logging=True, level=…, logging_exclusions=…) uses each argument."""
     sentry = Sentry()
     app = Flask("shop")
 
@@ -171,7 +171,7 @@ def test_include_paths_say_what_is_the_apps_own(make_app: MakeApp, crash_event: 
 
 
 def test_include_paths_leave_others_out(make_app: MakeApp, crash_event: CrashEvent) -> None:
-    """… and where they name other code, nothing of this is."""
+    """If include_paths names only other code, none of this code counts as the app's own."""
     event = crash_event(make_app(SENTRY_CONFIG={"include_paths": ["myproject"]}))
     frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
     assert [frame["function"] for frame in frames if frame["in_app"]] == []
@@ -191,14 +191,14 @@ def test_the_release_is_a_git_commit(
 
 
 class MyExceptionType(Exception):
-    """As in the documentation, with its own constructor."""
+    """The exception from the documentation, with its own constructor."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
 
 
 class _Child(MyExceptionType):
-    """A subclass of what is ignored."""
+    """A subclass of an ignored exception."""
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ class _Child(MyExceptionType):
 def test_ignored_exceptions_are_not_reported(
     make_app: MakeApp, wire: Any, ignored: Any, raised: Any
 ) -> None:
-    """ignore_exceptions takes classes, names, full names and prefixes; no event, no id."""
+    """ignore_exceptions takes classes, names, full names and prefixes: no event, no id."""
     app = make_app(SENTRY_CONFIG={"ignore_exceptions": ignored})
 
     @app.get("/ignored")
@@ -238,7 +238,7 @@ def test_a_name_is_not_a_prefix(make_app: MakeApp, crash_event: CrashEvent) -> N
 
 
 def test_without_a_dsn_nothing_is_reported_or_claimed(wire: Any) -> None:
-    """No DSN: the app works, there is no id on g and none in the headers."""
+    """Without a DSN the app works, and there is no id on g or in the headers."""
     app = _crashing_app()
     sentry = Sentry(app)
     response = app.test_client().get("/boom")

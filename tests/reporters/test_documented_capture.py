@@ -1,4 +1,4 @@
-"""Capturing in code, as raven's documentation for Flask has it, and its recipe for a page."""
+"""Capturing in code and the error page recipe, as in raven's documentation for Flask."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_capture_exception_takes_exc_info(make_app: MakeApp, wire: Any, form: st
 
 
 def test_capture_exception_without_one(make_app: MakeApp, wire: Any) -> None:
-    """With no exception to capture nothing is sent and nothing breaks."""
+    """Without an exception, captureException sends nothing and nothing breaks."""
     app = make_app()
     assert app.extensions["sentry"].captureException() is None
     assert app.extensions["sentry"].captureException(exc_info=(None, None, None)) is None
@@ -69,7 +69,7 @@ def test_capture_exception_without_one(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_capture_message(make_app: MakeApp, wire: Any) -> None:
-    """captureMessage sends text, with level, tags, extra, params and stack as raven has them."""
+    """captureMessage sends a text with level, tags, extra, params and stack, as in raven."""
     app = make_app()
     event_id = app.extensions["sentry"].captureMessage(
         "hello, %s!",
@@ -104,7 +104,7 @@ def test_the_proxy_finds_the_current_apps_reporter(make_app: MakeApp, wire: Any)
 
 
 def test_the_last_event_id_is_on_g(make_app: MakeApp, wire: Any) -> None:
-    """g.sentry_event_id is None before, and in the 500 handler the id of the event sent."""
+    """g.sentry_event_id is None before a crash and is the event's id in the 500 handler."""
     app = make_app()
     seen: list[Any] = []
 
@@ -126,7 +126,7 @@ def test_the_last_event_id_is_on_g(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_no_event_no_header(make_app: MakeApp, wire: Any) -> None:
-    """A healthy answer has no X-Sentry-ID, also right after another request's crash."""
+    """A healthy response has no X-Sentry-ID, even right after another request's crash."""
     app = make_app()
     client = app.test_client()
     client.get("/boom")
@@ -135,7 +135,7 @@ def test_no_event_no_header(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_the_documentations_own_recipe(wire: Any, tmp_path: Any) -> None:
-    """raven's user feedback recipe, word for word in shape, with our Sentry in raven's place."""
+    """raven's user feedback recipe works with our Sentry in place of raven's."""
     (tmp_path / "500.html").write_text(
         """<!-- Sentry JS SDK 2.1.+ required -->
 <script src="https://cdn.ravenjs.com/2.3.0/raven.min.js"></script>
@@ -173,7 +173,7 @@ def test_the_documentations_own_recipe(wire: Any, tmp_path: Any) -> None:
 
 
 def test_the_recipe_works_beside_the_kit(wire: Any, tmp_path: Any) -> None:
-    """The same recipe with the blueprint registered too: the recipe's page, and one event."""
+    """With the blueprint registered too, the recipe's page is shown and one event is sent."""
     (tmp_path / "500.html").write_text("recipe {{ event_id }} {{ public_dsn }}")
     app = Flask("shop", template_folder=str(tmp_path))
     app.secret_key = "k"
@@ -197,7 +197,7 @@ def test_the_recipe_works_beside_the_kit(wire: Any, tmp_path: Any) -> None:
 
 
 def test_calls_before_init_app_break_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """A Sentry without an app reports nothing, and says so in the log."""
+    """A Sentry without an app reports nothing and logs that."""
     sentry = Sentry()
     assert sentry.captureMessage("hello") is None
     assert sentry.captureException() is None
@@ -206,7 +206,7 @@ def test_calls_before_init_app_break_nothing(caplog: pytest.LogCaptureFixture) -
 
 
 def test_processors_see_what_is_sent_and_nothing_else(make_app: Any, wire: Any) -> None:
-    """A processor of the app's own is called for each event, and never at registration."""
+    """An app's own processor is called for each event, and never at registration."""
     seen = []
 
     class Noting:

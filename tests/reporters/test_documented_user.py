@@ -1,4 +1,4 @@
-"""The user and the address in an event, as raven's documentation for Flask has them."""
+"""The user and the address in an event, as in raven's documentation for Flask."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _with_login(app: Flask) -> Flask:
 
 
 def test_the_user_is_flask_logins(make_app: MakeApp, wire: Any) -> None:
-    """By default id, is_authenticated and is_anonymous, and nothing more of the user."""
+    """By default the user has id, is_authenticated and is_anonymous, and nothing else."""
     app = _with_login(make_app())
     client = app.test_client()
     client.get("/login")
@@ -49,7 +49,7 @@ def test_the_user_is_flask_logins(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_user_attributes(make_app: MakeApp, wire: Any) -> None:
-    """SENTRY_USER_ATTRS: email is the user interface's own, the others are its data."""
+    """From SENTRY_USER_ATTRS, email is a key of the user interface and the others are its data."""
     app = _with_login(
         make_app(SENTRY_USER_ATTRS=["username", "first_name", "last_name", "email", "no_such"])
     )
@@ -63,7 +63,7 @@ def test_user_attributes(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_a_message_has_the_user_too(make_app: MakeApp, wire: Any) -> None:
-    """User information is captured with exceptions and messages alike."""
+    """User information is captured with both exceptions and messages."""
     app = _with_login(make_app())
 
     @app.get("/say")
@@ -78,7 +78,7 @@ def test_a_message_has_the_user_too(make_app: MakeApp, wire: Any) -> None:
 
 
 def test_an_anonymous_visitor(make_app: MakeApp, wire: Any) -> None:
-    """Somebody who is not signed in is told as that."""
+    """An anonymous user is reported as anonymous."""
     app = _with_login(make_app())
     app.test_client().get("/boom")
     user = wire.one_event(app)["user"]
@@ -99,7 +99,7 @@ def test_the_address_behind_a_proxy_is_proxy_fixs(make_app: MakeApp, wire: Any) 
 def test_without_proxy_fix_no_header_is_believed(
     make_app: MakeApp, crash_event: CrashEvent, header: str
 ) -> None:
-    """A visitor cannot choose an address: without ProxyFix it is the connection's."""
+    """A visitor cannot forge an address: without ProxyFix the connection's address is used."""
     event = crash_event(make_app(), headers={header: "<script>1.2.3.4</script>, 6.6.6.6"})
     assert event["user"]["ip_address"] == "127.0.0.1"
     assert event["request"]["env"]["REMOTE_ADDR"] == "127.0.0.1"

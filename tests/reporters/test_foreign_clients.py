@@ -1,5 +1,5 @@
-"""Clients of raven's own class behind our ``Sentry``: they get what raven's Flask integration gave
-them, and what they are told of one request is not the next one's."""
+"""Clients of raven's own class behind our ``Sentry``: their events get the same data as with
+raven's Flask integration, and data of one request is not in the next one's events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_sentry_kit import Sentry, SentryKit
 
 
 class KeepingClient(raven.base.Client):  # raven carries no types
-    """Keeps its events, as the test clients of raven's users do."""
+    """Keeps its events in a list, like the test clients of raven's users."""
 
     def __init__(self, **options: Any) -> None:
         self.events: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ def shop() -> Iterator[Flask]:
 
 
 def test_an_event_has_its_request(shop: Flask, client: KeepingClient) -> None:
-    """The crashed request is in the event, with the form it sent."""
+    """The crashed request is in the event, including its form."""
     Sentry(shop, client=client)
     shop.test_client().post("/boom/till?page=2", data={"item": "lamp"})
     (event,) = client.events
@@ -92,7 +92,7 @@ def test_an_event_has_its_request(shop: Flask, client: KeepingClient) -> None:
 
 @pytest.mark.parametrize("path", ["/captured", "/message"])
 def test_what_a_view_captures_has_it_too(shop: Flask, client: KeepingClient, path: str) -> None:
-    """Explicit captures carry their request, and the answer carries their id."""
+    """Events of explicit captures contain their request, and the response contains their id."""
     Sentry(shop, client=client)
     answer = shop.test_client().get(path)
     (event,) = client.events
@@ -108,7 +108,7 @@ def test_a_view_that_goes_on_keeps_its_body(shop: Flask, client: KeepingClient) 
 
 
 def test_a_visitor_is_gone_after_the_request(shop: Flask, client: KeepingClient) -> None:
-    """Neither user nor tags nor request of one visitor are in the next one's event."""
+    """The user, tags and request of one visitor are not in the next visitor's event."""
     Sentry(shop, client=client)
     visitor = shop.test_client()
     visitor.get("/named/ada")
@@ -122,7 +122,7 @@ def test_a_visitor_is_gone_after_the_request(shop: Flask, client: KeepingClient)
 
 
 def test_who_is_signed_in(shop: Flask, client: KeepingClient) -> None:
-    """Flask-Login's user is found when the crash happens, with SENTRY_USER_ATTRS."""
+    """Flask-Login's user is read when the crash happens, with SENTRY_USER_ATTRS."""
 
     class User(UserMixin):
         id = "7"
@@ -173,7 +173,7 @@ def test_captured_then_raised_is_one_event(shop: Flask, client: KeepingClient) -
 
 
 def test_log_records_become_events_once(shop: Flask, client: KeepingClient) -> None:
-    """With ``logging=True`` a record is an event; a crash that Flask logs is not a second one."""
+    """With ``logging=True`` a record is an event. A crash that Flask logs makes no second one."""
     Sentry(shop, client=client, logging=True)
     visitor = shop.test_client()
     visitor.get("/boom/till")
@@ -201,13 +201,13 @@ def test_the_setup_signal_is_sent(shop: Flask, client: KeepingClient) -> None:
 def test_wrap_wsgi_says_what_ravens_says(
     shop: Flask, client: KeepingClient, debug: bool, expected: bool
 ) -> None:
-    """``sentry.wrap_wsgi`` is False for an app in debug mode, as code that asks for it expects."""
+    """``sentry.wrap_wsgi`` is False for an app in debug mode, as existing code expects."""
     shop.debug = debug
     assert Sentry(shop, client=client).wrap_wsgi is expected
 
 
 def test_a_client_class_of_the_apps_own(shop: Flask) -> None:
-    """``client_cls=`` makes one client an app, from its config."""
+    """``client_cls=`` makes one client per app from its config."""
     shop.config["SENTRY_DSN"] = "http://public:secret@sentry.example/1"
     sentry = Sentry(shop, client_cls=KeepingClient)
     shop.test_client().get("/boom/till")
@@ -235,7 +235,7 @@ def test_a_client_that_is_shared_with_a_task_queue(shop: Flask, client: KeepingC
 def test_a_client_that_hangs_up_while_its_form_is_read(
     shop: Flask, client: KeepingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The event goes without the form; nothing is raised."""
+    """If the form cannot be read, the event is sent without it and nothing is raised."""
 
     def hang_up(self: Any) -> None:
         raise ConnectionError("the visitor is gone")
@@ -256,6 +256,6 @@ def test_the_id_is_told_as_raven_tells_it(shop: Flask, client: KeepingClient) ->
 
 
 def test_something_that_is_no_client_is_refused(shop: Flask) -> None:
-    """A DSN in the client's place is a TypeError, as with raven."""
+    """A DSN passed as the client raises a TypeError, as with raven."""
     with pytest.raises(TypeError):
         Sentry(shop, "http://public@sentry.example/1")

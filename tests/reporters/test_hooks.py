@@ -1,4 +1,4 @@
-"""raven's hooks: what a subclass of ``Sentry`` overrides is called where raven calls it."""
+"""raven's hooks: a subclass's overridden methods are called at the same points as by raven."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def page_of(app: Flask, **options: Any) -> Any:
 
 
 class WithoutAddress(Sentry):
-    """As Invenio has it: nobody's address, and of who is signed in the id."""
+    """As in Invenio: no address, and only the id of a signed-in user."""
 
     def get_user_info(self, request: Any) -> dict[str, Any]:
         return {"id": current_user.get_id()} if current_user.is_authenticated else {}
 
 
 class AlsoItsPlan(Sentry):
-    """As Pillar has it: what the class above says, changed."""
+    """As in Pillar: changes the result of the base class."""
 
     def get_user_info(self, request: Any) -> dict[str, Any]:
         found = super().get_user_info(request)
@@ -83,7 +83,7 @@ class AlsoItsPlan(Sentry):
 
 
 def test_the_user_is_what_the_app_says(shop: Flask, wire: RecordingSentry) -> None:
-    """``get_user_info`` says all that an event has of a visitor; the address is not added."""
+    """``get_user_info`` returns all user data of an event, and the address is not added."""
     WithoutAddress(shop)
     visitor = shop.test_client()
     visitor.get("/boom")
@@ -96,7 +96,7 @@ def test_the_user_is_what_the_app_says(shop: Flask, wire: RecordingSentry) -> No
 
 
 def test_the_class_above_says_what_ravens_says(shop: Flask, wire: RecordingSentry) -> None:
-    """``super().get_user_info()`` has the address, and more where somebody is signed in."""
+    """``super().get_user_info()`` has the address, and more data for a signed-in user."""
     AlsoItsPlan(shop)
     visitor = shop.test_client()
     visitor.get("/boom")
@@ -112,7 +112,7 @@ def test_the_class_above_says_what_ravens_says(shop: Flask, wire: RecordingSentr
 def test_what_escapes_has_no_user_that_the_app_did_not_name(
     shop: Flask, wire: RecordingSentry
 ) -> None:
-    """Outside of the request's context nobody can be asked, so that nothing is said of anybody."""
+    """Outside the request's context the hook cannot be called, so the event has no user."""
     WithoutAddress(shop)
 
     def broken_middleware(environ: Any, start_response: Any) -> Any:
@@ -124,7 +124,7 @@ def test_what_escapes_has_no_user_that_the_app_did_not_name(
     assert "user" not in wire.one_event(shop)
 
 
-# What was asked for
+# The request
 
 
 class NoForm(Sentry):
@@ -145,8 +145,8 @@ class NoHeaders(Sentry):
 def test_the_request_is_what_the_app_says(
     shop: Flask, wire: RecordingSentry, kind: type[Sentry], data: Any
 ) -> None:
-    """``get_http_info`` and what it asks for say what an event has of a request; what is secret
-    in it is masked as ever."""
+    """``get_http_info`` and the methods it calls return the request data of an event. Secrets in
+    it are still masked."""
     kind(shop)
     form = {"item": "lamp", "password": "hunter2"}
     shop.test_client().post("/boom?token=hunter3", data=form, headers={"X-Api-Key": "hunter4"})
@@ -166,7 +166,7 @@ def test_the_request_is_what_the_app_says(
 def test_a_view_that_continues_keeps_its_body(
     shop: Flask, wire: RecordingSentry, kind: type[Sentry]
 ) -> None:
-    """raven's own ``get_http_info`` reads no body that a view has not read yet."""
+    """raven's own ``get_http_info`` does not read a body before the view has read it."""
     kind(shop)
     answer = shop.test_client().post("/captured", json={"item": "lamp"})
     assert json.loads(answer.text) == {"item": "lamp"}
@@ -174,7 +174,7 @@ def test_a_view_that_continues_keeps_its_body(
 
 
 def test_a_body_that_is_json_is_read_as_json(shop: Flask, wire: RecordingSentry) -> None:
-    """``get_json_data`` returns bytes, as raven's does; their secrets are masked all the same."""
+    """``get_json_data`` returns bytes, as in raven, and their secrets are masked."""
     NoHeaders(shop)
     shop.test_client().post("/boom", json={"item": "lamp", "password": "hunter2"})
     data = wire.one_event(shop)["request"]["data"]
@@ -186,7 +186,7 @@ def test_a_body_that_is_json_is_read_as_json(shop: Flask, wire: RecordingSentry)
 
 
 class SaysMore(Sentry):
-    """Adds what it knows, and returns nothing, as apps do."""
+    """Adds extra data and returns nothing, as apps do."""
 
     def update_context(self) -> None:
         if "request" not in self.client.context:
@@ -199,7 +199,7 @@ class SaysMore(Sentry):
 
 
 class Chooses(Sentry):
-    """Reports no ValueError."""
+    """Does not report a ValueError."""
 
     def handle_exception(self, *args: Any, **kwargs: Any) -> str | None:
         if isinstance(kwargs["exception"], ValueError):
@@ -213,8 +213,8 @@ class ChoosesLater(Sentry):
 
 
 def test_a_crash_passes_the_apps_capture(shop: Flask, wire: RecordingSentry) -> None:
-    """``captureException`` is given every crash of a view; its event is one, unhandled, and on the
-    page also where the method returns nothing."""
+    """``captureException`` receives every crash of a view. There is one unhandled event, and its
+    id is on the page even if the method returns nothing."""
     SaysMore(shop)
     answer = page_of(shop)
     event = wire.one_event(shop)
@@ -228,7 +228,7 @@ def test_a_crash_passes_the_apps_capture(shop: Flask, wire: RecordingSentry) -> 
 def test_what_the_app_does_not_report_is_not_reported(
     shop: Flask, wire: RecordingSentry, kind: type[Sentry]
 ) -> None:
-    """A hook that passes a crash over is asked once; the page claims no report."""
+    """A hook that ignores a crash is called once, and the page does not claim a report."""
     kind(shop)
     answer = page_of(shop)
     assert answer.status_code == 500
@@ -238,7 +238,7 @@ def test_what_the_app_does_not_report_is_not_reported(
 
 
 def test_a_message_of_the_apps_own_is_the_reference(shop: Flask, wire: RecordingSentry) -> None:
-    """A hook that sends something else in the crash's place gives the page its reference."""
+    """If a hook sends something else instead of the crash, the page shows that event's id."""
 
     class Message(Sentry):
         def handle_exception(self, *args: Any, **kwargs: Any) -> None:
@@ -271,8 +271,8 @@ class Along(Sentry):
 
 
 def test_two_hooks_go_along_with_each_request(shop: Flask) -> None:
-    """``before_request`` may answer and abort as any function of Flask's; ``after_request`` gets
-    the app and the response."""
+    """``before_request`` may return a response or abort, as in Flask. ``after_request`` gets the
+    app and the response."""
     sentry = Along(shop)
     sentry.init_app(shop)
     visitor = shop.test_client()
@@ -287,7 +287,7 @@ def test_two_hooks_go_along_with_each_request(shop: Flask) -> None:
 
 
 def test_an_app_with_hooks_can_be_freed() -> None:
-    """One ``Sentry`` for many apps, as tests make them, keeps none of them alive."""
+    """One ``Sentry`` shared by many apps, as in tests, keeps none of the apps alive."""
     sentry = Along()
     app = Flask("shop")
     sentry.init_app(app)
@@ -299,7 +299,7 @@ def test_an_app_with_hooks_can_be_freed() -> None:
 
 
 def test_a_request_pays_for_no_hook_that_is_not_there(shop: Flask) -> None:
-    """Where nothing is overridden, nothing is registered that runs with each request."""
+    """If nothing is overridden, no function is registered that runs with each request."""
     before = dict(shop.before_request_funcs)
     sentry = Sentry(shop)
     assert dict(shop.before_request_funcs) == before
@@ -311,7 +311,7 @@ def test_a_request_pays_for_no_hook_that_is_not_there(shop: Flask) -> None:
     assert len(list(got_request_exception.receivers_for(shop))) == 1
 
 
-# What fails
+# Failing hooks
 
 
 def broken(*args: Any, **kwargs: Any) -> Any:
@@ -333,7 +333,7 @@ def broken(*args: Any, **kwargs: Any) -> Any:
 def test_a_hook_that_raises_changes_nothing(
     shop: Flask, wire: RecordingSentry, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """The crash is reported, once, and the page shows; the log says it once, with a traceback."""
+    """If a hook raises, the crash is reported once, the page shows, and one traceback is logged."""
     kind: type[Sentry] = type("Broken", (Sentry,), {name: broken})
     kind(shop)
     with caplog.at_level(logging.ERROR, "flask_sentry_kit"):
@@ -355,7 +355,7 @@ def test_a_hook_that_raises_changes_nothing(
 
 
 def test_a_hook_on_the_object_counts(shop: Flask, wire: RecordingSentry) -> None:
-    """A method that is set on a ``Sentry`` is a hook as well as a subclass's."""
+    """A method that is set on a ``Sentry`` object is a hook, like a subclass's method."""
     sentry = Sentry()
     sentry.get_user_info = lambda request: {"username": "ada"}  # type: ignore[method-assign]
     sentry.init_app(shop)
@@ -363,11 +363,11 @@ def test_a_hook_on_the_object_counts(shop: Flask, wire: RecordingSentry) -> None
     assert wire.one_event(shop)["user"] == {"username": "ada"}
 
 
-# Subclasses that do more themselves
+# Subclasses that replace more
 
 
 class OwnSetUp(Sentry):
-    """Sets an app up itself, with raven's parts."""
+    """Sets up an app in its own ``init_app``, with raven's parts."""
 
     def init_app(self, app: Flask, *args: Any, **kwargs: Any) -> None:
         if not self.client:
@@ -379,7 +379,7 @@ class OwnSetUp(Sentry):
 
 
 class OwnClient(Sentry):
-    """Keeps its client elsewhere."""
+    """Stores its client in its own attribute."""
 
     kept: Any = None
 
@@ -397,7 +397,7 @@ class OwnClient(Sentry):
 def test_a_subclass_that_does_it_itself(
     shop: Flask, wire: RecordingSentry, kind: type[Sentry]
 ) -> None:
-    """An ``init_app`` that does not call ours, and a ``client`` of its own, work as with raven."""
+    """A subclass's own ``init_app`` without ours, and its own ``client``, work as with raven."""
     sentry = kind(shop)
     answer = page_of(shop)
     assert sentry.client.flush(10)
@@ -407,7 +407,7 @@ def test_a_subclass_that_does_it_itself(
 
 
 def test_a_method_may_be_called_by_hand(shop: Flask, wire: RecordingSentry) -> None:
-    """What apps do where somebody signs in: raven's methods return what raven's return."""
+    """The methods that apps call when a user signs in return the same values as raven's."""
     sentry = Sentry(shop)
     address = {"REMOTE_ADDR": "127.0.0.1"}
     with shop.test_request_context("/boom?page=2", method="POST", environ_base=address):

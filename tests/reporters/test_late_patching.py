@@ -1,4 +1,4 @@
-"""Where gevent patches after the kit was imported and set up, its marks are each greenlet's own."""
+"""If gevent patches after the kit is set up, each greenlet still has its own context."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _APP = textwrap.dedent(
 
 def _run(script: str, dsn: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # A file, as an app is one: what is given with -c is nobody's code.
+        # Written to a file, because code passed with -c does not count as the app's code.
         path = Path(folder, "shop_app.py")
         path.write_text(_APP + textwrap.dedent(script), encoding="utf-8")
         done = subprocess.run(
@@ -44,7 +44,7 @@ def _run(script: str, dsn: str) -> None:
 
 
 def test_greenlets_outside_requests_do_not_share_their_context(wire: Any) -> None:
-    """What one notes of its job is not in another's event."""
+    """Tags that one greenlet sets are not in another greenlet's event."""
     _run(
         """
         def job(n):
@@ -62,7 +62,7 @@ def test_greenlets_outside_requests_do_not_share_their_context(wire: Any) -> Non
 
 
 def test_an_event_that_is_being_made_keeps_no_other_greenlets_log_out(wire: Any) -> None:
-    """A repr that waits lets others run: their records are events, its own is not."""
+    """While a repr waits, log records of other greenlets are events, but its own are not."""
     _run(
         """
         class Slow:
@@ -97,7 +97,7 @@ def test_an_event_that_is_being_made_keeps_no_other_greenlets_log_out(wire: Any)
 
 
 def test_ravens_breadcrumbs_go_on_when_another_request_ends(wire: Any) -> None:
-    """raven's own mark is one for all greenlets then: who ends first does not end it for all."""
+    """The first request to end does not end raven's shared context for the other greenlets."""
     _run(
         """
         @app.get("/<float:wait>")

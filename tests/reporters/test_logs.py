@@ -1,4 +1,4 @@
-"""Log records as events: each app's under that app, once, and nothing of logging changed."""
+"""Log records become events once and for the right app, and logging itself is not changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _flushed(wire: Any, *apps: Flask) -> list[dict[str, Any]]:
 
 
 def test_a_record_becomes_an_event(make_app: Make, wire: Any) -> None:
-    """Message, level, logger, time, extra and tags of a record are the event's."""
+    """The event has the message, level, logger, time, extra data and tags of its record."""
     app = _logging_app(make_app)
     logging.getLogger("till").warning(
         "%d left of %s",
@@ -46,7 +46,7 @@ def test_a_record_becomes_an_event(make_app: Make, wire: Any) -> None:
 
 
 def test_a_record_with_its_exception(make_app: Make, wire: Any) -> None:
-    """logger.exception() is an event with the exception, its frames and the record's message."""
+    """logger.exception() sends an event with the exception, its frames and the record's message."""
     app = _logging_app(make_app)
     try:
         raise KeyError("tea")
@@ -78,7 +78,7 @@ def test_a_record_with_its_exception(make_app: Make, wire: Any) -> None:
 def test_odd_records_are_reported_too(
     make_app: Make, wire: Any, log: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record that cannot be formatted, or has odd extras, is an event and breaks nothing."""
+    """A record that cannot be formatted or has odd extras becomes an event and breaks nothing."""
     app = _logging_app(make_app)
     root = logging.getLogger()
     with monkeypatch.context() as patch:
@@ -90,7 +90,7 @@ def test_odd_records_are_reported_too(
 
 
 def test_each_app_reports_its_own(make_app: Make, wire: Any) -> None:
-    """Inside an app's context a record is that app's; outside, it goes to exactly one."""
+    """Inside an app's context a record belongs to that app. Outside, exactly one app reports it."""
     apps = [
         make_app(
             f"shop{n}",
@@ -119,7 +119,7 @@ def test_each_app_reports_its_own(make_app: Make, wire: Any) -> None:
 
 
 def test_exclusions_are_each_apps_own_and_add_to_ravens(make_app: Make, wire: Any) -> None:
-    """One app's exclusions do not silence another's; raven's default ones hold beside them."""
+    """One app's exclusions do not affect another app. raven's default exclusions apply as well."""
     first = make_app("shop1", sentry={"logging": True, "logging_exclusions": ("noisy",)})
     second = make_app("shop2", sentry={"logging": True})
     for app in (first, second):
@@ -138,7 +138,7 @@ def test_exclusions_are_each_apps_own_and_add_to_ravens(make_app: Make, wire: An
 
 
 def test_excluded_loggers_are_left_as_they_are(make_app: Make) -> None:
-    """No handler, level or propagation of any logger is changed, but for the root's one handler."""
+    """No handler, level or propagation of a logger changes, except for one handler on the root."""
     names = ("raven", "sentry.errors", "logger1", "werkzeug", "shop", "gunicorn")
     loggers = [logging.getLogger(), *map(logging.getLogger, names)]
 
@@ -169,7 +169,7 @@ def test_records_below_the_level_are_left_alone(make_app: Make, wire: Any) -> No
 
 
 def test_a_logger_of_the_app_that_does_not_propagate(make_app: Make, wire: Any) -> None:
-    """app.logger.propagate = False does not silence the app's own records, and doubles none."""
+    """With app.logger.propagate = False the app's records are still reported, and only once."""
     app = Flask("quiet_shop")
     app.logger.propagate = False
     reporter = Sentry(app, dsn=wire.dsn, logging=True)
@@ -182,7 +182,7 @@ def test_a_logger_of_the_app_that_does_not_propagate(make_app: Make, wire: Any) 
 
 
 def test_init_app_again_does_not_double(make_app: Make, wire: Any) -> None:
-    """Two calls of init_app are one handler."""
+    """Two calls of init_app add one handler."""
     app = _logging_app(make_app)
     app.extensions["sentry"].init_app(app)
     logging.getLogger("till").error("once")
@@ -190,7 +190,7 @@ def test_init_app_again_does_not_double(make_app: Make, wire: Any) -> None:
 
 
 def test_what_reporting_logs_is_not_reported(make_app: Make, wire: Any) -> None:
-    """A value whose repr logs, while it is being reported, makes no second event and no loop."""
+    """If a value's repr logs while it is being reported, there is no second event and no loop."""
     app = _logging_app(make_app)
 
     class Chatty:
@@ -209,7 +209,7 @@ def test_what_reporting_logs_is_not_reported(make_app: Make, wire: Any) -> None:
 
 
 def test_a_captured_exception_that_is_logged_is_one_event(make_app: Make, wire: Any) -> None:
-    """captureException and logger.exception of the same exception are one event."""
+    """captureException and logger.exception with the same exception make one event."""
     app = _logging_app(make_app)
 
     @app.get("/both")
@@ -227,7 +227,7 @@ def test_a_captured_exception_that_is_logged_is_one_event(make_app: Make, wire: 
 
 
 def test_breadcrumbs_are_off_unless_asked_for(make_app: Make, wire: Any) -> None:
-    """Without enable_breadcrumbs no record is kept and no handler is there."""
+    """Without enable_breadcrumbs no record is kept and no handler is added."""
     before = list(logging.getLogger().handlers)
     app = make_app()
     assert logging.getLogger().handlers == before

@@ -1,4 +1,4 @@
-"""Classes derived from ``flask_sentry_kit.Client``: what they override is called as by raven."""
+"""Subclasses of ``flask_sentry_kit.Client``: overridden methods are called as by raven."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def shop(wire: RecordingSentry) -> Flask:
 
 
 def crash_of(kind: type[Client], shop: Flask) -> Any:
-    """The answer to a crash of an app with such a client."""
+    """The response to a crash of an app with this client class."""
     Sentry(shop, client_cls=kind)
     shop.register_blueprint(SentryKit())
     return shop.test_client().get("/boom", headers={"Accept": "text/html"})
 
 
 def test_a_client_that_overrides_capture(shop: Flask, wire: RecordingSentry) -> None:
-    """``flask_sentry_kit.Client`` is there to be derived from: ``capture`` takes raven's arguments,
-    and every event passes it."""
+    """``flask_sentry_kit.Client`` can be subclassed: ``capture`` takes raven's arguments and is
+    called for every event."""
 
     class Tagging(Client):
         def capture(self, event_type: str, *args: Any, **kwargs: Any) -> str | None:
@@ -52,7 +52,7 @@ def test_a_client_that_overrides_capture(shop: Flask, wire: RecordingSentry) -> 
 
 @pytest.mark.parametrize("base", [Client, raven.base.Client])
 def test_a_capture_that_returns_nothing(shop: Flask, base: type[Client]) -> None:
-    """The page has the event's id all the same; public clients forget to return it."""
+    """The page has the event's id even if ``capture`` forgets to return it, as some clients do."""
     events = []
 
     class Forgetful(base):  # type: ignore[misc, valid-type]  # one of two
@@ -73,7 +73,8 @@ def test_a_capture_that_returns_nothing(shop: Flask, base: type[Client]) -> None
 def test_a_capture_that_raises(
     shop: Flask, wire: RecordingSentry, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """The crash is reported without it, the page shows, and the log says so."""
+    """If the client's ``capture`` raises, the crash is still reported, the page shows, and it is
+    logged."""
 
     def broken(*args: Any, **kwargs: Any) -> None:
         raise LookupError("a client of the app's")
@@ -87,7 +88,7 @@ def test_a_capture_that_raises(
 
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_client_that_overrides_send(shop: Flask, wire: RecordingSentry, goes_on: bool) -> None:
-    """``send`` gets the finished event, and may change it or take it elsewhere."""
+    """``send`` gets the finished event, and may change it or send it elsewhere."""
     taken = []
 
     class Sending(Client):
@@ -119,7 +120,7 @@ def test_a_client_that_overrides_a_later_step(shop: Flask, wire: RecordingSentry
 
 
 def test_what_nobody_calls_is_said(shop: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    """A client's method that has no place here is named in the log, with what to use."""
+    """If a client overrides a method that is never called, the log names it and a replacement."""
 
     class Building(Client):
         def build_msg(self, *args: Any, **kwargs: Any) -> Any:
@@ -134,7 +135,7 @@ def test_what_nobody_calls_is_said(shop: Flask, caplog: pytest.LogCaptureFixture
 def test_a_client_without_an_app_takes_the_running_ones_settings(
     shop: Flask, wire: RecordingSentry
 ) -> None:
-    """``SENTRY_USER_ATTRS`` holds for a client that was made elsewhere, as with raven."""
+    """``SENTRY_USER_ATTRS`` applies to a client that was made elsewhere, as with raven."""
 
     class User(UserMixin):
         id = "7"
@@ -151,7 +152,7 @@ def test_a_client_without_an_app_takes_the_running_ones_settings(
 
 
 def test_hooks_are_called_with_a_client_of_ravens_own_class(shop: Flask) -> None:
-    """What a subclass of ``Sentry`` overrides holds for raven's clients as well, once a crash."""
+    """Overridden methods of ``Sentry`` are also called for raven's clients, once per crash."""
     events = []
 
     class Keeping(raven.base.Client):

@@ -1,7 +1,7 @@
-"""Breadcrumbs for the apps that want them (``enable_breadcrumbs``): log records and raven's own.
+"""Breadcrumbs for apps with ``enable_breadcrumbs``: from log records and from raven's functions.
 
-One handler on the root logger for each client that asked, gone with its client. Nothing of
-``logging`` is patched unless ``install_logging_hook`` says so.
+Each client with this option has one handler on the root logger, which is removed together with the
+client. ``logging`` is not patched unless ``install_logging_hook`` is set.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ...event.scrub import MASK, Scrubber
 from ...event.serialize import safe_str
 from .context import Context
 
-# What every record has; what else is in one came as ``extra``.
+# The attributes of every record. Any other attribute comes from ``extra``.
 _FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class Recording(Protocol):
-    """What breadcrumbs need of our client."""
+    """The parts of our client that breadcrumbs use."""
 
     scrubber: Scrubber
 
@@ -39,7 +39,7 @@ class Recording(Protocol):
 
 
 class BreadcrumbHandler(logging.Handler):
-    """Keeps what an app logs as breadcrumbs of the work at hand."""
+    """Keeps an app's log records as breadcrumbs of the current work."""
 
     def __init__(self, client: Recording) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class BreadcrumbHandler(logging.Handler):
             message = safe_str(record.msg)
         message = without_named_values(message[:4_000], client.scrubber, MaskedValues())
         for value in _secrets(record, client.scrubber):
-            # Masked now: the event that holds this breadcrumb does not have the record's names.
+            # Masked now, because the later event does not know the record's names.
             message = message.replace(value, MASK)
         client.context.breadcrumbs.record(
             timestamp=record.created,
@@ -71,7 +71,7 @@ class BreadcrumbHandler(logging.Handler):
 
 
 def _secrets(record: logging.LogRecord, scrubber: Scrubber) -> list[str]:
-    """What a record's parameters and extra fields hold under a sensitive name."""
+    """The values of sensitive names in a record's parameters and extra fields."""
     found: list[Any] = []
     if isinstance(record.args, Mapping):
         found += [value for name, value in record.args.items() if scrubber.hides(safe_str(name))]
@@ -85,10 +85,10 @@ def _secrets(record: logging.LogRecord, scrubber: Scrubber) -> list[str]:
 
 
 class _ForRaven:
-    """What raven's functions see of a client: a context with a ``record``.
+    """The client as raven's functions see it: a context with a ``record`` method.
 
-    :param logs: whether log records are raven's to record. Where they are ours, they come a
-        second time as soon as a client of raven's own class has patched ``logging``.
+    :param logs: whether raven records log records. If our handler records them, raven's copies
+        are dropped. They arrive once a client of raven's own class has patched ``logging``.
     """
 
     def __init__(self, client: Recording, logs: bool) -> None:
@@ -108,9 +108,9 @@ class _ForRaven:
 def follow(client: Recording, *, raven_logging: bool, libraries: Iterable[str]) -> None:
     """Record breadcrumbs for a client.
 
-    :param raven_logging: raven's hook instead of ours: patches ``logging`` for the whole
-        process and sees records below every logger's level too.
-    :param libraries: of ``requests`` and ``httplib``, those whose calls raven records.
+    :param raven_logging: use raven's hook instead of ours. It patches ``logging`` for the whole
+        process and also sees records below a logger's level.
+    :param libraries: the libraries whose calls raven records: ``requests``, ``httplib`` or both.
     """
     if raven_logging:
         raven.breadcrumbs.install_logging_hook()
@@ -126,7 +126,7 @@ def follow(client: Recording, *, raven_logging: bool, libraries: Iterable[str]) 
         return
     context = _ForRaven(client, raven_logging)
 
-    # raven records into what its thread has activated; here that is the request's own scope.
+    # raven records into the context that its thread activated. Here that is the request's scope.
     def enter() -> None:
         record_breadcrumbs_into(context, +1)
 

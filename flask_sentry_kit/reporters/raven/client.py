@@ -1,7 +1,7 @@
-"""raven's ``Client``, with the insides of this room: the same calls, none of the side effects.
+"""raven's ``Client`` with our implementation: the same methods without the side effects.
 
-Captures, decides, builds and hands over; never raises into the app for what is our own fault.
-Hooks nothing globally unless an option asks for it.
+It captures exceptions, decides what to report, builds the event and passes it on for sending. Our
+own faults never raise into the app. Nothing is hooked globally unless an option asks for it.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ SDK: Final = {"name": "raven-python", "version": raven.VERSION}
 
 
 class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
-    """raven's client, safe: every documented method and option, within bounds.
+    """A safe version of raven's client with every documented method and option, within bounds.
 
-    :param app: whose user, address and settings it reports; None outside Flask.
+    :param app: the app whose user, address and settings are reported, or None outside Flask.
     :param strict_paths: only ``include_paths`` are the app's own code.
 
-    raven's options keep their meaning, with other defaults where theirs cost a healthy
-    request or reach into the whole process: ``install_sys_hook``, ``install_logging_hook``,
-    ``hook_libraries``, ``enable_breadcrumbs`` and ``include_versions`` are off.
+    raven's options keep their meaning. ``install_sys_hook``, ``install_logging_hook``,
+    ``hook_libraries``, ``enable_breadcrumbs`` and ``include_versions`` are off by default, because
+    they slow down healthy requests or affect the whole process.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._made = False
         self._app = None if app is None else weakref.ref(app)
         self.hooks = Hooks()
-        """What the app's ``Sentry`` overrides."""
+        """The methods that the app's ``Sentry`` overrides."""
         self.settings: Settings | None = None
-        """The kit's settings, handed in when an app is set up."""
+        """The kit's settings, set when an app is set up."""
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
         self.timeout = options.get("timeout")
-        # sys.argv may hold a password; raven sends it with every event unless ``context`` is given.
+        # sys.argv may contain a password. raven sends it unless ``context`` is given.
         if options.get("context") is None:
             options["context"] = {}
         options.setdefault("include_versions", False)
@@ -98,10 +98,10 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
                 **options,
             )
         finally:
-            # raven keeps the first client of a process for ever.
+            # raven keeps the first client of a process forever.
             raven.base.Raven = singleton
         self._made = True
-        # raven activates one in the thread that makes the client, and keeps it there for ever.
+        # raven activates one in the thread that makes the client, and keeps it there forever.
         super().context.deactivate()
         self._scopes = Context(enable_breadcrumbs)
         self.scrubber = Scrubber(self.sanitize_keys or ())
@@ -121,25 +121,25 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def is_enabled(self) -> bool:
         """Whether there is a DSN to report to."""
-        # raven's constructor asks, to log that it is not configured; the front door says it better.
+        # raven's constructor reads this to log that it is not configured. The kit logs it better.
         return not self._made or self.dsn is not None
 
-    # where it goes
+    # destination
 
     def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
-        """Point the client at another DSN.
+        """Change the client's DSN.
 
-        :raises DsnError: shows no secret.
+        :raises DsnError: the text shows no secret.
         """
         text = os.environ.get("SENTRY_DSN") if dsn is None else dsn
         self.switched_off = text == ""
         self.dsn = Dsn.parse(text) if text else None
-        # Looked up by name: the registry has raven's own transports, which are not ours to use.
+        # Looked up by name, because the registry has raven's own transports, not ours.
         self.transport_class = transport or OutboxTransport
         self.remote = remote_config(self.dsn, self.transport_class)
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
-        """The DSN a browser may see: without its scheme as raven has it, or with the given one."""
+        """The public DSN for browsers, without a scheme as in raven, or with the given scheme."""
         if self.dsn is None:
             return None
         rest = self.dsn.public_without_scheme
@@ -147,7 +147,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     @property
     def outbox(self) -> Outbox:
-        """The queue that this client's events, and the feedback on them, wait in."""
+        """The queue of this client's events and the feedback on them."""
         if self._outbox is None:
             with self._outbox_lock.get():
                 if self._outbox is None:
@@ -165,17 +165,17 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     @property
     def context(self) -> Context:
-        """What is said of the work at hand; raven's interface."""
+        """The context of the current work, with raven's interface."""
         return self._scopes
 
     @property
     def app(self) -> Flask | None:
-        """The app it reports for."""
+        """The app that this client reports for."""
         return None if self._app is None else self._app()
 
     def event_options(self) -> EventOptions:
-        """What of this client shows in its events, as it is now."""
-        # A client that was made without an app reports for whichever is running.
+        """The client's current settings that affect its events."""
+        # A client that was made without an app reports for the current app.
         app: Any = self.app or (current_app if has_app_context() else None)
         settings = self.settings
         return EventOptions(
@@ -201,7 +201,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             pii=settings is None or settings.pii,
         )
 
-    # one event
+    # capturing an event
 
     def capture(
         self,
@@ -218,15 +218,15 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         environ: Environ | None = None,
         **kwargs: Any,
     ) -> str | None:
-        """Capture an event and hand it over for sending.
+        """Capture an event and pass it on for sending.
 
-        raven's signature and meaning, and more:
+        The signature and its meaning are raven's, with these additions:
 
-        :param handled: the app goes on after this; False for what escaped from it.
-        :param environ: the request's WSGI environ where Flask's context is gone already.
-        :returns: the id of the one event for this exception or message, also when it was
-            captured before; None where there is none: disabled, ignored, sampled out, or not
-            accepted for sending.
+        :param handled: True if the app continues, False for an uncaught exception.
+        :param environ: the request's WSGI environ, for use when Flask's context has ended.
+        :returns: the id of the one event for this exception or message, also if it was captured
+            before. None if there is no event: reporting is disabled, or the event was ignored,
+            sampled out or not accepted for sending.
         """
         if not self.is_enabled():
             return None
@@ -256,7 +256,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             return None
 
     def _give_up(self, exc_info: Any, environ: Environ | None) -> None:
-        """Note that this exception is done with: the page asks again for what a signal reported."""
+        """Mark this exception as handled, because the page captures it again after the signal."""
         try:
             error = exception_of(exc_info) if exc_info else None
             if error is not None:
@@ -265,7 +265,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             log_exception("An exception that could not be captured could not be marked")
 
     def refuse(self, reason: str) -> None:
-        """Count an event that is not accepted, and log the reason, at most once a minute."""
+        """Count an event that was not accepted, and log the reason at most once a minute."""
         try:
             self.outbox.refuse(reason)
         except FOREIGN_ERRORS:
@@ -274,13 +274,13 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def _capture_exception(self, occurrence: Occurrence, exc_info: Any, rate: float) -> str | None:
         error = occurrence.error = exception_of(exc_info)
         if error is None:
-            logger.warning("captureException() was called with no exception to capture")
+            logger.warning("captureException() was called without an exception; nothing is sent")
             return None
         known, event_id = occurrence.scope.recall(error)
         if known:
             return event_id
         if not self.should_capture((type(error), error, error.__traceback__)):
-            logger.info("Not captured, since ignored: %s", safe_repr(type(error)))
+            logger.info("Not captured because of ignore_exceptions: %s", safe_repr(type(error)))
             return None
         event_id = self._send(occurrence, rate)
         occurrence.scope.remember(error, event_id)
@@ -292,11 +292,11 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         rate: float,
         describe: Callable[[Occurrence], None] | None = None,
     ) -> str | None:
-        """Build the event and hand it over.
+        """Build the event and pass it on for sending.
 
-        :param rate: the share of events that are sent.
-        :param describe: says what the event is about, where that is no exception.
-        :returns: its id, or None where it was not accepted.
+        :param rate: the share of events to send, from 0 to 1.
+        :param describe: describes the subject of an event without an exception.
+        :returns: the event's id, or None if it was not accepted.
         """
         if rate < 1 and random.random() >= rate:
             return None
@@ -307,7 +307,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             occurrence.transaction = self.transaction.peek()
             event = build_event(occurrence, options)
         except FOREIGN_ERRORS:
-            log_exception("An event could not be built completely; a short form of it is sent")
+            log_exception("An event could not be built completely; a short version is sent")
             event = outline_event(occurrence, options)
         self._processors.process(event)
         if not send(self, event, Client):
@@ -319,26 +319,26 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         if event_type == "raven.events.Message" and "message" in kwargs:
             occurrence.entry = kwargs
             return
-        # raven.events.Query, or a class of the app's own given by its path.
+        # raven.events.Query, or the path of an app's own class.
         path = event_type if "." in event_type else f"raven.events.{event_type}"
         handler = self.get_handler(path)
         occurrence.interfaces = result = dict(handler.capture(**kwargs))
         occurrence.message = kwargs.get("message") or handler.to_string(result)
 
-    # handing over
+    # sending
 
     def send(self, auth_header: str | None = None, **data: Any) -> None:
-        """Hand an event over for sending; raven's, for those who override it.
+        """Pass an event on for sending. raven's method, which subclasses may override.
 
-        :param auth_header: raven's; ours is made with each request.
+        :param auth_header: raven's parameter, unused. Our header is made with each request.
         """
         hand_over(self, data)
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until all that is queued was sent.
+        """Wait until the queue has been sent.
 
-        :param timeout: seconds at most.
-        :returns: whether the queue is empty, with a spool also of what other processes put there.
+        :param timeout: most seconds to wait.
+        :returns: whether the queue is empty. A spool must also have no events of other processes.
         """
         if self._outbox is None and not self._has_spool():
             return True
@@ -350,14 +350,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         settings = self.settings
         return settings is not None and settings.spool is not None
 
-    # raven's methods, mended
+    # raven's methods, corrected
 
     def get_ident(self, result: str | None) -> str | None:
-        """The event's id, which ``capture`` returns already."""
+        """The event's id. ``capture`` already returns it."""
         return result
 
     def captureException(self, exc_info: Any = None, **kwargs: Any) -> str | None:
-        """Capture the exception given or the one being handled; see ``capture``.
+        """Capture the given exception or the one being handled. See ``capture``.
 
         :param exc_info: a ``(type, value, traceback)`` triple, an exception, or None or True
             for the one being handled.
@@ -369,29 +369,29 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def should_capture(self, exc_info: tuple[Any, Any, Any]) -> bool:
         """Whether ``ignore_exceptions`` lets this exception through.
 
-        It lists classes (their subclasses too), names (``ValueError``, ``module.Name``) and
-        prefixes (``module.*``).
+        The setting lists classes (their subclasses match too), names (``ValueError``,
+        ``module.Name``) and prefixes (``module.*``).
         """
         return not is_ignored(exc_info[0], self.ignore_exceptions)
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
-        """Whether this exception was dealt with in the work at hand, and as which event."""
+        """Whether this exception was handled in the current work, and the id of its event."""
         return self._scopes.recall(error)
 
     def skip_error_for_logging(self, exc_info: Any) -> bool:
-        """Whether this exception was dealt with already."""
+        """Whether this exception was already handled."""
         error = exception_of(exc_info)
         return error is not None and self.recall(error)[0]
 
     def record_exception_seen(self, exc_info: Any) -> None:
-        """Note that this exception is done with, unless it was captured, which is noted already."""
+        """Mark this exception as handled. A captured exception is already marked."""
         error = exception_of(exc_info)
         if error is not None and not self.skip_error_for_logging(exc_info):
             self._scopes.scope().remember(error, None)
 
     @property
     def last_event_id(self) -> str | None:
-        """The id of the last event of the work at hand."""
+        """The id of the last event of the current work."""
         scope = self._scopes.find()
         return scope.last_event_id if scope is not None else None
 
@@ -400,5 +400,5 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._scopes.scope().last_event_id = value
 
     def install_sys_hook(self) -> None:
-        """Report what ends the process, through a hook that does not keep this client alive."""
+        """Report an exception that ends the process. The hook does not keep this client alive."""
         excepthook.install(self)

@@ -1,4 +1,4 @@
-"""The client of an app that brings none, made from its settings."""
+"""Makes the client of an app from its settings, if the app provides none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ logger = logging.getLogger("flask_sentry_kit")
 
 
 def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None) -> Any:
-    """A client for an app, from ``app.config`` with raven's precedence.
+    """A client for an app, made from ``app.config`` with raven's precedence.
 
-    ``SENTRY_CONFIG``'s keys win over ``SENTRY_<NAME>``; :func:`~flask_sentry_kit.dsn.find_dsn`
-    says where the DSN is looked for.
+    ``SENTRY_CONFIG``'s keys override ``SENTRY_<NAME>``. :func:`~flask_sentry_kit.dsn.find_dsn`
+    documents the sources of the DSN.
 
-    :raises SettingError, DsnError: names the setting; shows no secret.
+    :raises SettingError, DsnError: the text names the setting and shows no secret.
     """
     config = app.config
     own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}

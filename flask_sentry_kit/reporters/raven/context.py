@@ -1,4 +1,4 @@
-"""``client.context`` with raven's interface: each time the scope of the work at hand."""
+"""``client.context`` with raven's interface. Each access uses the scope of the current work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...event.scope import Breadcrumbs, Scopes
 
 
 class Context(Scopes, Mapping[str, Any]):
-    """What raven's users write into and read from.
+    """The context that raven's users write to and read from.
 
     :param breadcrumbs: whether scopes record breadcrumbs.
     """
@@ -29,7 +29,7 @@ class Context(Scopes, Mapping[str, Any]):
     def set(self, data: dict[str, Any]) -> None:
         self.scope().data = data
 
-    # raven's name; Mapping.get would be the other meaning
+    # raven's method, with another meaning than Mapping.get
     def get(self, *args: Any) -> Any:
         return super().get(*args) if args else self.data
 
@@ -59,7 +59,7 @@ class Context(Scopes, Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.data)
 
-    # A context is itself, not what is in it: raven keeps them in sets.
+    # Contexts are compared by identity, not by content, because raven keeps them in sets.
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:

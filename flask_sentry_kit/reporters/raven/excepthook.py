@@ -1,4 +1,4 @@
-"""``install_sys_hook``: what ends the process is an event too."""
+"""``install_sys_hook``: reports an exception that ends the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def install(client: Any) -> None:
-    """Report through a client, held weakly, what nobody catches; then call the hook before."""
+    """Report uncaught exceptions through a weakly held client, then call the previous hook."""
     previous: Callable[..., Any] = sys.excepthook
     held = weakref.ref(client)
 

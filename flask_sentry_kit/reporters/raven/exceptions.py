@@ -1,4 +1,4 @@
-"""Which exception an event is about."""
+"""Finds the exception to report, and decides whether it is ignored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...compat import teardown_error
 
 
 def original_error(error: BaseException) -> BaseException:
-    """The exception behind what Flask wraps it in: an InternalServerError, or a group of one."""
+    """The original exception, if Flask wrapped it in an InternalServerError or a group of one."""
     if not isinstance(error, InternalServerError):
         return teardown_error(error)
     inner = error.original_exception
@@ -20,7 +20,7 @@ def original_error(error: BaseException) -> BaseException:
 
 
 def exception_of(exc_info: Any) -> BaseException | None:
-    """The exception of what raven's users give as ``exc_info``; None where there is none.
+    """The exception from an ``exc_info`` as raven accepts it, or None if there is no exception.
 
     :param exc_info: a ``(type, value, traceback)`` triple, an exception, or None or True for the
         one being handled.
@@ -37,10 +37,10 @@ def exception_of(exc_info: Any) -> BaseException | None:
 
 
 def is_ignored(kind: type, ignored: Iterable[Any]) -> bool:
-    """Whether a class of exceptions is on a list of raven's ``ignore_exceptions``.
+    """Whether raven's ``ignore_exceptions`` lists an exception class.
 
-    :param ignored: classes (their subclasses too), names (``ValueError``, ``module.Name``) and
-        prefixes (``module.*``).
+    :param ignored: classes (their subclasses match too), names (``ValueError``, ``module.Name``)
+        and prefixes (``module.*``).
     """
     name = type.__dict__["__name__"].__get__(kind)
     full = f"{type.__dict__['__module__'].__get__(kind)}.{name}"

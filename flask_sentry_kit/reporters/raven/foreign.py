@@ -1,9 +1,9 @@
-"""Clients of raven's own class, which apps bring: shared with Celery, with a transport of their
-own, or in memory for their tests. They get what raven's Flask integration gives them.
+"""Supports an app's own clients of raven's class: shared with Celery, with their own transport, or
+in memory for tests. Their events get the same data as with raven's Flask integration.
 
-raven prepares request and user before every request. Here they are found when an event is
-captured, and taken away again, so that a healthy request costs nothing and no visitor's user
-stays for the next one.
+raven prepares request and user before every request. Here they are added when an event is captured
+and removed afterwards, so that a healthy request costs nothing and no visitor's user remains for
+the next request.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
 
 _SCOPES: Final = "_sentry_kit_scopes"
-# On a client whose capture is wrapped: what was captured where.
+# Attribute of a client with a wrapped capture: its scopes with the captured exceptions.
 
 
 class RavenSentryReporter:
-    """Behind a ``Sentry`` of raven's own class, which watches the app in its own way."""
+    """The reporter for a ``Sentry`` of raven's own class, which observes the app on its own."""
 
     switched_off: Final = False
     refused: Final = False
@@ -46,7 +46,7 @@ class RavenSentryReporter:
         return dsn_of_client(getattr(self._sentry, "client", None))
 
     def use_settings(self, settings: Settings) -> None:
-        """raven's own class takes none of the kit's settings."""
+        """Does nothing: raven's own class uses none of the kit's settings."""
 
     def capture(
         self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
@@ -63,7 +63,7 @@ class RavenSentryReporter:
                 return event_id
             exc_info = (type(error), error, error.__traceback__)
             shown = g.get("sentry_event_id") if has_app_context() else None
-            # raven recognises an exception by its traceback, and forgets the id when asked twice.
+            # raven recognises an exception by its traceback, and loses the id on a second call.
             if shown is not None and client.skip_error_for_logging(exc_info):
                 event_id = shown
             else:
@@ -85,12 +85,12 @@ class RavenSentryReporter:
 
 
 class RavenClientReporter:
-    """Behind our ``Sentry`` with a client of raven's own class.
+    """The reporter for our ``Sentry`` with a client of raven's own class.
 
-    :param client: raven's client; its ``capture`` is wrapped once, so that whoever calls it gets
-        the request into the event, and one event for one exception.
-    :param is_active: whether the app's reporter is still this one.
-    :param hooks: what the app's ``Sentry`` overrides.
+    :param client: raven's client. Its ``capture`` is wrapped once, so that every event contains
+        the request, and each exception makes only one event.
+    :param is_active: returns whether this is still the app's reporter.
+    :param hooks: the methods that the app's ``Sentry`` overrides.
     """
 
     switched_off: Final = False
@@ -110,7 +110,7 @@ class RavenClientReporter:
         return dsn_of_client(self.client)
 
     def use_settings(self, settings: Settings) -> None:
-        """raven's own clients take none of the kit's settings."""
+        """Does nothing: raven's own clients use none of the kit's settings."""
 
     def capture(
         self, error: BaseException, *, environ: Environ | None = None, handled: bool = False
@@ -137,14 +137,14 @@ class RavenClientReporter:
         return scopes.recall(original_error(error))
 
     def settle(self, error: BaseException, event_id: str | None) -> None:
-        """Note that an exception is dealt with, and as which event, unless it was captured."""
+        """Mark an exception as handled with the id of its event, unless it was captured."""
         error = original_error(error)
         if not self.recall(error)[0]:
             scopes: Scopes = getattr(self.client, _SCOPES)
             scopes.scope().remember(error, event_id)
 
     def forget(self, *args: Any, **kwargs: Any) -> None:
-        """At a request's end: what was said of it is not the next one's."""
+        """Clear raven's context at the end of a request, so that the next one starts empty."""
         with contained("raven's context could not be cleared"):
             self.client.context.clear()
 
@@ -167,7 +167,7 @@ def _wrap_capture(client: Any) -> None:
         if error is None:
             with _request_context(client):
                 return capture(*args, **kwargs)
-        # raven distinguishes exceptions by their traceback, which another "raise" changes.
+        # raven identifies exceptions by their traceback, which another "raise" changes.
         scope = scopes.scope()
         known, event_id = scope.recall(error)
         if not known:
@@ -175,7 +175,7 @@ def _wrap_capture(client: Any) -> None:
             with _request_context(client):
                 event_id = capture(*args, **kwargs)
             if event_id is None and client.last_event_id != before:
-                # A capture() of the app's own may return nothing.
+                # An app's own capture() may return nothing.
                 event_id = client.last_event_id
             scope.remember(error, event_id)
         return event_id
@@ -186,7 +186,7 @@ def _wrap_capture(client: Any) -> None:
 
 @contextmanager
 def _request_context(client: Any) -> Iterator[None]:
-    """Give the client's context the request at hand, its user and route, and take them back."""
+    """Add the current request, its user and route to the client's context, then remove them."""
     request = running_request(None)
     sentry = _sentry_with(client)
     if request is None or sentry is None:
@@ -195,10 +195,10 @@ def _request_context(client: Any) -> Iterator[None]:
     context = client.context
     before = dict(context.get())
     route = getattr(getattr(request, "url_rule", None), "rule", None)
-    with contained("The request could not be described; the event goes without it"):
+    with contained("The request could not be described; the event is sent without it"):
         context.merge({"request": sentry.get_http_info(request)}, activate=False)
     if "user" not in before:
-        with contained("The user could not be described; the event goes without"):
+        with contained("The user could not be described; the event is sent without it"):
             context.merge({"user": sentry.get_user_info(request)}, activate=False)
     if route:
         client.transaction.push(route)
@@ -211,7 +211,7 @@ def _request_context(client: Any) -> Iterator[None]:
 
 
 def _sentry_with(client: Any) -> Any:
-    """The current app's ``Sentry``, if this client is its client."""
+    """The current app's ``Sentry`` if it uses this client, else None."""
     if not has_app_context():
         return None
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
@@ -221,7 +221,7 @@ def _sentry_with(client: Any) -> Any:
 
 
 def dsn_of_client(client: Any) -> Dsn | None:
-    """Where a client of raven's own class sends its events."""
+    """The DSN of a client of raven's own class."""
     remote = getattr(client, "remote", None)
     if remote is None or not remote.is_active():
         return None

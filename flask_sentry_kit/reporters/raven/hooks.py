@@ -1,10 +1,10 @@
-"""raven's hooks: the methods of ``Sentry`` that raven's users override, called where raven calls
-them, and with its arguments.
+"""raven's hooks: methods of ``Sentry`` that raven's users override. They are called at the same
+points and with the same arguments as by raven.
 
-``get_user_info``, ``get_http_info`` and the four that it asks say what is in an event;
-``handle_exception`` and ``captureException`` take a crash; ``before_request`` and ``after_request``
-go along with every request. None of them is called where it is not overridden, so that a request
-pays for none. What one of them raises is contained, and logged the first time.
+``get_user_info``, ``get_http_info`` and the four methods that it calls provide data for an event.
+``handle_exception`` and ``captureException`` receive a crash. ``before_request`` and
+``after_request`` run with every request. A hook is called only if it is overridden, so that other
+apps do not pay for it. An exception in a hook is contained, and logged the first time.
 """
 
 from __future__ import annotations
@@ -36,30 +36,31 @@ _failed: ContextVar[bool] = ContextVar("sentry_kit_request_failed", default=Fals
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What an app overrides of its ``Sentry``; None for what it does not."""
+    """The methods of ``Sentry`` that an app overrides, with None for the others."""
 
     capture: Callable[[BaseException], Taken] | None = None
-    """Its ``captureException``, for a crash."""
+    """The app's ``captureException``, called for a crash."""
     user: Callable[[Request], Mapping[str, Any]] | None = None
-    """Its ``get_user_info``."""
+    """The app's ``get_user_info``."""
     request: Callable[[Request, bool], Mapping[str, Any]] | None = None
-    """Its ``get_http_info``, or raven's with its parts; told whether the request has failed."""
+    """The app's ``get_http_info``, or raven's with the app's parts. The second argument says
+    whether the request has failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What has become of a crash that a hook was given."""
+    """The result of passing a crash to a hook."""
 
     done: bool
-    """False where the hook raised: the crash is still to be reported."""
+    """False if the hook raised, so that the crash must still be reported."""
     event_id: str | None = None
-    """What the hook returned, or what it left as this request's event."""
+    """The id that the hook returned, or that it set as this request's event."""
 
 
 def hooks_of(sentry: Any, base: type) -> Hooks:
-    """What a ``Sentry`` overrides.
+    """The methods that a ``Sentry`` overrides.
 
-    :param base: the class whose own methods are no hooks.
+    :param base: the class whose own methods do not count as hooks.
     """
 
     def capture(error: BaseException) -> Taken:
@@ -84,8 +85,8 @@ def hooks_of(sentry: Any, base: type) -> Hooks:
 
 
 def overrides(sentry: Any, base: type, *names: str) -> bool:
-    """Whether one of these methods is not that of the class, be it by a subclass or on the
-    object itself."""
+    """Whether one of these methods differs from the base class's, either in a subclass or on
+    the object itself."""
     return any(
         getattr(found := getattr(sentry, name), "__func__", found) is not getattr(base, name)
         for name in names
@@ -94,7 +95,7 @@ def overrides(sentry: Any, base: type, *names: str) -> bool:
 
 @contextmanager
 def crash_at_hand(failed: bool) -> Iterator[None]:
-    """Let hooks know, deep inside, whether the request has failed for good."""
+    """Record for nested hooks whether the request has failed for good."""
     token = _failed.set(failed)
     try:
         yield
@@ -103,19 +104,19 @@ def crash_at_hand(failed: bool) -> Iterator[None]:
 
 
 def request_has_failed() -> bool:
-    """Whether it is a crash that is captured: nobody reads from the request any more."""
+    """Whether a crash is being captured, so that nobody reads from the request any more."""
     return _failed.get()
 
 
 def body_may_be_read(request: Request) -> bool:
-    """Whether a request's body may be asked for: a view that continues reads it itself, and would
-    find it empty."""
+    """Whether a request's body may be read. If the view continues, it may not, because the view
+    would find the body empty."""
     read = read_so_far(request)
     return request_has_failed() or read.form is not None or read.data is not None
 
 
 def take(sentry: Any, name: str, call: Callable[[], Any]) -> Taken:
-    """Give a crash to a hook."""
+    """Pass a crash to a hook."""
     before = _shown()
     try:
         returned = call()
@@ -124,7 +125,7 @@ def take(sentry: Any, name: str, call: Callable[[], Any]) -> Taken:
         return Taken(False)
     if isinstance(returned, str):
         return Taken(True, returned)
-    # A hook that returns nothing may still have captured: raven looks at ``last_event_id``.
+    # A hook may capture and return nothing, because raven reads ``last_event_id``.
     after = _shown()
     return Taken(True, after if after != before else None)
 
@@ -134,19 +135,19 @@ def _shown() -> str | None:
 
 
 def described(sentry: Any, name: str, request: Request) -> Mapping[str, Any]:
-    """What a hook says of a request; nothing where it raises, since it may have been to leave
-    something out."""
+    """The data that a hook returns for a request. Empty if it raises, because the hook may exist
+    to leave something out."""
     try:
         found = getattr(sentry, name)(request)
         return dict(found or {})
     except FOREIGN_ERRORS:
-        _log(sentry, name, "the event goes without what it describes")
+        _log(sentry, name, "the event is sent without the data of this method")
         return {}
 
 
 def go_along(sentry: Any, base: type, app: Flask) -> None:
-    """Call what is overridden of ``before_request`` and ``after_request`` with every request, as
-    long as this ``Sentry`` is the app's."""
+    """Call an overridden ``before_request`` and ``after_request`` with every request, as long as
+    the app uses this ``Sentry``."""
 
     def is_current() -> bool:
         return bool(app.extensions.get("sentry") is sentry)
@@ -157,9 +158,9 @@ def go_along(sentry: Any, base: type, app: Flask) -> None:
         try:
             return sentry.before_request()
         except HTTPException:
-            raise  # abort() is meant
+            raise  # from abort(), on purpose
         except FOREIGN_ERRORS:
-            _log(sentry, "before_request", "the request goes on")
+            _log(sentry, "before_request", "the request continues")
             return None
 
     def after_request(sender: Any, response: Response, **extra: Any) -> None:
@@ -168,12 +169,12 @@ def go_along(sentry: Any, base: type, app: Flask) -> None:
         try:
             sentry.after_request(sender, response, **extra)
         except FOREIGN_ERRORS:
-            _log(sentry, "after_request", "the answer goes out as it is")
+            _log(sentry, "after_request", "the response is sent unchanged")
 
     if overrides(sentry, base, "before_request"):
         app.before_request_funcs.setdefault(None, []).append(before_request)
     if overrides(sentry, base, "after_request"):
-        # The signal holds it weakly: it is to go with its app.
+        # The signal holds it weakly, so the app keeps it alive.
         app.extensions.setdefault("sentry_kit_hooks", []).append(after_request)
         request_finished.connect(after_request, sender=app)
 
@@ -182,6 +183,6 @@ def _log(sentry: Any, name: str, outcome: str) -> None:
     if name not in sentry.failed_hooks:
         sentry.failed_hooks.add(name)
         log_exception(
-            f"{type(sentry).__name__}.{name}() failed: {outcome}. Later failures of it are not"
-            " logged"
+            f"{type(sentry).__name__}.{name}() failed: {outcome}. Later failures of this"
+            " method are not logged"
         )

@@ -1,6 +1,6 @@
-"""Log records as events (``logging=True``), each app's under that app, and only once.
+"""Reports log records as events (``logging=True``), each only once and for the right app.
 
-Changes nothing about the loggers it listens to: no handler, level or propagation but its own.
+It only adds its own handler. Other handlers, levels and propagation stay unchanged.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ...event.serialize import safe_str
 from ...watch import EVENT_ID_FIELD
 
 EXCLUDED: Final = (*EXCLUDE_LOGGER_DEFAULTS, "flask_sentry_kit", "urllib3")
-"""Loggers that are never reported: those that sending an event could log to, and raven's own
+"""Loggers that are never reported: loggers that may be used while an event is sent, and raven's own
 list. ``logging_exclusions`` adds to them."""
 
 
-# Not a thread-local: one that was made before gevent patched would be set for every greenlet.
+# Not a thread-local: if made before gevent patches, it would be shared by all greenlets.
 _capturing: Final[ContextVar[bool]] = ContextVar("flask_sentry_kit.capturing", default=False)
 
 
 class capturing:  # noqa: N801  # read as a verb: with capturing()
-    """While an event is being made: what is logged meanwhile in this thread is no event."""
+    """Marks that an event is being made. Log records of this thread are not events meanwhile."""
 
     __slots__ = ("_before",)
 
@@ -40,12 +40,12 @@ class capturing:  # noqa: N801  # read as a verb: with capturing()
         _capturing.set(True)
 
     def __exit__(self, *error: object) -> None:
-        # Not reset(): that minds which context it is called in, and this may never raise.
+        # Not reset(): it raises in another context, and this method must never raise.
         _capturing.set(self._before)
 
 
 class Capturer(Protocol):
-    """A client, ours or one of raven's own class."""
+    """A client of our class or of raven's own class."""
 
     def capture(self, event_type: str, **facts: Any) -> str | None: ...
 
@@ -53,9 +53,9 @@ class Capturer(Protocol):
 class LogHandler(logging.Handler):
     """Sends an app's log records to its reporter.
 
-    :param client: whose records these are; held weakly.
-    :param level: records below it are left alone.
-    :param exclude: names of loggers to leave alone, with their children.
+    :param client: the client that reports the records. Held weakly.
+    :param level: records below this level are ignored.
+    :param exclude: names of loggers to ignore, including their children.
     """
 
     _all: Final[weakref.WeakSet[LogHandler]] = weakref.WeakSet()
@@ -76,8 +76,8 @@ class LogHandler(logging.Handler):
         if self._excluded(record.name) or not self._is_for_this_app(record, app):
             return
         if _capturing.get():
-            # By a transport, or by a repr: it would be an event in its turn, and so on.
-            refuse = getattr(client, "refuse", None)  # a client of raven's own class counts nothing
+            # Logged by a transport or a repr. An event for it could cause endless further events.
+            refuse = getattr(client, "refuse", None)  # absent on a client of raven's own class
             if refuse is not None:
                 refuse("a log record made while an event was made: reporting it would never end")
             return
@@ -97,7 +97,7 @@ class LogHandler(logging.Handler):
     def _is_for_this_app(self, record: logging.LogRecord, app: Flask) -> bool:
         if has_app_context():
             return current_app._get_current_object() is app  # type: ignore[attr-defined]  # LocalProxy
-        # Outside every app: the app whose logger it is, else one of them, always the same.
+        # Outside every app: the app that owns the logger, else always the same app.
         takers = [one for one in logging.getLogger().handlers if isinstance(one, LogHandler)]
         if self not in takers:
             return True
@@ -123,13 +123,13 @@ class LogHandler(logging.Handler):
         try:
             formatted = record.getMessage()
         except FOREIGN_ERRORS:
-            # "%d" % "x" is a fault of the call, not a reason to lose what it had to say.
+            # "%d" % "x" is a fault of the logging call, but its message is still reported.
             formatted = safe_str(record.msg)
         message: dict[str, Any] = {"message": safe_str(record.msg), "formatted": formatted}
         if record.args:
             message["params"] = record.args
         tags = getattr(record, "tags", None)
-        extra.pop(EVENT_ID_FIELD, None)  # an earlier event's, which is on the record for handlers
+        extra.pop(EVENT_ID_FIELD, None)  # put there for handlers, by an earlier event
         sample_rate = extra.pop("sample_rate", None)
         kwargs: dict[str, Any] = {
             "data": {**data, "level": record.levelno, "logger": record.name},
@@ -149,14 +149,14 @@ class LogHandler(logging.Handler):
 
 
 def _reports(client: Capturer, app: Flask) -> bool:
-    """Whether an app has not been given to another reporter, raven's own class say."""
+    """Whether this client still reports for an app. Another ``Sentry`` may have replaced it."""
     client_of = getattr(app.extensions.get("sentry"), "client_of", None)
     return client_of is not None and client_of(app) is client
 
 
 def mute_transport_logs(transport: Any) -> None:
-    """Keep what a transport of the app's own logs while it sends, in whatever thread, from
-    becoming events: each would be sent, and logged about, in its turn."""
+    """Keep the log records of an app's own transport from becoming events, in every thread.
+    Sending such an event would log the next record, without end."""
     for name in ("send", "async_send", "send_sync"):
         method = getattr(transport, name, None)
         if method is None or hasattr(method, "__wrapped__"):
@@ -171,13 +171,13 @@ def mute_transport_logs(transport: Any) -> None:
 
 
 def install(client: Capturer, app: Flask, level: int, exclude: Iterable[str]) -> LogHandler:
-    """Listen to the root logger for an app, and to the app's own where that does not propagate."""
+    """Listen to the root logger for an app, and to the app's logger if it does not propagate."""
     handler = LogHandler(client, app, level, exclude)
     for known in list(LogHandler._all):
         if known is not handler and known._app() is app:
             uninstall(known, app)
     logging.getLogger().addHandler(handler)
-    # Gone with its app, and not while a record is handed round: the handler next to it would
+    # Removed with its app, but not while a record is passed to the handlers: the next one would
     # miss that one.
     weakref.finalize(app, logging.getLogger().removeHandler, handler).atexit = False
     if not app.logger.propagate:

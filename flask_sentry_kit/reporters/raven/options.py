@@ -1,4 +1,4 @@
-"""raven's settings, checked at registration, so that a wrong type is a clear error."""
+"""Checks raven's settings at registration, so that a wrong type gives a clear error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .transport import make_outbox
 
 
 def _names(value: Any) -> bool:
-    # A bare string is iterable too, and would be taken letter by letter.
+    # A plain string is iterable too, and would be read as single letters.
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
 
 
@@ -61,11 +61,11 @@ _OPTIONS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 
 
 def check_options(config: Mapping[str, Any], own: Any) -> None:
-    """Check raven's options where Flask apps give them.
+    """Check raven's options in the places where Flask apps set them.
 
     :param config: ``app.config``, with ``SENTRY_<NAME>`` keys.
     :param own: ``SENTRY_CONFIG``.
-    :raises SettingError: names the setting, what it got and what it takes.
+    :raises SettingError: the text names the setting, the given type and the accepted one.
     """
     if not isinstance(own, Mapping):
         raise SettingError(f"SENTRY_CONFIG takes a dict; got {type(own).__name__}")
@@ -80,7 +80,7 @@ def check_options(config: Mapping[str, Any], own: Any) -> None:
 
 
 def transport_options(dsn: Dsn | None) -> dict[str, str]:
-    """What of a DSN's query is for delivery: ``timeout``, ``verify_ssl``, ``ca_certs``."""
+    """The delivery options in a DSN's query: ``timeout``, ``verify_ssl``, ``ca_certs``."""
     return {
         name: value
         for name, value in (dsn.options if dsn else ())
@@ -91,14 +91,14 @@ def transport_options(dsn: Dsn | None) -> dict[str, str]:
 def check_dsn(text: object, setting: str) -> None:
     """Check a DSN and the transport options in its query.
 
-    :raises SettingError, DsnError: names the setting; shows no secret.
+    :raises SettingError, DsnError: the text names the setting and shows no secret.
     """
     given = transport_options(Dsn.parse(text, setting))
     if given:
         try:
             make_outbox(**given).close(0)
         except ValueError:
-            # No value in the message: what comes after the "?" may be a secret gone astray.
+            # The message has no value in it, because text after the "?" may be a misplaced secret.
             raise SettingError(
                 f"{setting} has a query that takes timeout=<seconds above 0>, verify_ssl=<0 or 1>"
                 f" and ca_certs=<a readable file of CAs>; got something else for"

@@ -1,4 +1,4 @@
-"""raven's ``processors``: classes of the app's own that go over an event before it is sent."""
+"""raven's ``processors``: an app's own classes that change an event before it is sent."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _REPLACED: Final = (
 class Processors:
     """The processors of one client.
 
-    :param client: what each of them is made with, and whose module cache finds them.
-    :param given: paths or classes.
+    :param client: passed to each processor. Its module cache holds the processors' classes.
+    :param given: import paths or classes.
     """
 
     def __init__(self, client: Any, given: Iterable[Any]) -> None:
@@ -32,13 +32,13 @@ class Processors:
         )
 
     def process(self, event: dict[str, Any]) -> None:
-        """Have each of them go over an event."""
+        """Run each processor on an event."""
         for processor in self._made:
             try:
                 event.update(processor.process(event) or {})
             except FOREIGN_ERRORS:
-                # It was to take something out and did not: leave out all it could have meant.
-                logger.exception("A processor failed; the event goes without request and locals")
+                # It may have failed to remove something, so everything it could mean is left out.
+                logger.exception("A processor failed; the event is sent without request and locals")
                 for name in ("request", "extra", "breadcrumbs"):
                     event.pop(name, None)
                 for value in event.get("exception", {}).get("values", ()):

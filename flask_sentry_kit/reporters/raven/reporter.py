@@ -1,4 +1,4 @@
-"""The reporter of one app whose ``Sentry`` has our client."""
+"""The reporter of an app whose ``Sentry`` uses our client."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .hooks import Hooks, Taken, crash_at_hand
 class ClientReporter:
     """Reports through our client.
 
-    :param app: the app; held weakly.
-    :param is_active: whether the app's reporter is still this one: an app may be given another.
-    :param hooks: what the app's ``Sentry`` overrides.
+    :param app: the app. Held weakly.
+    :param is_active: returns whether this is still the app's reporter. It can be replaced.
+    :param hooks: the methods that the app's ``Sentry`` overrides.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ClientReporter:
                 exc_info=exc_info, handled=handled, environ=environ
             )
         except FOREIGN_ERRORS:
-            # Ours raises nothing.
+            # Our own capture() raises nothing.
             log_exception("The client's own capture() failed; the crash is reported without it")
             event_id = Client.capture(
                 self.client,
@@ -104,11 +104,11 @@ class ClientReporter:
                 handled=handled,
                 environ=environ,
             )
-        # A capture() of the app's own may return nothing.
+        # An app's own capture() may return nothing.
         return self.client.recall(error)[1] if event_id is None else event_id
 
     def settle(self, error: BaseException, event_id: str | None) -> None:
-        """Note that an exception is dealt with, and as which event, unless it was captured."""
+        """Mark an exception as handled with the id of its event, unless it was captured."""
         error = original_error(error)
         if not self.client.recall(error)[0]:
             self.client.context.scope().remember(error, event_id)

@@ -1,7 +1,7 @@
-"""What an event has of request and user by raven's names: methods that a subclass of ``Sentry``
-overrides, and may call as ``super()``.
+"""raven's methods that describe request and user. A subclass of ``Sentry`` may override them and
+call them through ``super()``.
 
-They are called for a client of raven's own class, and where one of them is overridden. Otherwise
+They are called for a client of raven's own class, and if one of them is overridden. Otherwise
 events are made without them.
 """
 
@@ -23,33 +23,33 @@ from .hooks import body_may_be_read
 
 
 class RequestInfo(raven.contrib.flask.Sentry):  # type: ignore[misc]  # raven carries no types
-    """raven's ``Sentry``, which reads no body that a view is still to read."""
+    """raven's ``Sentry``, changed so that a view can still read its request's body."""
 
     def before_request(self, *args: Any, **kwargs: Any) -> Any:
-        """Nothing: what raven prepares for each request is found out when one fails."""
+        """Does nothing: the data that raven prepares here is read when a request fails."""
 
     def after_request(self, sender: Any, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Nothing: a request with an event plans its header when the event is captured."""
+        """Does nothing: the response header is prepared when an event is captured."""
         return response
 
     def get_user_info(self, request: Any) -> dict[str, Any]:
-        """Sentry's ``user`` of a request: ``ip_address``, and for somebody who is signed in
-        ``id``, ``is_authenticated``, ``is_anonymous`` and ``SENTRY_USER_ATTRS``."""
+        """Sentry's ``user`` of a request: ``ip_address``, and for a signed-in user also ``id``,
+        ``is_authenticated``, ``is_anonymous`` and ``SENTRY_USER_ATTRS``."""
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         facts = user_facts(app.config.get("SENTRY_USER_ATTRS") or (), settings_of(app).user)
         if facts.get("is_authenticated") is False:
-            # raven says nothing of somebody it does not know, and subclasses count on that.
+            # raven returns no keys for an anonymous user, and subclasses rely on that.
             facts = {}
         if request.remote_addr:
             facts["ip_address"] = request.remote_addr
         return facts
 
     def get_form_data(self, request: Request) -> Any:
-        """The form of a request that has failed; empty where a view is still to read it."""
+        """The form of a failed request. Empty if a view may still read it."""
         return _body_of(request, lambda: request.form)
 
     def get_json_data(self, request: Request) -> Any:
-        """The body of a request that has failed; empty where a view is still to read it."""
+        """The body of a failed request. Empty if a view may still read it."""
         return _body_of(request, request.get_data)
 
 

@@ -1,7 +1,7 @@
-"""An event on its way from a client to the outbox, past what a subclass of the client overrides.
+"""Passes an event from a client to the outbox through the methods that a subclass overrides.
 
-raven's clients send in four steps, and apps override each of them: ``send``, ``encode``,
-``send_encoded`` and ``send_remote``. What is overridden is called; the rest is one step here.
+raven's clients send in four steps: ``send``, ``encode``, ``send_encoded`` and ``send_remote``. Apps
+override each of them. Overridden steps are called, and the others are one step here.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _NEVER_CALLED: Final = {
     "get_processors": "processors= lists them",
     "get_module_versions": "include_versions= adds the versions of what is installed",
 }
-"""What raven's clients do another way than ours, with what is there in its place."""
+"""raven's methods that our client never calls, with the replacement for each."""
 
 _accepted: ContextVar[bool | None] = ContextVar("sentry_kit_accepted", default=None)
 
 
 class Sending(Protocol):
-    """What is needed of a client."""
+    """The parts of a client that are used here."""
 
     transport_class: Any
     protocol_version: str
@@ -52,11 +52,11 @@ class Sending(Protocol):
 
 
 def send(client: Sending, event: dict[str, Any], base: type[Sending]) -> bool:
-    """Hand an event over, by the client's own ``send`` where it has one.
+    """Pass an event on with the client's own ``send``, if it has one.
 
-    :param base: the class whose ``send`` is ours.
-    :returns: whether it was accepted for sending. A ``send`` that does not call ours has taken
-        the event.
+    :param base: the class with our ``send``.
+    :returns: whether the event was accepted for sending. If the client's ``send`` does not call
+        ours, the event counts as accepted.
     """
     if _function(client, "send") is base.send:
         return hand_over(client, event)
@@ -85,7 +85,7 @@ def _is_direct(client: Sending) -> bool:
 
 
 def _function(client: Sending, name: str) -> Any:
-    """What a method runs, be it of the class or set on the object itself."""
+    """The function behind a method, whether it is on the class or on the object itself."""
     method = getattr(client, name)
     return getattr(method, "__func__", method)
 
@@ -100,7 +100,7 @@ def _to_outbox(client: Sending, event: dict[str, Any]) -> bool:
 
 
 def _by_transport(client: Sending, event: dict[str, Any]) -> bool:
-    # raven's way, which backs off after a failure.
+    # As in raven, which pauses after a failure.
     if not client.raise_send_errors and not client.state.should_try():
         client.refuse("the app's transport failed, so no event is given to it for a while")
         return False
@@ -116,7 +116,7 @@ def _by_transport(client: Sending, event: dict[str, Any]) -> bool:
 
 
 def warn_of_what_is_never_called(kind: type) -> None:
-    """Say it where a subclass of the client overrides what nobody calls."""
+    """Log a warning if a subclass of the client overrides a method that is never called."""
     for name, instead in _NEVER_CALLED.items():
         if getattr(kind, name) is not getattr(raven.base.Client, name):
             logger.warning(

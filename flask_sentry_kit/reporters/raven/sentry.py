@@ -1,7 +1,7 @@
-"""``Sentry``: the class an app has from raven's documentation, safe to have.
+"""``Sentry``: a safe version of the class from raven's documentation.
 
-Connects an app to a client: what Flask signals of a crash becomes one event, and the event's id
-is where raven's users look for it. Costs a healthy request nothing but the thin WSGI layer.
+It connects an app to a client. A crash that Flask signals becomes one event, and the event's id is
+in the same places as with raven. A healthy request only pays for the thin WSGI layer.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ class Sentry(RequestInfo):
     """Reports an app's crashes to Sentry: a drop-in for ``raven.contrib.flask.Sentry``.
 
     :param app: the app, or None to call ``init_app`` later, for any number of apps.
-    :param client: a client made elsewhere, ours or one of raven's own class, used as it is for
+    :param client: an existing client of our class or of raven's own class, used unchanged for
         every app.
-    :param client_cls: the class of the clients made here. A client of raven's own class gets all
-        that raven's Flask integration gives it, and keeps raven's own faults.
-    :param dsn: where to report; without it ``SENTRY_DSN`` in the environment. ``app.config``
-        wins over both, as with raven.
-    :param logging: report log records too.
-    :param logging_exclusions: further names of loggers to leave alone.
+    :param client_cls: the class of the clients made here. A client of raven's own class gets
+        everything from raven's Flask integration, and keeps raven's own faults.
+    :param dsn: where to report. The default is ``SENTRY_DSN`` in the environment. ``app.config``
+        overrides both, as with raven.
+    :param logging: whether to report log records too.
+    :param logging_exclusions: further names of loggers to ignore.
     :param level: the lowest level of log records to report.
-    :param wrap_wsgi: False: do not see what breaks outside of views (middleware, teardown,
-        streams).
-    :param register_signal: report what views raise.
-    :raises SettingError, DsnError: for a setting that cannot work; shows no secret.
+    :param wrap_wsgi: False: do not report exceptions outside of views (in middleware, teardown
+        or streams).
+    :param register_signal: whether to report exceptions from views.
+    :raises SettingError, DsnError: for a setting that cannot work. The text shows no secret.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Sentry(RequestInfo):
         self._last: weakref.ref[Flask] | None = None
         self._goes_along: weakref.WeakSet[Flask] = weakref.WeakSet()
         self.failed_hooks: set[str] = set()
-        """Overridden methods that have failed, each of which is logged once."""
+        """Names of overridden methods that have failed. Each failure is logged once."""
         self.wrap_wsgi: bool | None
         super().__init__(
             None,
@@ -96,11 +96,11 @@ class Sentry(RequestInfo):
         if app is not None:
             self.init_app(app)
 
-    # one client an app
+    # one client per app
 
     @property
     def client(self) -> Any:
-        """The current app's client; outside of every app the one made last."""
+        """The current app's client, or the latest client if there is no current app."""
         if self._given is not None:
             return self._given
         reporter = None
@@ -116,12 +116,12 @@ class Sentry(RequestInfo):
         self._given = client
 
     def client_of(self, app: Flask) -> Any:
-        """An app's client, or None where ``init_app`` was not called for it."""
+        """An app's client, or None if ``init_app`` was not called for it."""
         reporter = self._reporter_of(app)
         return None if reporter is None else reporter.client
 
     def reporter_for(self, app: Flask) -> Reporter | None:
-        """What reports an app's crashes, or None where ``init_app`` was not called for it."""
+        """The reporter of an app, or None if ``init_app`` was not called for it."""
         return self._reporter_of(app)
 
     def init_app(
@@ -134,11 +134,11 @@ class Sentry(RequestInfo):
         wrap_wsgi: bool | None = None,
         register_signal: bool | None = None,
     ) -> None:
-        """Report an app's crashes; what is left out is as given to the constructor.
+        """Report an app's crashes. Missing arguments default to those of the constructor.
 
-        Calling it again for the same app replaces what the earlier call set up.
+        Calling it again for the same app replaces the earlier setup.
 
-        :raises SettingError, DsnError: before anything of the app is touched.
+        :raises SettingError, DsnError: before anything in the app is changed.
         """
 
         def chosen(given: Any, default: Any) -> Any:
@@ -164,8 +164,8 @@ class Sentry(RequestInfo):
         self._last = weakref.ref(app)
         app.extensions["sentry"] = self
         wrap = chosen(wrap_wsgi, self.wrap_wsgi)
-        # raven leaves out its middleware in debug mode, where it would report a crash twice. Ours
-        # does not, so it stays; the attribute says what raven's users expect of it.
+        # raven omits its middleware in debug mode, where it would report a crash twice. Ours
+        # reports once, so it stays. The attribute has the value that raven's users expect.
         self.wrap_wsgi = chosen(wrap, not app.debug)
         declare_event_id(app)
         capture = partial(_capture_by_current, weakref.ref(app))
@@ -186,7 +186,7 @@ class Sentry(RequestInfo):
             )
 
     def _client_given(self) -> Any:
-        """The client that is used as it is for every app, or None."""
+        """The given client, which every app uses unchanged, or None."""
         return self.client if _has_own_client(self) else self._given
 
     def _make_reporter(
@@ -202,7 +202,7 @@ class Sentry(RequestInfo):
         return reporter
 
     def _release(self, app: Flask) -> None:
-        """Leave an app to another ``Sentry``."""
+        """Stop reporting for an app, because another ``Sentry`` takes over."""
         reporter = self._reporters.pop(app, None)
         if reporter is None:
             return
@@ -226,7 +226,7 @@ class Sentry(RequestInfo):
         return None if reporter is None else reporter.capture(error)
 
     def _take_crash(self, app: Flask, *args: Any, **kwargs: Any) -> None:
-        """Have ``handle_exception`` take what Flask signals, as raven has."""
+        """Pass the exception of Flask's signal to ``handle_exception``, as raven does."""
         reporter, error = self._reporter_of(app), kwargs.get("exception")
         if (
             error is None
@@ -251,7 +251,7 @@ class Sentry(RequestInfo):
         found = self._reporters.get(app)
         client = self._client_given()
         if found is None and client is not None and app.extensions.get("sentry") is self:
-            # A subclass has an ``init_app`` of its own that does not call ours.
+            # A subclass overrides ``init_app`` without calling ours.
             is_active = partial(_is_active, weakref.ref(self), weakref.ref(app))
             found = self._make_reporter(app, client, is_active)
             found.use_settings(settings_of(app))
@@ -261,7 +261,7 @@ class Sentry(RequestInfo):
     def captureException(self, *args: Any, **kwargs: Any) -> str | None:
         """Capture an exception: ``exc_info`` or the one being handled.
 
-        :returns: the event's id, or None where there is none.
+        :returns: the event's id, or None if there is no event.
         """
         client = self._ready("captureException")
         if client is None:
@@ -273,7 +273,7 @@ class Sentry(RequestInfo):
     def captureMessage(self, *args: Any, **kwargs: Any) -> str | None:
         """Send a message: ``captureMessage("hello", level=…, tags=…, extra=…, stack=True)``.
 
-        :returns: the event's id, or None where there is none.
+        :returns: the event's id, or None if there is no event.
         """
         client = self._ready("captureMessage")
         return None if client is None else _show(client.captureMessage(*args, **kwargs))
@@ -284,7 +284,7 @@ class Sentry(RequestInfo):
             logger.warning("%s() was called before init_app(): nothing is reported", method)
         return client
 
-    # the work at hand
+    # the current work
 
     @property
     def last_event_id(self) -> str | None:
@@ -301,13 +301,13 @@ class Sentry(RequestInfo):
             g.sentry_event_id = value
 
     def user_context(self, data: dict[str, Any]) -> None:
-        """Say who this request is for: ``{"id": …, "email": …}``."""
+        """Set the user of this request: ``{"id": …, "email": …}``."""
         client = self._ready("user_context")
         if client is not None:
             client.user_context(data)
 
     def tags_context(self, data: dict[str, Any]) -> None:
-        """Tag the events of this request."""
+        """Add tags to the events of this request."""
         client = self._ready("tags_context")
         if client is not None:
             client.tags_context(data)
@@ -321,14 +321,14 @@ class Sentry(RequestInfo):
     # delivery
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until all that is queued was sent.
+        """Wait until the queues of all apps have been sent.
 
-        :param timeout: seconds at most, for all apps together.
+        :param timeout: most seconds to wait, for all apps together.
         :returns: whether the queues are empty.
         """
         deadline = monotonic() + timeout
         waiting = list(self._reporters.values())
-        # Twice round: what one app did not need of its share is left for the others.
+        # Two rounds: time that one app did not use is left for the others.
         for _ in range(2):
             left = len(waiting)
             for reporter in list(waiting):
@@ -345,7 +345,7 @@ class Sentry(RequestInfo):
 
 
 def _has_own_client(sentry: Sentry) -> bool:
-    """Whether a subclass has a ``client`` of its own making."""
+    """Whether a subclass makes its own ``client``."""
     return type(sentry).client is not Sentry.client
 
 
@@ -356,7 +356,7 @@ def _show(event_id: str | None) -> str | None:
 
 
 def _is_active(sentry: weakref.ref[Sentry], app: weakref.ref[Flask]) -> bool:
-    """Whether an app's reporter is still this ``Sentry``."""
+    """Whether an app still reports through this ``Sentry``."""
     watched = app()
     return watched is not None and watched.extensions.get("sentry") is sentry()
 
@@ -368,7 +368,7 @@ def _capture_by_current(
     environ: Environ | None = None,
     handled: bool = False,
 ) -> str | None:
-    """Report through whichever ``Sentry`` of ours is the app's by then."""
+    """Report through the app's current ``Sentry``, if it is of our class."""
     watched = app()
     sentry = None if watched is None else watched.extensions.get("sentry")
     if watched is None or not isinstance(sentry, Sentry):

@@ -1,7 +1,7 @@
 """raven's transport interface on top of the outbox, for ``SENTRY_TRANSPORT`` and raven's registry.
 
-Events that our own ``Sentry`` captures do not pass its ``OutboxTransport``: they are put into the
-app's outbox directly.
+Events of our own ``Sentry`` do not go through ``OutboxTransport``. They are put into the app's
+outbox directly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AGENT: Final = f"raven-python/{raven.VERSION}"
 
 
 def store_headers(dsn: Dsn, protocol: str) -> dict[str, str]:
-    """What an event is sent with.
+    """The HTTP headers for sending an event.
 
     :param protocol: the version of Sentry's protocol.
     """
@@ -36,7 +36,7 @@ def store_headers(dsn: Dsn, protocol: str) -> dict[str, str]:
 
 
 def remote_config(dsn: Dsn | None, transport: Any) -> Any:
-    """A DSN as raven's clients know it; a client without one is switched off."""
+    """A DSN in the form that raven's clients use. Without a DSN the client is switched off."""
     if dsn is None:
         return RemoteConfig(transport=transport)
     return RemoteConfig(
@@ -57,10 +57,10 @@ def make_outbox(
     spool: str | None = None,
     destination: str | None = None,
 ) -> Outbox:
-    """An outbox from raven's transport options; see ``OutboxTransport``.
+    """An outbox from raven's transport options. See ``OutboxTransport``.
 
-    :param spool: path of the file to wait in, or None for memory.
-    :param destination: an address of the server that it is for.
+    :param spool: path of the file for queued events, or None for memory.
+    :param destination: an address of the server that receives the events.
     """
     if isinstance(verify_ssl, str):
         verify_ssl = verify_ssl.strip().lower() not in ("0", "false", "no", "off")
@@ -82,10 +82,10 @@ class OutboxFull(Exception):
 
 
 class OutboxTransport(AsyncTransport):  # type: ignore[misc]  # raven carries no types
-    """Delivers raven's events through an outbox of its own.
+    """Delivers raven's events through its own outbox.
 
-    ``success_cb`` is called when the event is accepted: from then on retrying, and saying so in
-    the log, is the outbox's task. raven would answer a failure by dropping the next events.
+    ``success_cb`` is called when the event is accepted. From then on the outbox retries and logs.
+    raven would react to a failure by dropping the next events.
     """
 
     scheme = ["outbox+http", "outbox+https"]
@@ -97,10 +97,10 @@ class OutboxTransport(AsyncTransport):  # type: ignore[misc]  # raven carries no
         ca_certs: str | None = None,
     ) -> None:
         """
-        :param timeout: seconds for one attempt; a string when it comes from the DSN's query.
-        :param verify_ssl: False, ``"0"``, ``"false"``, ``"no"`` or ``"off"``: no certificate is
-            checked.
-        :raises ValueError: for a time-out that is no number, or CAs that cannot be read.
+        :param timeout: seconds for one attempt, as a string if it comes from the DSN's query.
+        :param verify_ssl: False, ``"0"``, ``"false"``, ``"no"`` or ``"off"``: certificates are
+            not checked.
+        :raises ValueError: if the timeout is not a number or the CAs cannot be read.
         """
         self.outbox = make_outbox(timeout, verify_ssl, ca_certs)
 
@@ -112,7 +112,7 @@ class OutboxTransport(AsyncTransport):  # type: ignore[misc]  # raven carries no
         success_cb: Callable[[], object],
         error_cb: Callable[[Exception], object],
     ) -> None:
-        # The id is inside the compressed body, and nothing here needs it.
+        # The id is inside the compressed body and is not needed here.
         if self.outbox.put(Item("event", "", Request(url, dict(headers), data))) is None:
             error_cb(OutboxFull("the event was not accepted for sending"))
         else:
