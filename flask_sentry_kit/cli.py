@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .kit import Kit
 
 _LAYOUT: Final = "flask_sentry_kit/crash.html"
+_FORM: Final = "flask_sentry_kit/form.html"
 
 
 def add_commands(group: click.Group) -> None:
@@ -39,15 +40,16 @@ def _app_and_kit() -> tuple[Flask, Kit]:
 def eject() -> None:
     """Copy the bundled templates into the app, to edit them there.
 
-    The page and its layout land in the app's template folder and win from then on. A file that is
-    there already is never touched.
+    The page, its layout and its form land in the app's template folder and win from then on. A
+    file that is there already is never touched.
     """
     app, kit = _app_and_kit()
     if not app.template_folder:
         raise click.ClickException("This app has no template folder.")
     folder = Path(app.root_path, app.template_folder)
     template = kit.settings.template
-    written = [_copy("500.html", folder / template), _copy(_LAYOUT, folder / _LAYOUT)]
+    written = [_copy("500.html", folder / template)]
+    written += [_copy(name, folder / name) for name in (_LAYOUT, _FORM)]
     if not any(written):
         raise click.ClickException("Nothing was copied.")
 

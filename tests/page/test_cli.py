@@ -36,11 +36,11 @@ def run(app: Flask, *args: str) -> Any:
 
 
 def test_eject_copies_the_page_for_editing(app: Flask, tmp_path: Path) -> None:
-    """Page and layout land where Flask looks first, and what is edited there is shown."""
+    """Page, layout and form land where Flask looks first, and what is edited there is shown."""
     result = run(app, "eject")
     assert result.exit_code == 0, result.output
     layout = tmp_path / "templates" / "flask_sentry_kit" / "crash.html"
-    for name in ("500.html", "flask_sentry_kit/crash.html"):
+    for name in ("500.html", "flask_sentry_kit/crash.html", "flask_sentry_kit/form.html"):
         ejected = (tmp_path / "templates" / name).read_bytes()
         assert ejected == (BUNDLED / name).read_bytes()
         assert os.path.join("templates", *name.split("/")) in result.output
