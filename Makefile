@@ -26,7 +26,7 @@ npm     := $(js)/node_modules/.stamp-npm
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-oldest test-main lint browser faults matrix attacks leaks audit bench docs translations screenshots clean
+.PHONY: help demo test test-all test-oldest test-main lint browser browsers faults matrix attacks leaks audit bench docs translations screenshots clean
 
 help:
 	@echo "make demo          a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
@@ -37,6 +37,8 @@ help:
 	@echo "                   (FLASK= and WERKZEUG=: paths of checkouts, or addresses that pip installs)"
 	@echo "make lint          ruff and mypy alone"
 	@echo "make browser       finds a Chromium, or installs one into .browser"
+	@echo "make browsers      the page, the dialog and the inbox in Firefox ESR and in WebKitGTK; says"
+	@echo "                   which is missing and how to install it  [SHORT]"
 	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
 	@echo "make matrix        where the visitor's words arrive, with raven's recipe and with the kit;"
 	@echo "                   writes the README's table  [SHORT] [CHECK]"
@@ -80,6 +82,9 @@ test-main: browser $(npm)
 	$(VENV)-main/bin/python -m pip install --quiet --editable . --group dev
 	$(VENV)-main/bin/python -m pip install --quiet --force-reinstall --no-deps $(FLASK) $(WERKZEUG)
 	$(VENV)-main/bin/python -m pytest $(ARGS)
+
+browsers: $(dev)
+	$(bin)/python -m tests.browsers $(options)
 
 faults: $(dev)
 	$(bin)/python -m tests.faults $(options)

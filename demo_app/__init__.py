@@ -31,7 +31,11 @@ def create_app(dsn: str | None = None, inbox_url: str | None = None, **config: A
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_SAMESITE="Lax",
         SENTRY_USER_ATTRS=["name", "email"],
-        SENTRY_KIT_BRAND={"name": "Quire & Co.", "support_email": "help@quire.example"},
+        SENTRY_KIT_BRAND={
+            "name": "Quire & Co.",
+            "support_email": "help@quire.example",
+            "accent": "#8a3b12",  # As shop.css has it; the kit finds a lighter one for dark pages.
+        },
         INBOX_URL=inbox_url,
     )
     if dsn is not None:

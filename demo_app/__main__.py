@@ -47,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         reading = threading.Thread(target=inbox.run, name="inbox")
         reading.start()
         try:
-            print(f"Shop:   http://{HOST}:{door.getsockname()[1]}/")
-            print(f"Inbox:  {inbox.url}/")
-            print(f"DSN:    {inbox.dsn}  (for an app of your own)")
+            shop_url = f"http://{HOST}:{door.getsockname()[1]}/"
+            print(f"Open first: {shop_url}break  (five ways to break the shop)")
+            print(f"Shop:       {shop_url}")
+            print(f"Inbox:      {inbox.url}/")
+            print(f"DSN:        {inbox.dsn}  (for an app of your own)")
             print("Ctrl-C stops both.", flush=True)
             _run(shop, door)
         except KeyboardInterrupt:

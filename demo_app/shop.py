@@ -7,6 +7,7 @@ typed in as "10 %", a product nobody has bought yet, a supplier who does not ans
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -121,6 +122,16 @@ def stock() -> dict[str, Any]:
     return {"product": found["slug"], "in_stock": found["in_stock"], "weeks": weeks}
 
 
+def _local(address: str) -> str | None:
+    """The address, if it is a path of this host; None if it may lead anywhere else.
+
+    Browsers read ``//host`` and ``/\\host`` as another host, and drop tabs and line breaks on the
+    way to it (WHATWG URL, 4.4), so none of these may be in it.
+    """
+    is_local = re.fullmatch(r"/(?![/\\])[^\x00-\x20\x7f]*", address)
+    return address if is_local else None
+
+
 @shop.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     refused = False
@@ -129,8 +140,11 @@ def sign_in() -> ResponseReturnValue:
         if customer is not None:
             login_user(customer)
             flash(f"Good day, {customer.name}.")
-            return redirect(url_for(".front"))
+            return redirect(_local(request.args.get("next", "")) or url_for(".front"))
         refused = True
+    elif current_user.is_authenticated:
+        # "Go back" on a crash page may lead here.
+        return redirect(url_for(".front"))
     page = render_template("sign_in.html", customer=DEMO_CUSTOMER, refused=refused)
     return page, 401 if refused else 200
 

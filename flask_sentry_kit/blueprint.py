@@ -116,6 +116,7 @@ class SentryKit(Blueprint):
             # What a killed worker left is delivered now, not at the next crash.
             kit.outbox.resume()
         add_event_id_to_log_records(app)
+        kit.warm_up()
         kit.own_routes.serve_first()
         kit.answers.install()
         # Not a global of app.jinja_env: asking for that would make it, before the app is set up.

@@ -106,6 +106,15 @@ class Kit:
             )
         return self._own_outbox
 
+    def warm_up(self) -> None:
+        """Do now what the first crash of a process would have to do first, so that no visitor waits
+        for it."""
+        reporter = self.reporter
+        reporter.warm_up()
+        dsn = reporter.dsn
+        form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
+        self.page.warm_up(dsn, form)
+
     def url(self, tail: str, **values: Any) -> str:
         """The path of one of the kit's own routes, with the app's mount point.
 

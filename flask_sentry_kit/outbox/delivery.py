@@ -36,6 +36,8 @@ ELSEWHERE = (403, 404, 405, 410)
 # waiting, for the end of the process that delivers, and for what a dead process left.
 SPOOL_LOOKS_EVERY = 0.5
 SPOOL_IDLE_LOOKS_EVERY = 5.0
+# Seconds that a new thread waits before it begins.
+ANSWER_FIRST = 0.02
 # Seconds to wait after a fault of our own.
 FAULT_WAIT = 0.5
 
@@ -72,7 +74,7 @@ class Delivery:
         self.released = False
         self.closed = False
         self._thread: threading.Thread | None = None
-        self._puts = 0
+        self._puts = self._puts_at_start = 0
         self._sent = self._retried = self._dropped = 0
         self._failures = 0
         self._backoff = Backoff()
@@ -106,6 +108,14 @@ class Delivery:
                 self._left_behind = self._last_spooled > 0
             spool.close()
             self._log.spool_lost(spool.path, error)
+
+    def _run_in_thread(self) -> None:
+        # The request that crashed is still to be answered, and would wait for this thread's
+        # imports each time it reads a file.
+        with self.changed:
+            if self._puts == self._puts_at_start and not self.closed:
+                self.changed.wait(ANSWER_FIRST)
+        self._run()
 
     def _run(self, until: float | None = None) -> None:
         """Deliver until the outbox is closed, or gone and empty, or it is ``until``."""

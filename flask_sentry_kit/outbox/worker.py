@@ -218,7 +218,8 @@ class Worker(Delivery):
         running.add(self)
         if _is_uwsgi_master() or self._is_from_before_a_patch():
             return False
-        thread = threading.Thread(target=self._run, name="sentry-kit-outbox", daemon=True)
+        self._puts_at_start = self._puts
+        thread = threading.Thread(target=self._run_in_thread, name="sentry-kit-outbox", daemon=True)
         try:
             thread.start()
         except RuntimeError:

@@ -74,7 +74,7 @@ EVERYTHING: Final = Facts(
     home_url="/",
     support_url="mailto:support@example.com",
 )
-"""Every fact present: makes a template walk all its branches when it is warmed."""
+"""Every fact present."""
 
 
 def local_path(url: str) -> str:

@@ -28,6 +28,7 @@ from ..text import well_formed
 from . import bounds, colour, facts, negotiate, plain
 from .crash_answer import CrashResponse
 from .dialog import report_dialog
+from .first_page import warm_up
 from .pieces import BundledPages
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -88,32 +89,8 @@ def _bundled() -> Environment:
         lstrip_blocks=True,
         cache_size=-1,
     )
-    # The first run of a template costs more than the next ones; no visitor waits for it.
-    context = {
-        "event_id": "0" * 32,
-        "crash": Crash("0" * 32),
-        "feedback": FeedbackForm(action="/", token=""),
-        "sentry_kit": facts.EVERYTHING,
-        "crash_text": ENGLISH.escaped,
-    }
     for name in (_CRASH, _FRAGMENT, _OUTCOME, _OWN_PAGE, _OWN_FORM, *_PARTS):
-        environment.get_template(name).render(context)
-    asked = Request(
-        {
-            "REQUEST_METHOD": "GET",
-            "SERVER_NAME": "localhost",
-            "SERVER_PORT": "80",
-            "wsgi.url_scheme": "http",
-            "HTTP_ACCEPT": "text/html,*/*;q=0.8",
-            "HTTP_ACCEPT_LANGUAGE": "en",
-            "HTTP_REFERER": "http://localhost/",
-        }
-    )
-    crash = Crash("0" * 32, Dsn.parse("https://public@sentry.example/1"), url="/x", user_name="x")
-    negotiate.choose(asked)
-    languages.of_browser(asked)
-    facts.back_url(crash, asked)
-    htmlsafe_json_dumps(report_dialog(crash, Settings(), "en"))
+        environment.get_template(name)
     return environment
 
 
@@ -147,6 +124,14 @@ class Page:
             rules = file.read() + colour.accent_rules(settings.brand.accent)
         self.stylesheet: Final = rules.encode()
         """crash.css with the app's accent: what the address of crash.css must answer."""
+
+    def warm_up(self, dsn: Dsn | None, form: bool) -> None:
+        """Do now what the first page of a process would have to do first.
+
+        :param dsn: where events go; None: there are none.
+        :param form: the page has one.
+        """
+        warm_up(self._pages, _CRASH, self._settings, dsn, form)
 
     def is_wanted(self) -> bool:
         """Whether the current request names HTML in its Accept header, and nothing else more."""

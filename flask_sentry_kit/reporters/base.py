@@ -51,6 +51,9 @@ class Reporter(Protocol):
         """Whether an exception was dealt with in this piece of work already, and the id of its
         event, or None where it has none."""
 
+    def warm_up(self) -> None:
+        """Do now what the first event of a process would have to do first; once."""
+
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until all that is queued was sent.
 
@@ -78,6 +81,9 @@ class NoReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, None]:
         return True, None
+
+    def warm_up(self) -> None:
+        return None
 
     def flush(self, timeout: float = 2.0) -> bool:
         return True

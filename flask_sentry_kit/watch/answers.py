@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, got_request_exception, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ..containment import contained
@@ -107,15 +107,22 @@ class Answers:
             self._log_who_answers(request.blueprints)
             if self._replace:
                 self._take_places()
+            finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
+            own = None if _propagates(app) else self._own_route()
+            if own is not None:
+                # The app broke around one of the kit's routes; its handler would hide the answer.
+                exc_info: Any = (type(error), error, error.__traceback__)
+                got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)
+                log: Any = app.log_exception
+                log(*args[:-1], exc_info)
+                return finalize(*args[:-1], own, from_error_handler=True)
             try:
                 response = handle(*args, **kwargs)
             except Exception as second:
                 if second is error and _propagates(app):
                     raise  # on purpose: in tests and in debug mode
-                finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
-                response = finalize(
-                    *args[:-1], self._after_second(error, second), from_error_handler=True
-                )
+                page = self._after_second(error, second)
+                response = finalize(*args[:-1], page, from_error_handler=True)
             # Where a hook broke that runs before the one that adds it.
             event_id = g.get("sentry_event_id")
             if event_id:

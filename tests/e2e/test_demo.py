@@ -27,6 +27,12 @@ def test_shop_and_inbox_answer_at_the_addresses_it_prints(own_demo: Demo) -> Non
         assert answer.status == 200
 
 
+def test_it_says_which_page_to_open_first(demo: Demo) -> None:
+    """The first address it prints is the list of the ways to break the shop."""
+    with urlopen(demo.first, timeout=10) as answer:
+        assert "<h1>Ways to break this shop</h1>" in answer.read().decode()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_it_stops_cleanly(own_demo: Demo, how: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end shop and inbox, with status 0, no traceback, and free ports."""
@@ -73,3 +79,63 @@ def test_an_order_without_voucher_goes_through_and_mends_the_account() -> None:
     client.post("/basket", data={"product": "notebook"})
     assert "£18.00" in client.post("/checkout", data={"voucher": ""}).text
     assert "£18.00" in client.get("/account").text
+
+
+SIGN_IN = {"email": "ada@example.com", "password": "analytical"}
+
+
+def signed_in_to(wanted: str) -> str:
+    """Where the shop leads a customer who signs in on the way to this address."""
+    client = create_app().test_client()
+    return client.post("/sign-in", query_string={"next": wanted}, data=SIGN_IN).location
+
+
+@pytest.mark.parametrize("wanted", ["/account", "/product/ink?from=list&page=2", "/"])
+def test_signing_in_leads_where_one_wanted_to_go(wanted: str) -> None:
+    """The address that asked for a customer is the one that opens after signing in."""
+    assert signed_in_to(wanted) == wanted
+
+
+def test_who_is_signed_in_is_not_asked_again() -> None:
+    """Going back to the sign-in page after signing in leads to the front page, not to the crash."""
+    client = create_app().test_client()
+    client.post("/sign-in", data=SIGN_IN)
+    assert client.get("/sign-in?next=/account").location == "/"
+
+
+def test_a_wrong_password_does_not_lose_the_way() -> None:
+    """Where one wanted to go survives a refused attempt: the form posts to its own address."""
+    client = create_app().test_client()
+    asked = client.get("/account").location
+    refused = client.post(asked, data={**SIGN_IN, "password": "wrong"})
+    assert refused.status_code == 401
+    assert '<form class="fields" method="post">' in refused.text
+    assert client.post(refused.request.full_path, data=SIGN_IN).location == "/account"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "",
+        "https://evil.example/",
+        "//evil.example/",
+        "///evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example/",
+        "/\t/evil.example/",
+        "/\n/evil.example/",
+        " //evil.example/",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "account",
+    ],
+)
+def test_signing_in_leads_to_no_other_host(wanted: str) -> None:
+    """An address that a browser may read as another host's is passed over for the front page."""
+    assert signed_in_to(wanted) == "/"
+
+
+def test_the_crash_page_has_the_shops_own_accent() -> None:
+    """The brand's accent is the colour of the shop's own stylesheet."""
+    accent = create_app().config["SENTRY_KIT_BRAND"]["accent"]
+    assert f"--accent: {accent};" in (ROOT / "demo_app/static/shop.css").read_text("utf-8")

@@ -24,9 +24,9 @@ def look_at_a_product_without_price(page: Page) -> None:
 
 
 def open_the_account(page: Page) -> None:
-    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("link", name="Ways to break").click()
+    page.get_by_role("link", name="Open your account").click()
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Your account").click()
 
 
 def order_with_a_voucher(page: Page) -> None:

@@ -16,7 +16,8 @@ from .runner import SETTINGS, chromium, play
 from .shop import RAVEN_JS, ROOT, Who
 
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
-HEADS = ("setting", "raven's recipe", "the kit")
+HEADS = ("setting", "raven's recipe", "the kit", "a page of one's own")
+Row = tuple[str, str, str, str]
 SHORT = ("nothing in the way", "keyboard only")
 
 
@@ -28,46 +29,47 @@ def _cell(verdicts: Verdicts, setting: Setting, *whose: Who) -> str:
     return f"arrives ({', '.join(one.road for one in found)})" if found else "not played"
 
 
-def rows(verdicts: Verdicts) -> list[tuple[str, str, str]]:
+def rows(verdicts: Verdicts) -> list[Row]:
     """The table, without its head."""
     return [
         (
             setting.title,
             _cell(verdicts, setting, "raven"),
             _cell(verdicts, setting, "kit", "kit, form alone"),
+            _cell(verdicts, setting, "kit, own page"),
         )
         for setting in SETTINGS
         if any(title == setting.title for title, _ in verdicts)
     ]
 
 
-def totals(table: list[tuple[str, str, str]]) -> tuple[str, str, str]:
+def totals(table: list[Row]) -> Row:
     def count(column: int) -> str:
         return f"{sum(row[column].startswith('arrives') for row in table)} of {len(table)}"
 
-    return ("words arrive in", count(1), count(2))
+    return ("words arrive in", count(1), count(2), count(3))
 
 
 def _line(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def markdown(table: list[tuple[str, str, str]]) -> str:
-    head = [_line(HEADS), "|---|---|---|"]
+def markdown(table: list[Row]) -> str:
+    head = [_line(HEADS), "|---|---|---|---|"]
     last = tuple(f"**{cell}**" for cell in totals(table))
     return "\n".join([*head, *map(_line, table), _line(last)]) + "\n"
 
 
-def plain(table: list[tuple[str, str, str]]) -> str:
+def plain(table: list[Row]) -> str:
     lines = [HEADS, *table, totals(table)]
-    wide = [max(len(row[column]) for row in lines) for column in range(3)]
+    wide = [max(len(row[column]) for row in lines) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
         for row in lines
     )
 
 
-def write_readme(table: list[tuple[str, str, str]]) -> None:
+def write_readme(table: list[Row]) -> None:
     readme = ROOT / "README.md"
     before, begin, rest = readme.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -79,7 +81,7 @@ def write_readme(table: list[tuple[str, str, str]]) -> None:
         print("wrote README.md")
 
 
-def stale_rows(table: list[tuple[str, str, str]]) -> list[str]:
+def stale_rows(table: list[Row]) -> list[str]:
     """The rows that README.md's table does not have as they were played."""
     readme = (ROOT / "README.md").read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     return [line for line in map(_line, table) if line not in readme.splitlines()]

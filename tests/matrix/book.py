@@ -34,7 +34,7 @@ class Setting:
     def whose(self) -> list[Who]:
         """Who plays it. Where the kit's dialog opens, its form is asked alone, too."""
         alone: list[Who] = ["kit, form alone"] if self.road == "dialog" else []
-        return ["raven", "kit", *alone]
+        return ["raven", "kit", *alone, "kit, own page"]
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def talisman(stage: Stage) -> None:
 def talisman_allowing(stage: Stage) -> None:
     stage.sentry.start()
     app = stage.shop()
-    if stage.who == "kit":
+    if stage.who != "raven":
         sources = csp_sources(app)
     else:
         # raven's documentation does not name these; this user knows them.

@@ -16,7 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_sentry_kit import SentryKit
 
-Who = Literal["raven", "kit", "kit, form alone"]
+Who = Literal["raven", "kit", "kit, form alone", "kit, own page"]
 
 ROOT = Path(__file__).resolve().parents[2]
 RAVEN_JS = ROOT / "tests" / "js" / "node_modules" / "raven-js" / "dist"
@@ -39,6 +39,16 @@ RECIPE = """
   });
   </script>
 {% endif %}
+"""
+# A page that an app has had for long, and one line of the kit's in it.
+OWN_PAGE = """
+<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<title>Oh no</title>
+<h1>Oh no</h1>
+{{ sentry_crash() }}
+</html>
 """
 BROKEN_TEMPLATE = "<h1>{{ shop.owner.name }}</h1>"
 ORDER = """
@@ -81,7 +91,12 @@ def make_shop(
         _follow_recipe(app, dsn)
         return app
     app.config["SENTRY_DSN"] = dsn
-    if broken_template:
+    if who == "kit, own page":
+        app.jinja_loader = DictLoader(
+            {"oh_no.html": BROKEN_TEMPLATE if broken_template else OWN_PAGE}
+        )
+        app.register_error_handler(500, lambda error: (render_template("oh_no.html"), 500))
+    elif broken_template:
         app.jinja_loader = DictLoader({"500.html": BROKEN_TEMPLATE})
     options = {"dialog": False} if who == "kit, form alone" else {}
     app.register_blueprint(SentryKit(**options), **(kit or {}))

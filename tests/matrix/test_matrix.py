@@ -42,11 +42,15 @@ def test_the_words_arrive_with_their_event(setting: Setting, who: Who, verdicts:
 
 
 def test_the_readme_has_the_table() -> None:
-    """Every setting is in it, and the kit's column says what the tests here hold it to."""
+    """Every setting is in it, and the kit's columns say what the tests here hold it to."""
     table = (ROOT / "README.md").read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
-    assert [(title, kit) for title, _, kit in cells[1:-1]] == [
-        (one.title, f"arrives ({'dialog, form' if one.road == 'dialog' else 'form'})")
+    assert [(title, kit, own) for title, _, kit, own in cells[1:-1]] == [
+        (
+            one.title,
+            f"arrives ({'dialog, form' if one.road == 'dialog' else 'form'})",
+            f"arrives ({one.road})",
+        )
         for one in SETTINGS
     ], "the README's table is out of date: run `make matrix`"
 

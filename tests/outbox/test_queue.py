@@ -323,3 +323,26 @@ def test_the_worker_outlives_an_error_of_its_own(
     monkeypatch.setattr(delivery.Delivery, "_deliver", deliver)
     assert outbox.put(event(server, "a")).wait(5) == "sent"
     assert "a fault of ours" in caplog.text
+
+
+def test_a_new_thread_lets_the_answer_go_first(
+    server: RecordingSentry,
+    outbox: Outbox,
+    event: Any,
+    until: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that delivers begins a moment after the crash that starts it, or when somebody
+    waits for it: its imports would hold up the visitor's page."""
+    monkeypatch.setattr(delivery, "ANSWER_FIRST", 60)
+    begun: list[bool] = []
+    run = delivery.Delivery._run
+    monkeypatch.setattr(
+        delivery.Delivery, "_run", lambda self, *until: (begun.append(True), run(self, *until))[1]
+    )
+    outbox.put(event(server, "a"))
+    changed: Any = outbox._worker.changed
+    until(lambda: changed._waiters)
+    assert not begun
+    assert outbox.flush(10)
+    assert server.ids == ["a"]

@@ -31,6 +31,7 @@ RUNS = {
     "help": "make demo ",
     "lint": "Success: no issues found",
     "browser": "Browser: ",
+    "browsers SHORT=1": "WebKitGTK",
     "docs CHECK=1": "",
     "translations CHECK=1": "",
     "faults SHORT=1": "V1a ",

@@ -44,7 +44,8 @@ class Inbox:
 
 
 class Demo:
-    """The running demo: ``shop`` is its address, ``inbox`` its inbox."""
+    """The running demo: ``first`` is the page to open first, ``shop`` its address, ``inbox`` its
+    inbox."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -56,11 +57,12 @@ class Demo:
             text=True,
         )
         assert self.process.stdout is not None
-        said = "".join(self.process.stdout.readline() for _ in range(4))
-        found = dict(re.findall(r"^(\w+): +(http\S+)", said, re.MULTILINE))
-        if set(found) != {"Shop", "Inbox", "DSN"}:
+        said = "".join(self.process.stdout.readline() for _ in range(5))
+        found = dict(re.findall(r"^([\w ]+): +(http\S+)", said, re.MULTILINE))
+        if set(found) != {"Open first", "Shop", "Inbox", "DSN"}:
             self.process.kill()
             raise AssertionError(f"the demo did not start: {said}{self.process.communicate()[1]}")
+        self.first = found["Open first"]
         self.shop = found["Shop"]
         self.inbox = Inbox(found["Inbox"])
         self.dsn = found["DSN"]

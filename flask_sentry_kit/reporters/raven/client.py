@@ -29,7 +29,6 @@ from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
 from ...event.scrub import Scrubber
 from ...event.serialize import safe_repr
-from ...event.warm import warm_up
 from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
@@ -173,10 +172,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def app(self) -> Flask | None:
         """The app it reports for."""
         return None if self._app is None else self._app()
-
-    def warm_up(self) -> None:
-        """Build an event and drop it, so that the first crash of a process is no dearer."""
-        warm_up(self.event_options())
 
     def event_options(self) -> EventOptions:
         """What of this client shows in its events, as it is now."""

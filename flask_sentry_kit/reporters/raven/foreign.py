@@ -76,6 +76,9 @@ class RavenSentryReporter:
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self._scopes.recall(original_error(error))
 
+    def warm_up(self) -> None:
+        return None
+
     def flush(self, timeout: float = 2.0) -> bool:
         """raven's own transports offer no way to wait for them."""
         return True
@@ -144,6 +147,9 @@ class RavenClientReporter:
         """At a request's end: what was said of it is not the next one's."""
         with contained("raven's context could not be cleared"):
             self.client.context.clear()
+
+    def warm_up(self) -> None:
+        return None
 
     def flush(self, timeout: float = 2.0) -> bool:
         """raven's own transports offer no way to wait for them."""

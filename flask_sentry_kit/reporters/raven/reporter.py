@@ -10,6 +10,7 @@ from flask import Flask
 from ...containment import FOREIGN_ERRORS, contained, log_exception
 from ...dsn import Dsn
 from ...event.scope import Environ
+from ...event.warm import warm_up
 from ...outbox import Counters, Outbox
 from ...settings import Settings
 from ...watch import show_event_id
@@ -36,6 +37,7 @@ class ClientReporter:
         self._capture = hooks.capture
         client.hooks = hooks
         self.handler: logs.LogHandler | None = None
+        self._warm = False
 
     @property
     def dsn(self) -> Dsn | None:
@@ -113,6 +115,11 @@ class ClientReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self.client.recall(original_error(error))
+
+    def warm_up(self) -> None:
+        if not self._warm and self.client.is_enabled():
+            self._warm = True
+            warm_up(self.client.event_options())
 
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)

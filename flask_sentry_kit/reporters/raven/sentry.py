@@ -177,8 +177,7 @@ class Sentry(RequestInfo):
         if app not in self._goes_along:
             self._goes_along.add(app)
             hooks.go_along(self, Sentry, app)
-        if isinstance(client, Client) and client.is_enabled():
-            client.warm_up()
+        reporter.warm_up()
         if chosen(logging, self.logging):
             handler = logs.install(client, app, chosen(level, self.level), tuple(exclusions))
             reporter.handler = handler
