@@ -347,7 +347,9 @@ class Page:
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
             retry_url=facts.retry_url(crash),
-            back_url=self._ask_foreign("The way back", lambda: facts.back_url(crash, asked), ""),
+            back_url=self._ask_foreign(
+                "The way back", lambda: facts.back_url(crash, asked, feedback), ""
+            ),
             home_url=brand.home_url or facts.local_path(crash.root_url),
             support_url=facts.support_url(brand, crash, language),
         )

@@ -239,3 +239,19 @@ def test_the_answer_to_the_form_in_the_apps_own_page(own_app: MakeOwn, parse: An
     sent = client.post("/_sentry_kit/feedback", data=typed, headers=BROWSER, follow_redirects=True)
     assert sent.status_code == 200 and sent.text.startswith("<h1>The shop</h1>")
     assert re.search(r'role="status">(Sent|Saved)\.', sent.text)
+
+
+def test_the_way_back_does_not_lead_to_where_the_form_posts(own_app: MakeOwn, parse: Any) -> None:
+    """Where a refused form was sent again, the page before the thanks is the answer to a POST,
+    which cannot be opened."""
+    app = own_app()
+    app.register_blueprint(SentryKit())
+    client = app.test_client()
+    (token,) = re.findall(r'name="token" value="([^"]+)"', client.get("/boom").text)
+    typed = {"token": token, "comments": "I pressed pay"}
+    for page, back in (("/boom", True), ("/_sentry_kit/feedback", False)):
+        referer = {**BROWSER, "Referer": f"http://localhost{page}"}
+        url = "/_sentry_kit/feedback"
+        thanks = client.post(url, data=typed, headers=referer, follow_redirects=True)
+        assert thanks.status_code == 200
+        assert (page in parse(thanks.text).links().values()) is back
