@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from .kit import Kit
 
-_LAYOUT: Final = "flask_sentry_kit/crash.html"
-_FORM: Final = "flask_sentry_kit/form.html"
+_LAYOUT: Final = ("flask_sentry_kit/crash.html", "flask_sentry_kit/form.html")
 
 
 def add_commands(group: click.Group) -> None:
@@ -49,7 +48,7 @@ def eject() -> None:
     folder = Path(app.root_path, app.template_folder)
     template = kit.settings.template
     written = [_copy("500.html", folder / template)]
-    written += [_copy(name, folder / name) for name in (_LAYOUT, _FORM)]
+    written += [_copy(name, folder / name) for name in _LAYOUT]
     if not any(written):
         raise click.ClickException("Nothing was copied.")
 

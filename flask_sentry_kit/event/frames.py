@@ -54,6 +54,7 @@ _OWN: Final = ("flask_sentry_kit.", "raven.")
 
 # Our own frames between the server and the view say nothing about the app.
 _PASSED_THROUGH: Final = (
+    "flask_sentry_kit.watch.answers",
     "flask_sentry_kit.watch.escapes",
     "flask_sentry_kit.watch.handlers",
     "flask_sentry_kit.watch.own_routes",

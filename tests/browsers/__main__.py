@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -123,6 +124,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C does, so that no browser is left.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     try:
         status = main()
     finally:

@@ -41,7 +41,7 @@ def test_a_missing_browser_is_named_with_its_package(
     said = capsys.readouterr().out
     assert "Firefox ESR is not played in: " in said and "apt-get install firefox-esr" in said
     assert "WebKitGTK is not played in: " in said
-    assert "apt-get install webkit2gtk-driver xvfb dbus-daemon" in said
+    assert "apt-get install webkit2gtk-driver xvfb dbus-daemon\n" in said
 
 
 def test_a_play_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

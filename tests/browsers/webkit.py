@@ -40,9 +40,12 @@ class WebKit:
 
     def missing(self) -> str | None:
         lacking = {name: package for name, package in _PROGRAMS.items() if not shutil.which(name)}
+        if _mini_browser() is None:
+            lacking["MiniBrowser"] = "webkit2gtk-driver"
         if not lacking:
             return None
-        return f"there is no {', '.join(lacking)}: apt-get install {' '.join(lacking.values())}"
+        packages = " ".join(dict.fromkeys(lacking.values()))
+        return f"there is no {', '.join(lacking)}: apt-get install {packages}"
 
     @contextmanager
     def start(self, mode: Mode) -> Iterator[Tab]:
@@ -64,7 +67,7 @@ class WebKit:
             until(lambda: _listens(port), "WebKitWebDriver opened no port")
             config = ClientConfig(remote_server_addr=address, timeout=int(PATIENCE))
             options = Options()
-            options.binary_location = _mini_browser()
+            options.binary_location = _mini_browser() or ""
             options.add_argument("--automation")
             if mode is Mode.NO_SCRIPT:
                 options.add_argument("--enable-javascript=false")
@@ -80,10 +83,11 @@ class WebKit:
                     pass  # it is killed next
 
 
-def _mini_browser() -> str:
-    for path in sorted(Path("/usr").glob("lib*/**/webkit2gtk-4*/MiniBrowser"), reverse=True):
-        return str(path)
-    raise Failed("WebKitGTK's MiniBrowser is not in /usr/lib: apt-get install webkit2gtk-driver")
+def _mini_browser() -> str | None:
+    """WebKitGTK's own small browser, the newest; it is not on PATH."""
+    places = ("lib/*/webkit2gtk-4*/MiniBrowser", "libexec/webkit2gtk-4*/MiniBrowser")
+    found = [str(path) for place in places for path in sorted(Path("/usr").glob(place))]
+    return found[-1] if found else None
 
 
 def _free_port() -> int:

@@ -255,3 +255,58 @@ def test_the_way_back_does_not_lead_to_where_the_form_posts(own_app: MakeOwn, pa
         thanks = client.post(url, data=typed, headers=referer, follow_redirects=True)
         assert thanks.status_code == 200
         assert (page in parse(thanks.text).links().values()) is back
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "own-page.md").read_text("utf-8")
+
+
+def test_the_documented_form_of_ones_own_is_taken(
+    own_app: MakeOwn, wire: RecordingSentry, parse: Any
+) -> None:
+    """The form in docs/own-page.md, in a 500.html: with its fields and no others, words arrive."""
+    app = own_app()
+    folder = Path(app.root_path, "templates")
+    folder.mkdir()
+    (form,) = re.findall(r"```html\+jinja\n(\{% if feedback.*?)```", DOCUMENT, re.S)
+    (folder / "500.html").write_text(form, "utf-8")
+    app.register_blueprint(SentryKit())
+    client = app.test_client()
+    document = parse(client.get("/boom", headers=BROWSER).text)
+    fields = document.all("input") + document.all("textarea")
+    typed = {one.attributes["name"]: one.attributes.get("value") or "" for one in fields}
+    typed["comments"] = "I pressed pay"
+    answer = client.post(document.one("form").attributes["action"], data=typed)
+    assert answer.status_code == 303
+    assert wire.wait_for_report().fields["comments"] == "I pressed pay"
+
+
+def test_the_documented_classes_are_those_of_the_markup(own_app: MakeOwn) -> None:
+    """Each class and id that docs/own-page.md names is printed."""
+    app = own_app()
+    app.register_error_handler(500, lambda error: (render_template_string(OWN), 500))
+    app.register_blueprint(SentryKit())
+    html = app.test_client().get("/boom", headers=BROWSER).text
+    names = set(re.findall(r"[.#](sentry-kit-\w+)", DOCUMENT))
+    assert len(names) == 5
+    for name in names:
+        assert f'"{name}"' in html
+
+
+def test_the_documented_handler_shows_what_it_reported(
+    own_app: MakeOwn, wire: RecordingSentry
+) -> None:
+    """A handler for one error that reports it first has its reference on the page, once."""
+    app = own_app()
+    folder = Path(app.root_path, "templates")
+    folder.mkdir()
+    (folder / "oh_no.html").write_text(OWN, "utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.S)
+    given = {
+        "app": app,
+        "DatabaseDown": sqlite3.OperationalError,
+        "render_template": render_template,
+    }
+    exec(compile(example, "docs/own-page.md", "exec"), given)
+    app.register_blueprint(SentryKit())
+    answer = app.test_client().get("/boom", headers=BROWSER)
+    assert f"<code>{wire.one_event(app)['event_id']}</code>" in answer.text

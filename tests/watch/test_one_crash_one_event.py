@@ -56,6 +56,19 @@ def test_what_breaks_outside(app: Any, wire: Any, way: Any, mode: str) -> None:
     assert event["request"]["method"] == "GET"
 
 
+@pytest.mark.parametrize("way", [*INSIDE, *OUTSIDE], ids=lambda w: w.__name__)
+def test_the_stack_shows_none_of_our_calls(app: Any, wire: Any, way: Any) -> None:
+    """What an exception passes through on its way from the view to the server, ours is left out."""
+    made = app(way, "production")
+    answer_of(made)
+    frames = [
+        frame["module"]
+        for value in wire.one_event(made)["exception"]["values"]
+        for frame in value.get("stacktrace", {"frames": []})["frames"]
+    ]
+    assert [module for module in frames if module.startswith("flask_sentry_kit")] == []
+
+
 def test_async_hooks(app: Any, wire: Any) -> None:
     """What an async before_request raises is one event too."""
 
