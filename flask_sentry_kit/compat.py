@@ -11,8 +11,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import flask.globals
 from flask import Flask, g, session
+from flask import globals as flask_globals
 from flask.globals import app_ctx
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def preprocess_request(app: Flask) -> None:
 
 
 current_context: Final[Callable[[], Any]] = getattr(
-    flask.globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
+    flask_globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
 ).get
 """Gives the context that has the current ``request``, sooner than ``flask.request`` does; raises
 LookupError where there is none (Flask 2.3 to 3.2)."""
