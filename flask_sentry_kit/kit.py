@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import weakref
 from typing import Any, Final
 
@@ -185,7 +184,8 @@ class Kit:
         """What a page of the app's own prints of the crash it answers. Never raises.
 
         Templates know it as ``sentry_crash()``, ``sentry_crash_form()`` and
-        ``sentry_crash_dialog()``. Captures the exception being handled, if nobody has.
+        ``sentry_crash_dialog()``. Captures the crash that a handler of the app's is answering, if
+        nobody has.
 
         :return: empty where this request has no event.
         """
@@ -196,17 +196,24 @@ class Kit:
         return self.page.part(name, crash, form)
 
     def _shown_crash(self) -> Crash:
-        # Flask calls handlers while it handles the exception. One that answers all errors is also
-        # called for a 404.
-        error = sys.exc_info()[1]
-        if isinstance(error, Exception) and not is_ordinary_answer(self.app, error):
+        if not has_request_context():
+            return Crash(None)
+        error = self.answers.answered_crash
+        # A handler that answers all errors is also called for a 404.
+        if error is not None and not is_ordinary_answer(self.app, error):
             return self.crash(error)
         event_id = g.get("sentry_event_id")
         dsn = self.dsn if event_id else None
         if dsn is None:
             return Crash(None)
         who = self._prefilled()
-        return Crash(event_id, dsn=dsn, user_name=who.name, user_email=who.email)
+        return Crash(
+            event_id=event_id,
+            refused=self.reporter.refused,
+            dsn=dsn,
+            user_name=who.name,
+            user_email=who.email,
+        )
 
 
 def set_up_kit(app: Flask, kit: Kit) -> None:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from .. import headers
-from ..crash import Crash
+from ..crash import Crash, FeedbackForm
 from ..phrases import Language
 from ..settings import Brand
 from ..text import well_formed
@@ -87,8 +87,11 @@ def retry_url(crash: Crash) -> str:
     return local_path(crash.url) if crash.method == "GET" else ""
 
 
-def back_url(crash: Crash, request: Request) -> str:
-    """The page before this one, if the Referer names one of the same scheme, host and port."""
+def back_url(crash: Crash, request: Request, feedback: FeedbackForm | None = None) -> str:
+    """The page before this one, if the Referer names one of the same scheme, host and port.
+
+    :param feedback: the page's form: where it posts to is no page.
+    """
     referer = headers.value(request.environ, "HTTP_REFERER")
     if not referer:
         return ""
@@ -102,6 +105,8 @@ def back_url(crash: Crash, request: Request) -> str:
     if (parts.scheme, parts.netloc) != (here.scheme, here.netloc):
         return ""
     path = local_path((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    if feedback is not None and path == feedback.action:
+        return ""
     # Back to where one stands is no way back; after a POST it is the form's page.
     return "" if path == crash.url and crash.method == "GET" else path
 

@@ -43,6 +43,7 @@ _OUTCOME: Final = "flask_sentry_kit/feedback.html"
 _DIALOG: Final = "flask_sentry_kit/dialog.html"
 _FORM: Final = "flask_sentry_kit/form.html"
 _OWN_PAGE: Final = "flask_sentry_kit/own_page.html"
+_OWN_FORM: Final = "flask_sentry_kit/own_form.html"
 _PARTS: Final = ("flask_sentry_kit/crash.html", _DIALOG, _FORM)
 
 Part = Literal["crash", "form", "dialog"]
@@ -54,7 +55,7 @@ PARTS: Final[dict[str, Part]] = {
 }
 """What templates print parts of the page with, by the name they have there."""
 
-_OWN_PARTS: Final[dict[Part, str]] = {"crash": _OWN_PAGE, "form": _FORM, "dialog": _DIALOG}
+_OWN_PARTS: Final[dict[Part, str]] = {"crash": _OWN_PAGE, "form": _OWN_FORM, "dialog": _DIALOG}
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ def _bundled() -> Environment:
         lstrip_blocks=True,
         cache_size=-1,
     )
-    for name in (_CRASH, _FRAGMENT, _OUTCOME, _OWN_PAGE, *_PARTS):
+    for name in (_CRASH, _FRAGMENT, _OUTCOME, _OWN_PAGE, _OWN_FORM, *_PARTS):
         environment.get_template(name)
     return environment
 
@@ -206,11 +207,14 @@ class Page:
 
         def render() -> Markup:
             language = self._language()
-            form = None if name == "dialog" else feedback
-            context = self._context(crash, form, language, dialog=name != "form")
-            return Markup(self._pages.render(_OWN_PARTS[name], context, language))
+            context = self._context(crash, feedback, language, dialog=name != "form")
+            template = _OWN_PARTS[name]
+            body = self._ask_foreign(
+                f"The app's {template}", lambda: self._by_app(template, context), None
+            )
+            return Markup(self._pages.render(template, context, language) if body is None else body)
 
-        if not crash.event_id or (name == "form" and feedback is None):
+        if feedback is None and (name == "form" or not crash.event_id):
             return Markup("")
         return self._ask_foreign("A part of the app's own page", render, Markup(""))
 
@@ -270,7 +274,7 @@ class Page:
         app = self._app
         if name in self._not_apps:
             return None
-        bundled_name = name in (_CRASH, _FRAGMENT, _OUTCOME)
+        bundled_name = name in (_CRASH, _FRAGMENT, _OUTCOME, *_OWN_PARTS.values())
         if bundled_name and not any(self._is_apps(part) for part in (name, *_PARTS)):
             if not app.jinja_env.auto_reload:
                 # As Jinja itself, which then looks for a template once.
@@ -343,7 +347,9 @@ class Page:
             dialog=snippet,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
             retry_url=facts.retry_url(crash),
-            back_url=self._ask_foreign("The way back", lambda: facts.back_url(crash, asked), ""),
+            back_url=self._ask_foreign(
+                "The way back", lambda: facts.back_url(crash, asked, feedback), ""
+            ),
             home_url=brand.home_url or facts.local_path(crash.root_url),
             support_url=facts.support_url(brand, crash, language),
         )

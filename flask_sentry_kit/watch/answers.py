@@ -80,7 +80,7 @@ class Answers:
             self._log_who_answers(() if name is None else (name,))
         if self._replace or InternalServerError not in app.error_handler_spec[None][500]:
             app.register_error_handler(500, self._answer_500)
-        handle_user, handle = app.handle_user_exception, app.handle_exception
+        handle_user, handle = app.handle_user_exception, self._noting(app.handle_exception)
 
         def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
             error: Any = args[-1] if args else kwargs.get("e")
@@ -93,7 +93,7 @@ class Answers:
                     raise  # as Flask does where there is no handler
                 self._take_places()
             try:
-                answer = handle_user(*args, **kwargs)
+                answer = self._noting(handle_user)(*args, **kwargs)
             except Exception as second:
                 if second is not error:
                     self._first_is(error)
@@ -131,6 +131,27 @@ class Answers:
 
         app.handle_user_exception = handle_user_exception  # type: ignore[method-assign]  # on errors only
         app.handle_exception = handle_exception  # type: ignore[method-assign]  # on errors only
+
+    @property
+    def answered_crash(self) -> BaseException | None:
+        """The crash of the current request that a handler of the app's is answering now.
+
+        None in a view, and in a handler for some other error: that may answer with a 400.
+        """
+        return self._notes().answering
+
+    def _noting(self, handle: Callable[..., Any]) -> Callable[..., Any]:
+        """A method of Flask's that calls handlers, with the crash noted that they answer."""
+
+        def handle_noted(*args: Any, **kwargs: Any) -> Any:
+            notes = self._notes()
+            before, notes.answering = notes.answering, args[-1] if args else kwargs.get("e")
+            try:
+                return handle(*args, **kwargs)
+            finally:
+                notes.answering = before
+
+        return handle_noted
 
     def _answer_500(self, error: InternalServerError) -> Any:
         """The kit's handler for 500: what an app's own handler for all errors says, if there is

@@ -23,6 +23,9 @@ class RequestNotes:
     first_error: BaseException | None = None
     """A crash whose handler broke: the page shows its reference, and not that of what followed."""
 
+    answering: BaseException | None = None
+    """The crash that a handler of the app's is making its answer to."""
+
     header_planned: bool = False
     """``X-Sentry-ID`` is added when the answer is made."""
 
