@@ -1,7 +1,7 @@
 """The crash page for Flask: reports the exception to Sentry and lets the visitor say what happened.
 
-``app.register_blueprint(sentry_kit)`` is all it takes; the README has the rest. A public name is
-loaded when it is first asked for.
+``app.register_blueprint(sentry_kit)`` is enough to use it; the README describes the rest. A public
+name is loaded at its first use.
 """
 
 from __future__ import annotations

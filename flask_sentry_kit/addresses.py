@@ -1,7 +1,7 @@
-"""Addresses of this very app, as its visitor's browser must be given them.
+"""Addresses within this app, in the form that the visitor's browser needs.
 
-Ground floor: knows a WSGI environment and nothing else. What comes out is always a path on the
-host that the browser is on, in ASCII, with everything encoded that must be.
+Ground floor: uses only the WSGI environment. Each result is a path on the host that the browser
+is on, in ASCII, with all encoding that is required.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from urllib.parse import quote, unquote_to_bytes
 
 MOUNT_MAX: Final = 2_000
 ASKED_MAX: Final = 8_000
-"""Characters. nginx, Apache httpd and gunicorn take no longer request line by default."""
+"""Characters. nginx, Apache httpd and gunicorn accept no longer request line by default."""
 
-# What a path may hold unencoded (RFC 3986, section 3.3), and what a query may besides.
+# Characters that need no encoding in a path (RFC 3986, section 3.3), and further ones in a query.
 _PATH: Final = "/:@!$&'()*+,;=~"
 _QUERY: Final = _PATH + "?%[]|^`{}"
 _ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 def _bytes(text: object) -> bytes:
-    # WSGI's strings are bytes in Latin-1 (PEP 3333). A server that puts anything else there is
-    # wrong, but its visitor gets a page.
+    # WSGI's strings are bytes in Latin-1 (PEP 3333). A server that gives anything else is wrong,
+    # but its visitors still get a page.
     return str(text or "").encode("latin-1", "replace")
 
 
 def encoded(path: str) -> str:
-    """A path of the kit's own, percent-encoded."""
+    """One of the kit's own paths, percent-encoded."""
     return quote(path.encode("utf-8", "replace"), safe=_PATH)
 
 
@@ -36,7 +36,7 @@ def mount_point(environ: Mapping[str, Any]) -> str:
     """Where the app is mounted: empty, or ``/a/b`` with no slash at its end.
 
     ``SCRIPT_NAME`` may come from a header (``X-Forwarded-Prefix``), so it may be ``//evil`` or
-    ``/\\evil``, which a browser takes for a host. One longer than ``MOUNT_MAX`` is no mount point.
+    ``/\\evil``, which a browser takes for a host. If longer than ``MOUNT_MAX``, it is ignored.
     """
     script = str(environ.get("SCRIPT_NAME") or "").strip("/")
     if not script or len(script) > MOUNT_MAX:
@@ -45,21 +45,21 @@ def mount_point(environ: Mapping[str, Any]) -> str:
 
 
 def app_path(environ: Mapping[str, Any]) -> str:
-    """The path that the app routes by, decoded: what ``request.path`` is, unless the app overrides
+    """The decoded path that the app routes by. It equals ``request.path`` unless the app overrides
     that (CTFd puts its mount point in front)."""
     return "/" + _bytes(environ.get("PATH_INFO")).decode("utf-8", "replace").lstrip("/")
 
 
 def asked_for(environ: Mapping[str, Any]) -> str:
-    """The path and query that the browser asked for, as it encoded them.
+    """The path and query that the browser requested, as it encoded them.
 
-    PEP 3333 gives the path decoded, where ``/a%2Fb`` and ``/a/b`` look the same. Most servers pass
-    on what they read: gunicorn as ``RAW_URI``, waitress, uWSGI and mod_wsgi as ``REQUEST_URI``,
-    Werkzeug as both. That is also right where middleware, or the server, gave the app another
-    path. In front of it goes what a proxy took away before (``X-Forwarded-Prefix``). Where there
-    is none, the decoded path is encoded again.
+    PEP 3333 gives the path decoded, so ``/a%2Fb`` and ``/a/b`` look the same. Most servers also
+    give the path as they read it: gunicorn as ``RAW_URI``, waitress, uWSGI and mod_wsgi as
+    ``REQUEST_URI``, Werkzeug as both. It is correct even if middleware or the server gave the app
+    a different path. A prefix that a proxy removed (``X-Forwarded-Prefix``) is put in front. If
+    the server gives no such path, the decoded path is encoded again.
 
-    :return: empty where it is longer than ``ASKED_MAX``: half an address leads elsewhere.
+    :return: empty if it is longer than ``ASKED_MAX``: a cut address would lead elsewhere.
     """
     query = str(environ.get("QUERY_STRING") or "")
     script = str(environ.get("SCRIPT_NAME") or "").strip("/")
@@ -91,8 +91,8 @@ def asked_for(environ: Mapping[str, Any]) -> str:
 
 
 def _raw_path(target: object) -> str:
-    """The path of a request target (RFC 9112, section 3.2), without anything that no browser
-    sends in one; empty where there is none."""
+    """The path of a request target (RFC 9112, section 3.2), with characters encoded that browsers
+    never send in one; empty if there is no path."""
     if not isinstance(target, str) or len(target) > ASKED_MAX:
         return ""
     if (host := _ABSOLUTE_FORM.match(target)) is not None:

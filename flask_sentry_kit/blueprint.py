@@ -1,7 +1,7 @@
-"""The front door: what ``app.register_blueprint(sentry_kit)`` switches on.
+"""The front door: sets an app up when it calls ``app.register_blueprint(sentry_kit)``.
 
-Joins the rooms for one app (reporter, page, feedback) and keeps them apart from every other
-app in the process. Holds no logic of theirs.
+Connects reporter, page and feedback for one app, and keeps each app separate from every other
+app in the process. Contains none of their logic.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CONDITIONS: Final = (
     "HTTP_RANGE",
 )
 _CONDITION_MAX: Final = 1_000
-# Characters. A browser sends one ETag, which is 40 long here; a longer condition is not looked at.
+# Characters. A browser sends one ETag, which is 40 long here; a longer condition is ignored.
 
 
 def _current_kit() -> Kit:
-    # What a registered app needs is loaded when one is registered.
+    # Imported late: most modules are loaded only when an app is registered.
     from .kit import current_kit
 
     return current_kit()
@@ -48,15 +48,15 @@ def _current_kit() -> Kit:
 def crash_response(error: BaseException) -> Response:
     """The crash page, for an app's own error handler.
 
-    Captures the exception if nobody did yet::
+    Captures the exception if it is not captured yet::
 
         @app.errorhandler(DatabaseDown)
         def database_down(error):
             metrics.count("database_down")
             return crash_response(error)
 
-    :param error: what the handler was given.
-    :raises RuntimeError: where the blueprint is not registered on the current app.
+    :param error: the handler's argument.
+    :raises RuntimeError: if the blueprint is not registered on the current app.
     """
     return _current_kit().respond(error)
 
@@ -64,10 +64,10 @@ def crash_response(error: BaseException) -> Response:
 class SentryKit(Blueprint):
     """The blueprint. One instance serves any number of apps, each with its own state.
 
-    :param options: the settings without ``SENTRY_KIT_`` and in small letters, as keywords:
+    :param options: the settings as keywords, in lower case and without ``SENTRY_KIT_``:
         ``SentryKit(dialog={"title": "…"}, spool="/var/lib/app/sentry.sqlite")``. They win over
         ``app.config``.
-    :raises SettingError: names the option, what it got and what it takes.
+    :raises SettingError: names the option, the value it got and the values it takes.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -87,7 +87,7 @@ class SentryKit(Blueprint):
     def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]  # App's are all Flask
         """Called by ``register_blueprint``.
 
-        :raises SettingError, DsnError: before anything of the app is touched; no secret in it.
+        :raises SettingError, DsnError: before the app is changed; the text holds no secret.
         """
         from .kit import Kit, kit_of, set_up_kit
         from .missing_dsn import log_missing_dsn
@@ -113,18 +113,18 @@ class SentryKit(Blueprint):
         elif settings.feedback:
             kit.feedback.log_missing_secret()
         if kit.dsn is not None and settings.spool:
-            # What a killed worker left is delivered now, not at the next crash.
+            # Events that a killed worker left are delivered now, not at the next crash.
             kit.outbox.resume()
         add_event_id_to_log_records(app)
         kit.warm_up()
         kit.own_routes.serve_first()
         kit.answers.install()
-        # Not a global of app.jinja_env: asking for that would make it, before the app is set up.
+        # Not globals of app.jinja_env: using it here would create it before the app is set up.
         parts = {name: partial(kit.part, part) for name, part in PARTS.items()}
         app.context_processor(lambda: parts)
 
     def _add_routes(self) -> None:
-        # Each looks the kit up at each request: one blueprint serves any number of apps.
+        # Each view looks the kit up at each request: one blueprint serves any number of apps.
         add = self.add_url_rule
         add(
             "/feedback",
@@ -138,7 +138,7 @@ class SentryKit(Blueprint):
         add("/preview/<name>", endpoint="preview_state", view_func=_preview)
 
     def send_static_file(self, filename: str) -> Response:
-        """A bundled file; the stylesheet in the app's accent colour."""
+        """A bundled file; the stylesheet has the app's accent colour."""
         # Werkzeug before 3.1.9 reads a condition in quadratic time: 250 kB of blanks took minutes.
         for name in _CONDITIONS:
             if len(request.environ.get(name, "")) > _CONDITION_MAX:
@@ -165,7 +165,7 @@ def _thank(outcome: str, receipt: str) -> Response:
 
 
 def _preview(name: str | None = None) -> Response:
-    """The page in every state; without debug mode it is not there."""
+    """The page in every state; not found unless debug mode is on."""
     from .page import preview
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy

@@ -1,7 +1,7 @@
-"""A deadline for reading a request's body: one for all of it, however slowly it drips.
+"""A deadline for reading a request's whole body, however slowly it arrives.
 
-Ground floor. A time-out of a socket begins anew with every byte, so a client that sends one byte
-a second holds a worker for as long as it likes.
+Ground floor. A socket's time-out starts again with every byte, so a client that sends one byte
+a second could hold a worker for as long as it likes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 
 @contextmanager
 def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[threading.Event]:
-    """Let reading from ``wsgi.input`` go on for at most ``seconds``; then the body is at its end.
+    """Allow reading from ``wsgi.input`` for at most ``seconds``; then the body ends.
 
-    At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``):
-    whatever reads gets what has arrived and then the end, at any depth of parsers and buffers; the
-    answer can still be sent. Under TLS reading ends with an error, at most ``seconds`` later.
-    Servers that read from the client while the app runs show their socket (Werkzeug, gunicorn,
-    gevent, uWSGI); waitress has the whole body before. For a server that shows none, nothing is
-    done.
+    At the deadline the receiving half of the connection is shut (``shutdown(2)``, ``SHUT_RD``).
+    The reader gets the data that has arrived, and then the end of the body, through any parsers
+    and buffers; the response can still be sent. Under TLS, reading ends with an error, at most
+    ``seconds`` later. Servers that read from the client while the app runs give access to their
+    socket (Werkzeug, gunicorn, gevent, uWSGI); waitress reads the whole body before. With a server
+    that gives no access, there is no deadline.
 
     :return: an event that is set when the deadline has passed.
     """
@@ -43,7 +43,7 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
         receiver.settimeout(seconds)
     timer = threading.Timer(seconds, _end_input, (receiver, passed))
     timer.daemon = True
-    with contextlib.suppress(RuntimeError):  # no thread to be had: as patient as before
+    with contextlib.suppress(RuntimeError):  # no thread can start: there is no deadline
         timer.start()
     try:
         yield passed
@@ -58,7 +58,7 @@ def body_deadline(environ: Mapping[str, Any], seconds: float) -> Iterator[thread
 
 
 def _connection(environ: Mapping[str, Any]) -> Any:
-    """What the server reads this request from: a socket, a file on one, or its number."""
+    """The server's source of this request: a socket, a file on one, or its file descriptor."""
     if "uwsgi.version" in environ:
         return sys.modules["uwsgi"].connection_fd()
     body = environ.get("wsgi.input")
@@ -71,12 +71,12 @@ def _connection(environ: Mapping[str, Any]) -> Any:
 
 
 def _second_socket(connection: Any) -> socket.socket:
-    """A socket of our own on the same connection, so that none of the server's is touched."""
+    """A second socket on the same connection, so that the server's own socket is not changed."""
     number = os.dup(connection if isinstance(connection, int) else connection.fileno())
     try:
         return socket.socket(fileno=number)
     except OSError:
-        os.close(number)  # a file, or a pipe
+        os.close(number)  # the connection is a file or a pipe
         raise
 
 
@@ -84,8 +84,8 @@ def _end_input(receiver: socket.socket, passed: threading.Event) -> None:
     passed.set()
     with contextlib.suppress(OSError):  # the client is gone
         if isinstance(receiver, ssl.SSLSocket):
-            # OpenSSL sends nothing more after an end without its own farewell, so here reading
-            # ends with an error: the next time that nothing has arrived.
+            # After an end of input without a TLS close message, OpenSSL sends nothing more. So here
+            # the next read that finds no data raises an error instead.
             receiver.settimeout(0)
         else:
             receiver.shutdown(socket.SHUT_RD)

@@ -1,4 +1,4 @@
-"""``flask sentry-kit …``: what one does with the page from a terminal."""
+"""``flask sentry-kit …``: commands to preview the page, and to copy its templates."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _short(path: Path) -> str:
     try:
         return os.path.relpath(path)
     except ValueError:
-        # Another drive.
+        # On Windows: the path is on a different drive.
         return str(path)
 
 

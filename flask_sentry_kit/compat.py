@@ -1,6 +1,6 @@
-"""What the kit uses of Flask, Werkzeug, Jinja, Flask-Login, raven and urllib3 without a public name
-for it, or under a name whose meaning has changed: each in one place, with the versions it was seen
-in.
+"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven and urllib3, and of names
+whose meaning has changed between versions. Each is in one place, with the versions it was checked
+with.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
     from werkzeug.datastructures import MultiDict
 else:
-    # Loaded by the thread that delivers.
+    # Loaded later, by the delivery thread.
     HTTPConnection = object
 
 
 _CONTEXT_COMES_FIRST: Final = "ctx" in inspect.signature(Flask.preprocess_request).parameters
-"""Flask's methods take the app context before their other arguments: from 3.2 on."""
+"""From Flask 3.2 on, its methods take the app context before their other arguments."""
 
 
 def _context() -> tuple[Any, ...]:
@@ -35,7 +35,7 @@ def _context() -> tuple[Any, ...]:
 
 
 def update_template_context(app: Flask, context: dict[str, Any]) -> None:
-    """Add what an app's context processors give to a template's context."""
+    """Add the values of an app's context processors to a template's context."""
     update: Callable[..., None] = app.update_template_context
     update(*_context(), context)
 
@@ -49,23 +49,23 @@ def preprocess_request(app: Flask) -> None:
 current_context: Final[Callable[[], Any]] = getattr(
     flask_globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
 ).get
-"""Gives the context that has the current ``request``, sooner than ``flask.request`` does; raises
-LookupError where there is none (Flask 2.3 to 3.2)."""
+"""Returns the context that has the current ``request``, faster than ``flask.request``; raises
+LookupError if there is none (Flask 2.3 to 3.2)."""
 
 
 class ReadSoFar(NamedTuple):
-    """What a request's object has read of the request; None for what it was not asked for yet."""
+    """The parts of a request that its object has read already; None for a part not read yet."""
 
     form: MultiDict[str, str] | None
     stream: Any
-    """The body's stream: who asked for it may have read from it."""
+    """The body's stream, which the app's code may have read from."""
     data: bytes | None
-    """The body, where all of it was read and kept."""
+    """The body, if all of it was read and kept."""
     cookies: Mapping[str, str] | None
 
 
 def read_so_far(request: object) -> ReadSoFar:
-    """What an app's request object, or None, has read by now (Werkzeug 2.3 to 3.2)."""
+    """The parts that an app's request object, or None, has read by now (Werkzeug 2.3 to 3.2)."""
     kept: Mapping[str, Any] = getattr(request, "__dict__", {})
     return ReadSoFar(
         kept.get("form"), kept.get("stream"), kept.get("_cached_data"), kept.get("cookies")
@@ -73,10 +73,10 @@ def read_so_far(request: object) -> ReadSoFar:
 
 
 def ends_with_its_list(body: Any) -> bool:
-    """Whether a ``ClosingIterator`` is Werkzeug's own of a response that is a list of texts and has
-    nothing to call when it is closed: then no code runs while it is sent (Werkzeug 2.3 to 3.2).
+    """Whether a ``ClosingIterator`` is Werkzeug's own for a response whose body is a list of texts,
+    without functions to call on close: then no code runs while it is sent (Werkzeug 2.3 to 3.2).
 
-    Asked of every healthy response, so that it looks at two attributes.
+    Called for every healthy response, so it reads only two attributes.
     """
     try:
         _, close = body._callbacks
@@ -88,7 +88,7 @@ def ends_with_its_list(body: Any) -> bool:
 
 
 def is_template(space: Mapping[str, Any]) -> bool:
-    """Whether code with these globals is a template's (Jinja 3.1)."""
+    """Whether these are the globals of a template's code (Jinja 3.1)."""
     return "__jinja_exception__" in space or "__jinja_template__" in space
 
 
@@ -98,22 +98,22 @@ def login_user_so_far() -> Any:
 
 
 def login_id_so_far() -> str | None:
-    """The id that Flask-Login keeps in the session for who is signed in, or None (0.6.3)."""
+    """The signed-in user's id that Flask-Login keeps in the session, or None (0.6.3)."""
     number = session.get("_user_id")
     return None if number is None else str(number)
 
 
 def records_a_log_breadcrumb(processor: object) -> bool:
-    """Whether what raven was given to finish a breadcrumb with is of its own log records (6.10)."""
+    """Whether a breadcrumb processor of raven is the one for its own log records (6.10)."""
     return getattr(processor, "__qualname__", "").startswith("_record_log_breadcrumb.")
 
 
 def record_breadcrumbs_into(context: Context | Any, change: int) -> None:
-    """Have raven record the breadcrumbs of this thread into a context, for one request more or
+    """Let raven record the breadcrumbs of this thread into a context, for one request more or
     fewer (6.10).
 
-    Counted, since raven's thread-local is one for all greenlets where gevent patched after raven
-    was imported: the first request that ends must not end it for the others.
+    The requests are counted because all greenlets share raven's thread-local if gevent patched
+    after raven was imported: the first request to end must not stop recording for the others.
     """
     from raven.context import _active_contexts
 
@@ -129,27 +129,27 @@ _TEARDOWN: Final = frozenset(
 )
 
 
-# Python 3.10 has none, and Flask raises the first error there.
+# Python 3.10 has no exception groups; there Flask raises the first error.
 _GROUP: Final[Any] = getattr(builtins, "BaseExceptionGroup", ())
 
 
 def teardown_error(error: BaseException) -> BaseException:
-    """What a teardown function raised, out of the groups that Flask makes of it from 3.2 on; the
-    error itself where several functions raised."""
+    """The exception of a teardown function, taken out of the groups that Flask puts it in from 3.2
+    on. If several functions raised, the given error is returned unchanged."""
     while isinstance(error, _GROUP) and error.message in _TEARDOWN and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
 class OwnSockets(HTTPConnection):
-    """Put in front of urllib3's connection classes (2.6 to 2.8): the socket is one of our own."""
+    """Mixin for urllib3's connection classes (2.6 to 2.8) that lets the kit make the socket."""
 
     def open_socket(self, host: str, port: int) -> socket.socket:
         """A connected socket."""
         raise NotImplementedError
 
     def wrap_socket(self, connected: socket.socket) -> Any:
-        """What is read from and written to in its place, once TLS and a tunnel are set up."""
+        """The object to read and write in place of the socket, once TLS and a tunnel are set up."""
         raise NotImplementedError
 
     def _new_conn(self) -> socket.socket:

@@ -1,7 +1,7 @@
-"""How errors of code that is not ours are contained: logged once, and the work goes on.
+"""Contains errors of code that is not ours: an error is logged once, and the work continues.
 
-Values of a crashing program cannot be trusted: a ``repr`` may raise, recurse or exit; so may a
-hook, template or user object of the app. What they raise must not reach the visitor.
+Values of a crashing program cannot be trusted: a ``repr`` may raise, recurse or exit, and so may
+a hook, template or user object of the app. Their exceptions must not reach the visitor.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Final
 logger = logging.getLogger("flask_sentry_kit")
 
 FOREIGN_ERRORS: Final = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
-"""What code that is not ours may raise at us. Not all of BaseException: a greenlet that is being
-killed or a gevent timeout must get through."""
+"""The exceptions to catch from code that is not ours. Not all of BaseException: the exceptions
+that kill a greenlet or signal a gevent timeout must pass."""
 
 
 class contained:  # noqa: N801  # read as a verb: with contained("…")
-    """Keep what the block raises from going further.
+    """Stop exceptions that the block raises.
 
-    :param failure: the line to log, with the traceback; None where the value that is missing
-        says enough.
+    :param failure: the line to log, with the traceback; None to log nothing, where the missing
+        value is evidence enough.
     """
 
     __slots__ = ("_failure",)
@@ -42,7 +42,7 @@ class contained:  # noqa: N801  # read as a verb: with contained("…")
 def log_exception(message: str) -> None:
     """Log the exception being handled, with its traceback where Python can format it.
 
-    logging itself raises at an exception whose attributes raise.
+    logging itself raises if the exception's attributes raise.
     """
     try:
         logger.exception(message)

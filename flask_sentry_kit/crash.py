@@ -1,4 +1,4 @@
-"""What the rooms tell each other about one failed request. Facts only: no behaviour."""
+"""The data that the packages share about one failed request. Data only, no behaviour."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .dsn import Dsn
 class Crash:
     """The facts of one failed request.
 
-    Made by the front door when a request has failed, read by the page and by feedback.
-    Nothing of the exception's text or type is in it: a template can print all of it.
+    Made by the front door when a request has failed, and read by the page and by feedback.
+    It holds no part of the exception's text or type: a template may print every field.
     """
 
     event_id: str | None
-    """32 hex digits of the event that was accepted for sending, or None when there is none."""
+    """The id (32 hex digits) of the event that was accepted for sending, or None."""
 
     dsn: Dsn | None = None
     """Where the event goes, or None when no reporter is configured."""
@@ -26,20 +26,20 @@ class Crash:
     """The failed request's method: trying again is offered for GET only."""
 
     url: str = ""
-    """The failed request's path and query, as the visitor's browser asked for it, in ASCII; empty
-    where it is longer than servers take."""
+    """The failed request's path and query, as the visitor's browser requested it, in ASCII; empty
+    if it is longer than servers accept."""
 
     root_url: str = "/"
     """Where this app is mounted, as a path ending in a slash: the way home."""
 
     user_name: str = ""
-    """The signed-in user's name, for prefilling; empty for a stranger."""
+    """The signed-in user's name, for prefilling; empty if nobody is signed in."""
 
     user_email: str = ""
-    """The signed-in user's email address, for prefilling; empty for a stranger."""
+    """The signed-in user's email address, for prefilling; empty if nobody is signed in."""
 
     refused: bool = False
-    """The server refuses the events of this DSN, so that nobody may have a report of this."""
+    """The server refuses the events of this DSN, so there may be no report of this crash."""
 
     @property
     def public_dsn(self) -> str | None:
@@ -49,7 +49,7 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackForm:
-    """The facts of the page's own form. Templates know it as ``feedback``; None is no form."""
+    """The data of the page's own form. In templates it is ``feedback``, or None without a form."""
 
     action: str
     """Path the form posts to."""
@@ -60,10 +60,10 @@ class FeedbackForm:
     name: str = ""
     email: str = ""
     comments: str = ""
-    """What stands in the fields: prefilled, or what was typed before."""
+    """The content of the fields: prefilled, or the visitor's earlier input."""
 
     outcome: str = ""
-    """Empty while open, then ``"sent"``, ``"saved"`` (it waits) or ``"refused"``."""
+    """Empty before sending, then ``"sent"``, ``"saved"`` (not sent yet) or ``"refused"``."""
 
     errors: Mapping[str, str] = field(default_factory=dict)
-    """What to mend, by field name; the empty name is the form itself."""
+    """Messages about invalid input, by field name; the empty name means the whole form."""

@@ -1,8 +1,8 @@
-"""A Sentry DSN: taken apart, looked for, made into addresses and into the header that says whose
-request it is; and that header read again, as a server does.
+"""Sentry DSNs: parses and finds them, makes addresses and the authentication header from them, and
+reads that header as a server does.
 
-Ground floor: knows nothing of Flask or raven. The secret half appears in ``auth_header`` where it
-is asked for, and in no message, ``repr`` or address made here.
+Ground floor: does not depend on Flask or raven. The secret half appears only in ``auth_header``,
+on request, and in no message, ``repr`` or address made here.
 
 The facts are Sentry's own: https://develop.sentry.dev/sdk/overview/#parsing-the-dsn for the parts,
 ``#authentication`` there for the header, https://develop.sentry.dev/sdk/envelopes/ for envelopes.
@@ -20,31 +20,31 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 _SHAPE = "scheme://public_key[:secret]@host[:port][/path]/project"
 
-# A host name, an IPv4 or a bracketed IPv6 address: nothing that could end an
-# attribute, a header or an address early.
+# A host name, an IPv4 or a bracketed IPv6 address. No character here can end an attribute, a
+# header or an address early.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]")
 _KEY = re.compile(r"[A-Za-z0-9._~-]+")
 _PROJECT = re.compile(r"[A-Za-z0-9._~-]+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
 
 STORE_PATH: Final = "/api/{project}/store/"
-"""Where one event is posted as JSON: every Sentry, GlitchTip and Bugsink; Spotlight has none."""
+"""One event is posted here as JSON: all Sentry versions, GlitchTip, Bugsink; not Spotlight."""
 
 ENVELOPE_PATH: Final = "/api/{project}/envelope/"
-"""Where envelopes are posted: Sentry from 20.6 on, and all other servers of today."""
+"""Envelopes are posted here: Sentry from 20.6 on, and all other current servers."""
 
 ERROR_PAGE_PATH: Final = "/api/embed/error-page/"
-"""The crash dialog's script, and where its form goes: Sentry from 8 on, and GlitchTip."""
+"""The crash dialog's script and its form's target: Sentry from 8 on, and GlitchTip."""
 
 AUTH_HEADER: Final = "X-Sentry-Auth"
 
 _PROTOCOL: Final = "7"
-# What all clients of today say; servers also take 3 to 6, which older ones do.
+# All current clients send 7; servers also accept 3 to 6 from older clients.
 
 _AUTH = re.compile(r"Sentry\s+(.*)", re.IGNORECASE | re.DOTALL)
 _AUTH_MAX: Final = 4_096
 
-# In the header, and in a DSN or another address with a password.
+# Finds secrets in the header, and in a DSN or another address with a password.
 _SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
 
 # raven chose a transport by a prefix of the scheme (``sync+https``); the prefix still parses.
@@ -52,7 +52,7 @@ _SCHEME = re.compile(r"(?:[a-z]+\+)*(https?)")
 
 
 class DsnError(ValueError):
-    """A DSN that cannot be one. The text never holds any part of a key or secret."""
+    """The text is not a valid DSN. The message never holds any part of a key or secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class Dsn:
     """The parts of a DSN, checked.
 
     The addresses follow Sentry's own layout: a path prefix of the DSN stays in front of
-    ``/api/`` (as ``@sentry/browser`` has it; raven-js 3.27.2 drops it).
+    ``/api/`` (as in ``@sentry/browser``; raven-js 3.27.2 drops it).
     """
 
     scheme: str
     public_key: str
     host: str
-    """As it stands in an address: IPv6 in brackets, with ``:port`` where one was given."""
+    """As written in an address: IPv6 in brackets, with ``:port`` if one was given."""
     path: str
     """Prefix in front of ``/api``: empty, or ``/a/b`` with no slash at the end."""
     project: str
@@ -76,10 +76,10 @@ class Dsn:
 
     @classmethod
     def parse(cls, text: object, setting: str = "SENTRY_DSN") -> Dsn:
-        """Take a DSN apart.
+        """Parse a DSN.
 
-        :param text: the DSN; white space around it and a slash at its end are forgiven.
-        :param setting: the name of the setting it came from, for the error.
+        :param text: the DSN; white space around it and a slash at its end are ignored.
+        :param setting: the name of its setting, for the error text.
         :raises DsnError: says what is wrong and what is accepted, and shows no secret.
         """
 
@@ -98,7 +98,7 @@ class Dsn:
         try:
             port = url.port
         except ValueError:
-            # urlsplit ends the host at a "/", "?" or "#": a secret with one lands here.
+            # urlsplit ends the host at a "/", "?" or "#", so a secret that has one fails here.
             raise wrong(
                 "its port is no number from 0 to 65535, or a key has a character that must be"
                 " percent-encoded"
@@ -145,11 +145,11 @@ class Dsn:
         secret_key: str | None = None,
         setting: str = "SENTRY_DSN",
     ) -> Dsn:
-        """Put a DSN together.
+        """Make a DSN from its parts.
 
-        :param base_url: what the server's addresses begin with, as in ``base_url``.
-        :param setting: what the parts came from, for the error.
-        :raises DsnError: they make no DSN, or one that reads back as another.
+        :param base_url: the start of the server's addresses, as in the property ``base_url``.
+        :param setting: the origin of the parts, for the error text.
+        :raises DsnError: the parts make no valid DSN, or one that parses into different parts.
         """
         scheme, _, rest = base_url.partition("://")
         secret = f":{secret_key}" if secret_key else ""
@@ -170,50 +170,50 @@ class Dsn:
 
     @property
     def origin(self) -> str:
-        """``scheme://host[:port]``: what a Content-Security-Policy names."""
+        """``scheme://host[:port]``, as in a Content-Security-Policy."""
         return f"{self.scheme}://{self.host}"
 
     @property
     def public(self) -> str:
-        """The DSN without its secret and options: what a browser may be given."""
+        """The DSN without its secret and options, safe to give to a browser."""
         return f"{self.scheme}://{self.public_key}@{self.host}{self.path}/{self.project}"
 
     @property
     def public_without_scheme(self) -> str:
-        """``public`` as raven's ``get_public_dsn()`` has it, ``//key@host/project``: for a page
-        that takes its own scheme."""
+        """``public`` in the form of raven's ``get_public_dsn()``, ``//key@host/project``: for a
+        page that adds its own scheme."""
         return self.public.partition(":")[2]
 
     @property
     def base_url(self) -> str:
-        """What all addresses of the server begin with: no slash at the end."""
+        """The start of all addresses of the server, without a slash at the end."""
         return f"{self.origin}{self.path}"
 
     @property
     def store_url(self) -> str:
-        """Where one event is posted; see ``STORE_PATH``."""
+        """The address to post one event to; see ``STORE_PATH``."""
         return self.base_url + STORE_PATH.format(project=self.project)
 
     @property
     def envelope_url(self) -> str:
-        """Where envelopes are posted; see ``ENVELOPE_PATH``."""
+        """The address to post envelopes to; see ``ENVELOPE_PATH``."""
         return self.base_url + ENVELOPE_PATH.format(project=self.project)
 
     @property
     def dialog_origins(self) -> list[str]:
-        """The origins that the crash dialog's script comes from, and that its form goes to."""
+        """The origins that serve the crash dialog's script and receive its form."""
         name = (urlsplit(self.origin).hostname or "").rstrip(".")
-        # The hosts that take events at sentry.io send the dialog's script on to the main one.
+        # Hosts under sentry.io that accept events redirect the dialog's script to sentry.io.
         return [self.origin, "https://sentry.io"] if name.endswith(".sentry.io") else [self.origin]
 
     @property
     def error_page_url(self) -> str:
-        """The crash dialog's script, and where its form and our feedback go; see
-        ``ERROR_PAGE_PATH``."""
+        """The address of the crash dialog's script, and the one to post its form and our feedback
+        to; see ``ERROR_PAGE_PATH``."""
         return self.base_url + ERROR_PAGE_PATH
 
     def report_url(self, event_id: str) -> str:
-        """Where the words on one event are posted, as the dialog's own form does it."""
+        """The address to post feedback about one event to, the same as for the dialog's form."""
         return f"{self.error_page_url}?{urlencode({'eventId': event_id, 'dsn': self.public})}"
 
     def auth_header(
@@ -224,14 +224,14 @@ class Dsn:
         timestamp: int | None = None,
         with_secret: bool = False,
     ) -> str:
-        """What ``AUTH_HEADER`` says of a request: https://develop.sentry.dev/sdk/overview/#authentication
+        """The value of ``AUTH_HEADER``: https://develop.sentry.dev/sdk/overview/#authentication
 
-        :param client: name and version of who sends it, ``name/version``.
+        :param client: the sender's name and version, ``name/version``.
         :param protocol: the version of Sentry's protocol.
-        :param timestamp: when the event was made, in seconds since 1970; deprecated, and read by
-            old servers alone.
-        :param with_secret: also give the secret half, if the DSN has one: deprecated since Sentry
-            9, and required before.
+        :param timestamp: when the event was made, in seconds since 1970; deprecated, and read only
+            by old servers.
+        :param with_secret: also include the secret half, if the DSN has one: deprecated since
+            Sentry 9, and required before.
         """
         parts = [] if timestamp is None else [f"sentry_timestamp={timestamp}"]
         parts += [
@@ -254,8 +254,8 @@ class Dsn:
 
 
 def read_public_dsn(text: str) -> Dsn:
-    """The DSN in an address of the crash dialog; one without a scheme, as raven's
-    ``get_public_dsn()`` gives it, is accepted: servers look at public key and project alone.
+    """Parse the DSN in an address of the crash dialog. A DSN without a scheme, in the form of
+    raven's ``get_public_dsn()``, is accepted: servers read only its public key and project.
 
     :raises DsnError: as :meth:`Dsn.parse` does.
     """
@@ -269,10 +269,10 @@ class Fields(Protocol):
 
 
 def read_public_key(headers: Fields, query: Fields) -> str | None:
-    """The public key that a request is sent with: in ``AUTH_HEADER``, in ``Authorization``, or as
-    ``sentry_key`` in the query, where browsers have it. Sentry's protocol, 3 to 7.
+    """The public key of a request: from ``AUTH_HEADER``, from ``Authorization``, or from
+    ``sentry_key`` in the query, which browsers use. Sentry's protocol, 3 to 7.
 
-    :returns: as it was sent; None or empty where there is none.
+    :returns: the key as it was sent; None or empty if there is none.
     """
     for name in (AUTH_HEADER, "Authorization"):
         match = _AUTH.fullmatch(headers.get(name, "")[:_AUTH_MAX])
@@ -283,31 +283,31 @@ def read_public_key(headers: Fields, query: Fields) -> str | None:
 
 
 def read_envelope_key(header: Mapping[str, Any]) -> str | None:
-    """The public key in an envelope's own header, for envelopes that others pass on.
+    """The public key in an envelope's own header, for envelopes that a relay passes on.
 
     :param header: the envelope's first line.
-    :returns: None where there is no DSN in it.
-    :raises DsnError: there is one, and it is malformed.
+    :returns: None if the header has no DSN.
+    :raises DsnError: the header has a malformed DSN.
     """
     text = header.get("dsn")
     return None if text is None else Dsn.parse(text).public_key
 
 
 def secrets_in(text: str) -> list[str]:
-    """The secrets in an ``AUTH_HEADER``, a DSN or another address: what no message may repeat."""
+    """The secrets in an ``AUTH_HEADER``, a DSN or another address. No message may repeat them."""
     return _SECRETS.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundDsn:
-    """Where a DSN was looked for, and what was there."""
+    """A DSN that was found, and the setting it was found in."""
 
     text: Any
-    """The DSN as it stands there, not checked yet; None where none is set, empty where reporting
-    is switched off."""
+    """The DSN as written there, not checked yet; None if none is set, empty if reporting is
+    switched off."""
 
     setting: str
-    """The name of the setting it came from, for errors and log lines."""
+    """The name of the setting, for errors and log lines."""
 
 
 PLACES: Final = (
@@ -316,15 +316,15 @@ PLACES: Final = (
     "the dsn argument of Sentry()",
     "SENTRY_DSN in the environment",
 )
-"""Where :func:`find_dsn` looks, in its order, as log lines name it."""
+"""The places that :func:`find_dsn` searches, in its order, with their names in log lines."""
 
 
 def find_dsn(config: Mapping[str, Any], given: object = None) -> FoundDsn:
-    """Look for an app's DSN with raven's precedence.
+    """Find an app's DSN, with raven's precedence.
 
     ``SENTRY_CONFIG["dsn"]``, then ``SENTRY_DSN`` in the app's config, then the DSN given in code,
-    then ``SENTRY_DSN`` in the environment. A setting that is there but None is not set, as it
-    comes of ``os.environ.get(…)`` in a config class; an empty string switches reporting off.
+    then ``SENTRY_DSN`` in the environment. A setting with the value None counts as not set, since
+    ``os.environ.get(…)`` in a config class gives that; an empty string switches reporting off.
 
     :param config: ``app.config``.
     :param given: the DSN given in code.

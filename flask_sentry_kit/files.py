@@ -1,7 +1,7 @@
-"""Files that hold what visitors wrote: ours alone, made by us, and never a link.
+"""Files that hold visitors' feedback and events: created by this app, private to it, never a link.
 
-Who can write such a file decides what is sent, or shown, in the app's name; so one that somebody
-else could have prepared is refused. The one place that opens a SQLite file.
+A user who can write such a file can change the data that is sent or shown in the app's name. So a
+file that another user could have prepared is refused. SQLite files are opened only here.
 """
 
 from __future__ import annotations
@@ -16,31 +16,30 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-# What SQLite keeps beside a database, and the lock of a spool.
+# Files that SQLite keeps beside a database, and the lock file of a spool.
 SIBLINGS: Final = ("-wal", "-shm", "-journal", ".lock")
 
 StrPath = str | os.PathLike[str]
 
 
 class UnsafeFileError(ValueError):
-    """A file that somebody else made, can write or can replace: its text says what to do."""
+    """Another user made the file, or can write or replace it. The text says what to do."""
 
 
 def check_private_file(path: StrPath, what: str) -> None:
-    """Refuse a file, or one of those that belong to it, that others may have prepared.
+    """Refuse a file if another user may have prepared it or one of the files beside it.
 
-    Refused are a link, anything that is no regular file, a file of another user (root's too,
-    unless this process is root: what it holds was not made by this app), one with a second name
-    (a hard link), one that its group or everybody may write, and any file in a directory that
-    everybody may write without the sticky bit, where it could be swapped at any time. A
-    directory that only its group may write is accepted, since a file that another member puts
-    there belongs to that member. On Windows only links and other kinds of file are looked for:
-    access lists are not.
+    Refused are: a link; anything but a regular file; a file of another user (also root's, unless
+    this process is root, because this app did not create it); a file with a second name (a hard
+    link); a file that its group or everybody may write; and any file in a directory that everybody
+    may write and that has no sticky bit, where it could be replaced at any time. A directory that
+    its group may write is accepted: a file that another member puts there belongs to that member.
+    On Windows only the kind of file is checked, not access lists.
 
-    A file that is not there passes, and so does one that cannot be looked at, which opening it
-    reports better.
+    A missing file passes. So does one that cannot be examined, because opening it gives a better
+    error.
 
-    :param path: of the database; ``-wal``, ``-shm``, ``-journal`` and ``.lock`` are added here.
+    :param path: path of the database; the files with ``SIBLINGS`` appended are checked as well.
     :param what: the subject of the error, such as ``"The spool"``.
     :raises UnsafeFileError: names the file, what is wrong with it and what to do.
     """
@@ -52,24 +51,26 @@ def check_private_file(path: StrPath, what: str) -> None:
 
 
 def make_private_file(path: StrPath, what: str) -> None:
-    """Make an empty file that only its owner may read and write, unless it is there already.
+    """Make an empty file that only its owner may read and write, unless it exists already.
 
-    It has that mode from its first moment, whatever the umask, and is never made through a link.
+    It is created with that mode, independent of the umask, and never through a link.
 
-    :raises UnsafeFileError: as ``check_private_file`` does, before anything is made.
-    :raises OSError: it cannot be made.
+    :raises UnsafeFileError: as ``check_private_file`` does, before a file is made.
+    :raises OSError: the file cannot be made.
     """
     check_private_file(path, what)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         os.close(os.open(path, flags, 0o600))
     except FileExistsError:
-        # It was there, or another process was first.
+        # The file existed, or another process has just made it.
         check_private_file(path, what)
 
 
 def open_private_file(path: StrPath, what: str) -> int:
-    """The descriptor of a private file, made if need be, opened for reading and writing.
+    """Open a private file for reading and writing, and make it if it is missing.
+
+    :return: its descriptor.
 
     :raises UnsafeFileError, OSError: as ``make_private_file`` does.
     """
@@ -93,23 +94,23 @@ def connect(
     check_same_thread: bool = True,
     pragmas: Mapping[str, str] | None = None,
 ) -> sqlite3.Connection:
-    """A connection to a private database.
+    """Open a private database.
 
-    Transactions are begun by the caller and nowhere else. A text may hold any bytes where a file
-    is damaged: what is no UTF-8 comes back with U+FFFD. SQLite gives the files that it makes
-    beside a database the same mode. It never makes the database itself, which would then be
-    readable to all: one that is deleted in between is an error.
+    Only the caller begins transactions. In a damaged file a text may hold any bytes: invalid UTF-8
+    is returned as U+FFFD. SQLite gives the files that it makes beside a database the same mode. It
+    never makes the database itself, which would then be readable to everybody: a database that is
+    deleted before it is opened is an error.
 
-    :param make: make the file where it is not there.
+    :param make: make the file if it is missing.
     :param read_only: write nothing.
     :param timeout: seconds to wait for another writer.
     :param check_same_thread: refuse the connection to other threads.
-    :param pragmas: set on the connection, in this order.
+    :param pragmas: pragmas to set on the connection, in this order.
     :raises UnsafeFileError, OSError: as ``make_private_file`` does.
     :raises sqlite3.Error: it cannot be opened, or a pragma cannot be set. Without pragmas SQLite
-        reads nothing of the file yet.
+        does not read the file yet.
     """
-    import sqlite3  # for those who have a file
+    import sqlite3  # loaded only by apps that use a file
 
     if make and not read_only:
         make_private_file(path, what)
@@ -130,7 +131,7 @@ def connect(
 
 
 def connect_in_memory() -> sqlite3.Connection:
-    """A connection to an empty database that is gone with it: to see what a schema makes."""
+    """A connection to an empty temporary database, for examining the effect of a schema."""
     import sqlite3
 
     return sqlite3.connect(":memory:", isolation_level=None)

@@ -1,4 +1,4 @@
-"""The kit of one app: its settings, reporter, page and feedback, held together."""
+"""The kit of one app: its settings, reporter, page and feedback."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Kit:
 
     :param app: the app; held weakly.
     :param settings: its settings, checked.
-    :param name: the name the blueprint was registered under.
-    :param prefix: where its routes are, without the app's mount point.
+    :param name: the name that the blueprint was registered under.
+    :param prefix: the path prefix of its routes, without the app's mount point.
     """
 
     def __init__(self, app: Flask, settings: Settings, name: str, prefix: str) -> None:
@@ -68,7 +68,7 @@ class Kit:
     def app(self) -> Flask:
         """The app.
 
-        :raises RuntimeError: it is gone.
+        :raises RuntimeError: the app no longer exists.
         """
         app = self._app()
         if app is None:
@@ -77,8 +77,8 @@ class Kit:
 
     @property
     def reporter(self) -> Reporter:
-        """What reports the app's crashes now: an app may make its ``Sentry`` after registering
-        the blueprint, or another one later."""
+        """The current reporter of the app's crashes. It may change: an app may make its ``Sentry``
+        after registering the blueprint, or replace it later."""
         app = self.app
         sentry = app.extensions.get("sentry")
         if sentry is not self._sentry:
@@ -94,8 +94,8 @@ class Kit:
 
     @property
     def outbox(self) -> Outbox:
-        """The reporter's queue, so that feedback follows its event; one of the kit's own beside
-        a reporter that has none."""
+        """The reporter's queue, so that feedback is sent after its event. If the reporter has
+        none, a queue of the kit's own."""
         found = self.reporter.outbox
         if found is not None:
             return found
@@ -107,8 +107,7 @@ class Kit:
         return self._own_outbox
 
     def warm_up(self) -> None:
-        """Do now what the first crash of a process would have to do first, so that no visitor waits
-        for it."""
+        """Do the one-time work of a process's first crash now, so that no visitor waits for it."""
         reporter = self.reporter
         reporter.warm_up()
         dsn = reporter.dsn
@@ -118,7 +117,7 @@ class Kit:
     def url(self, tail: str, **values: Any) -> str:
         """The path of one of the kit's own routes, with the app's mount point.
 
-        Made without ``url_for``, whose hooks are the app's and may be what is broken.
+        Made without ``url_for``, because that runs the app's own hooks, which may be broken.
         """
         root = mount_point(request.environ) if has_request_context() else ""
         return f"{root}{self._encoded_prefix}/{tail.format(**values)}"
@@ -128,7 +127,7 @@ class Kit:
         return self.url(f"static/{name}")
 
     def crash(self, error: BaseException) -> Crash:
-        """The facts of the current request's crash, captured if it was not yet."""
+        """The data of the current request's crash, which is captured if it was not captured yet."""
         reporter = self.reporter
         known, event_id = reporter.recall(error)
         if not known:
@@ -148,14 +147,14 @@ class Kit:
         )
 
     def _prefilled(self) -> Person:
-        """Who is signed in, as dialog and form may show it: not in a frame, where somebody else's
-        page may be around it."""
+        """The signed-in user's name and address for dialog and form. Empty in a frame, where
+        another site's page may be around it."""
         if not self.settings.prefill or framed(request.environ):
             return Person()
         who = person(self.settings.user)
         email = one_line(who.email, EMAIL_LENGTH + 1)
         if len(email) > EMAIL_LENGTH:
-            email = ""  # cut, it would be somebody else's
+            email = ""  # a cut address would be a different person's
         return Person(one_line(who.name, NAME_LENGTH), email)
 
     def respond(self, error: BaseException) -> Response:
@@ -164,30 +163,30 @@ class Kit:
         with contained("The facts of a crash could not be gathered; the page still shows"):
             crash = self.crash(error)
             if crash.event_id:
-                # Another error may have been reported since.
+                # A later error may have replaced the id.
                 g.sentry_event_id = crash.event_id
         with contained("The feedback form could not be made; the page shows without it"):
             form = self.feedback.form_for(crash)
         response = self.page.respond(crash, form, error)
         if crash.event_id:
-            # Set here too: a hook of the app's that breaks keeps later hooks from running.
+            # Set here too: if one of the app's hooks fails, the later hooks do not run.
             add_header(response, crash.event_id)
         return response
 
     def _report_second(self, error: BaseException) -> None:
-        """Report what broke while the page was made; the page keeps the first one's reference."""
+        """Report an error while the page was made; the page keeps the first error's reference."""
         shown = g.get("sentry_event_id")
         self.reporter.capture(error)
         g.sentry_event_id = shown
 
     def part(self, name: Part) -> Markup:
-        """What a page of the app's own prints of the crash it answers. Never raises.
+        """Markup about the crash, for an error page of the app's own. Never raises.
 
-        Templates know it as ``sentry_crash()``, ``sentry_crash_form()`` and
+        In templates it is ``sentry_crash()``, ``sentry_crash_form()`` and
         ``sentry_crash_dialog()``. Captures the crash that a handler of the app's is answering, if
-        nobody has.
+        it is not captured yet.
 
-        :return: empty where this request has no event.
+        :return: empty if this request has no event.
         """
         crash, form = Crash(None), None
         with contained("The facts of a crash could not be gathered; the app's page shows without"):
@@ -199,7 +198,7 @@ class Kit:
         if not has_request_context():
             return Crash(None)
         error = self.answers.answered_crash
-        # A handler that answers all errors is also called for a 404.
+        # A handler for all errors is also called for a 404.
         if error is not None and not is_ordinary_answer(self.app, error):
             return self.crash(error)
         event_id = g.get("sentry_event_id")
@@ -217,20 +216,20 @@ class Kit:
 
 
 def set_up_kit(app: Flask, kit: Kit) -> None:
-    """Make this the kit of an app."""
+    """Set this kit as the kit of an app."""
     app.extensions[_EXTENSION] = kit
 
 
 def kit_of(app: Flask) -> Kit | None:
-    """The kit of an app, or None where the blueprint is not registered on it."""
+    """The kit of an app, or None if the blueprint is not registered on it."""
     kit = app.extensions.get(_EXTENSION)
     return kit if isinstance(kit, Kit) else None
 
 
 def current_kit() -> Kit:
-    """The kit of the current app: what views and commands ask for.
+    """The kit of the current app, for views and commands.
 
-    :raises RuntimeError: where the blueprint is not registered on it.
+    :raises RuntimeError: the blueprint is not registered on the app.
     """
     kit = kit_of(current_app._get_current_object())  # type: ignore[attr-defined]  # LocalProxy
     if kit is None:
@@ -239,11 +238,11 @@ def current_kit() -> Kit:
 
 
 def csp_sources(app: Flask) -> dict[str, list[str]]:
-    """What the hosted dialog needs of a Content-Security-Policy, by directive.
+    """The Content-Security-Policy sources that the hosted dialog needs, by directive.
 
-    Every list begins with what ``default-src 'self'`` allowed already, since a directive of
-    its own replaces it. Made for Flask-Talisman; a policy that has one of these directives
-    already needs the two lists joined::
+    Every list begins with ``'self'``, because a specific directive replaces
+    ``default-src 'self'``. The form is that of Flask-Talisman; if a policy has one of these
+    directives already, join the two lists::
 
         policy = {"default-src": "'self'", **csp_sources(app)}
         Talisman(app, content_security_policy=policy,
@@ -252,9 +251,10 @@ def csp_sources(app: Flask) -> dict[str, list[str]]:
     Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
     ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
 
-    :return: empty when there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``. Call it after
-        the blueprint has been registered.
-    :raises RuntimeError: when it has not been.
+    Call it after registering the blueprint.
+
+    :return: empty if there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``.
+    :raises RuntimeError: the blueprint is not registered on the app.
     """
     kit = kit_of(app)
     if kit is None:

@@ -1,7 +1,7 @@
-"""The log line about an app that reports nothing: WARNING where it is served, INFO elsewhere.
+"""The log line about an app without a DSN: WARNING in a process that serves, INFO in others.
 
-A command, a worker or a test that loads the app shows no crash page, so nobody misses a report
-there. Whether a process serves is known when a server hands it the first request.
+A command, a worker or a test that loads the app shows no crash page, so it needs no report. A
+process is known to serve when it gets its first request from a server.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _LINE: Final = (
 )
 
 _logged: set[tuple[str, int]] = set()
-# Names of apps and levels: an app that is made again, in each test say, is not news.
+# Names of apps and levels: an app that is made again, in each test for example, logs only once.
 
 
 def log_missing_dsn(app: Flask, kit: Kit) -> None:
-    """Say at INFO that an app has no DSN, and at WARNING when it serves its first request and
-    still has none: an app may make its ``Sentry`` after the blueprint was registered."""
+    """Log at INFO that an app has no DSN. Log at WARNING if it still has none at its first request
+    from a server: an app may make its ``Sentry`` after registering the blueprint."""
     if not kit.reporter.switched_off:
         _log(app, logging.INFO)
-        # Public, and nothing is left of it after one request.
+        # A public signal; it is disconnected after one request.
         request_started.connect(_serving, sender=app)
 
 
 def _serving(app: Flask, **_: Any) -> None:
-    # A test client calls itself that, where it is not given another name.
+    # Werkzeug's test client sends this User-Agent by default.
     if app.testing or request.environ.get("HTTP_USER_AGENT", "").startswith("Werkzeug/"):
         return
     request_started.disconnect(_serving, sender=app)
-    with contained("Whether the app has a DSN could not be found out"):
+    with contained("The check for a missing DSN failed"):
         kit = kit_of(app)
         if kit is not None and kit.dsn is None and not kit.reporter.switched_off:
             _log(app, logging.WARNING)

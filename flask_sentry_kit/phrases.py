@@ -1,7 +1,7 @@
-"""The kit's sentences that no template prints, their catalogues, and the choice of language.
+"""The kit's sentences outside of templates, the translations, and the choice of language.
 
-Catalogues are gettext's (``translations/<language>/LC_MESSAGES/sentry_kit.mo``), the bundled ones
-and, in front of them, the app's own. Babel makes them; it is not needed to read them.
+Catalogues are gettext's (``translations/<language>/LC_MESSAGES/sentry_kit.mo``). The app's own come
+before the bundled ones. Babel compiles them; reading them does not need it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from . import headers
 TRANSLATIONS: Final = os.path.realpath(os.path.join(os.path.dirname(__file__), "translations"))
 DOMAIN: Final = "sentry_kit"
 
-# What a browser asks for, and the catalogue that answers it.
+# A language tag from a browser, and the catalogue to use for it.
 _ALIASES: Final = {
     "iw": "he",
     "pt": "pt-br",

@@ -1,7 +1,7 @@
-"""The git commit an app runs from, read from the repository's files; no git is needed.
+"""The git commit that an app runs from, read from the repository's files without git.
 
-Knows worktrees, submodules, bare repositories, subdirectories, packed and symbolic refs. A
-reftable repository keeps its refs in a binary format; there ``git`` itself is asked.
+Supports worktrees, submodules, bare repositories, subdirectories, packed and symbolic refs. A
+reftable repository keeps its refs in a binary format; for that it runs ``git``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _SYMBOLIC_MAX: Final = 10
 
 
 def fetch_git_sha(path: str | os.PathLike[str], head: str | None = None) -> str:
-    """The commit that is checked out at ``path``; a drop-in for ``raven.fetch_git_sha``.
+    """The commit checked out at ``path``; a drop-in for ``raven.fetch_git_sha``.
 
     :param path: a folder anywhere inside a work tree, or a bare repository.
-    :param head: the name of a branch, to read that one instead.
+    :param head: the name of a branch to read instead of the current commit.
     :returns: 40 hex digits (64 in a SHA-256 repository).
     :raises raven.exceptions.InvalidGitRepository: says what is missing.
     """
@@ -34,7 +34,7 @@ def fetch_git_sha(path: str | os.PathLike[str], head: str | None = None) -> str:
 
 
 def _not_a_repository(message: str) -> Exception:
-    # raven is loaded for its exception alone, by those who get one.
+    # raven is loaded only here, when its exception is needed.
     from raven.exceptions import InvalidGitRepository
 
     error: Exception = InvalidGitRepository(message)
@@ -87,7 +87,7 @@ def _resolve(ref: str, git_dir: Path, common: Path) -> str:
 
 
 def _loose(ref: str, folder: Path) -> str | None:
-    # A ref is a name git checked; a crafted one must still not lead out of the repository.
+    # git checks the names of refs, but a crafted one must not lead out of the repository either.
     if ".." in ref or ref.startswith("/"):
         return None
     try:

@@ -1,7 +1,7 @@
-"""The values of settings: what each may be, and what the rest of the kit reads of it.
+"""Checks the values of settings, and converts them to the form that the kit uses.
 
-A check returns the value in the form the kit works with, or raises :class:`InvalidValue`. Which
-setting has which check is in the table, ``settings.py``.
+A check returns the converted value, or raises :class:`InvalidValue`. The table in ``settings.py``
+assigns a check to each setting.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ ProblemCallable = Callable[[str | None, BaseException], Any]
 
 
 class InvalidValue(Exception):
-    """Raised by a check where a value cannot work.
+    """Raised by a check for an invalid value.
 
-    Without a text, the error says what the setting takes; with one, it says that.
+    With a text, the setting's error shows that text; without one, it lists the accepted values.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class RavenJs:
-    """Which script defines ``Raven`` on the page. ``url`` is None for the bundled loader."""
+    """The script that defines ``Raven`` on the page. ``url`` is None for the bundled loader."""
 
     url: str | None = None
     integrity: str | None = None
@@ -39,7 +39,7 @@ class RavenJs:
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """What makes the page the app's own. Empty strings are left out of the page."""
+    """The app's name, logo, addresses and colour. Empty strings are left out of the page."""
 
     name: str = ""
     logo_url: str = ""
@@ -50,7 +50,7 @@ class Brand:
 
 @dataclass(frozen=True, slots=True)
 class LoggingOptions:
-    """Which log records become events."""
+    """Selects the log records that become events."""
 
     level: int = logging.NOTSET
     exclusions: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class LoggingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many in a time."""
+    """At most ``count`` in ``seconds``."""
 
     count: int
     seconds: int
@@ -71,7 +71,7 @@ def flag(value: Any) -> bool:
 
 
 def web_url(value: Any) -> str:
-    # What ends up in src= must be fetched over the web or from this host, and be one address.
+    # Goes into a src attribute: one address, on this host or with http or https.
     if isinstance(value, str) and re.fullmatch(r"(?:https?:/)?/[^\s\"'<>\\]*", value):
         return value
     raise InvalidValue
@@ -102,7 +102,7 @@ def dialog(value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise InvalidValue
     if {"eventId", "dsn"} & set(value):
-        # They belong to the crash; a fixed one would tie every report to one event.
+        # They differ for each crash; fixed ones would attach every report to one event.
         raise InvalidValue
     if not all(isinstance(item, str | int | float | bool | Mapping) for item in value.values()):
         raise InvalidValue

@@ -1,8 +1,8 @@
 """Every option of the kit in one table: name, type, default, meaning, check.
 
-A setting is one field of :class:`Settings`, with its row beside it. Reading, checking, the keywords
-of ``SentryKit`` and the docs page come from there. raven's own ``SENTRY_*`` settings are raven's to
-read; they are not in it.
+A setting is one field of :class:`Settings` with its row. Reading, checking, the keywords of
+``SentryKit`` and the documentation are derived from it. raven reads its own ``SENTRY_*`` settings;
+they are not in this table.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ T = TypeVar("T")
 
 
 class SettingError(ValueError):
-    """A setting that cannot work: its text names the setting, what it got and what it takes."""
+    """An invalid setting. The text names the setting, its value and the accepted values."""
 
 
 def _row(*, takes: str, default: object, check: Callable[[Any], T], meaning: str) -> T:
     """One row of the table, as the value of a field of :class:`Settings`.
 
-    :param takes: which values it takes, in words.
-    :param default: as an app would write it.
-    :param check: returns what the rest of the kit reads; raises ``InvalidValue``.
-    :param meaning: what it does, in a sentence or two.
+    :param takes: the accepted values, in words.
+    :param default: the default, as an app would write it.
+    :param check: returns the value in the form that the kit uses; raises ``InvalidValue``.
+    :param meaning: the effect of the setting, in a sentence or two.
     """
     made: T = field(
         default_factory=lambda: check(default),
@@ -107,7 +107,7 @@ class Settings:
         check=check.flag,
         meaning="Fill in the signed-in user's name and email address in dialog and form.",
     )
-    """False too where ``pii`` is."""
+    """Also False if ``pii`` is False."""
 
     pii: bool = _row(
         takes="True or False",
@@ -141,7 +141,7 @@ class Settings:
         check=check.log_records,
         meaning="Log records become events too.",
     )
-    """None: log records are left alone."""
+    """None: log records do not become events."""
 
     user: UserCallable | None = _row(
         takes="a callable that returns a dict or None",
@@ -185,7 +185,7 @@ class Setting:
     """One row of the table."""
 
     keyword: str
-    """Of ``SentryKit``; also the attribute of :class:`Settings`."""
+    """The keyword of ``SentryKit``, and the attribute of :class:`Settings`."""
     takes: str
     default: Any
     check: Callable[[Any], Any]
@@ -193,7 +193,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """As in ``app.config``."""
+        """The key in ``app.config``."""
         return PREFIX + self.keyword.upper()
 
 
@@ -206,7 +206,7 @@ _BY_KEYWORD: Final = {setting.keyword: setting for setting in SETTINGS}
 def _suggestion(name: str, known: Mapping[str, Setting]) -> str:
     from difflib import get_close_matches
 
-    # Without what all of them begin with, which would make any name look like another.
+    # Compared without the common prefix, which would make all names look alike.
     by_tail = {one.removeprefix(PREFIX): one for one in known}
     near = get_close_matches(name.removeprefix(PREFIX), by_tail, n=1)
     return f"; did you mean {by_tail[near[0]]}?" if near else f"; there are {', '.join(known)}"
@@ -215,7 +215,7 @@ def _suggestion(name: str, known: Mapping[str, Setting]) -> str:
 def check_keywords(keywords: Mapping[str, Any]) -> None:
     """Check keywords of ``SentryKit`` early, before there is an app.
 
-    :raises SettingError: names the keyword, what it got and what it takes.
+    :raises SettingError: names the keyword, its value and the accepted values.
     """
     for keyword, value in keywords.items():
         if keyword not in _BY_KEYWORD:
@@ -232,10 +232,10 @@ def _checked(setting: Setting, value: Any, name: str) -> Any:
         if isinstance(error, InvalidValue) and str(error):
             raise SettingError(f"{name}: {error}") from None
         if value is None:
-            # As of os.environ.get(…) in a config class: where None has no meaning of its own, the
-            # setting is not set.
+            # os.environ.get(…) in a config class gives None. Unless None is an accepted value, the
+            # setting counts as not set.
             return setting.check(setting.default)
-        # The value itself may be a secret pasted into the wrong line: its kind says enough.
+        # The value may be a secret pasted into the wrong line, so only its type is shown.
         got = repr(value) if isinstance(value, bool | int | float) else type(value).__name__
         if isinstance(value, Mapping):
             got = f"a dict with {', '.join(map(repr, value)) or 'nothing'}"
@@ -251,8 +251,8 @@ def read_settings(
 
     :param config: ``app.config``.
     :param overrides: keywords of ``SentryKit``, which win over ``app.config``.
-    :raises SettingError: for an unknown ``SENTRY_KIT_*`` key or a value that cannot work;
-        names the key, what it got and what it takes.
+    :raises SettingError: for an unknown ``SENTRY_KIT_*`` key or an invalid value; names the key,
+        its value and the accepted values.
     """
     for key in config:
         if isinstance(key, str) and key.startswith(PREFIX) and key not in _BY_NAME:
@@ -274,7 +274,7 @@ _EXTENSION: Final = "sentry_kit_settings"
 
 
 def settings_of(app: Flask) -> Settings:
-    """An app's settings: those it was set up with, else what its config says, read once.
+    """An app's settings: those of its registration, else read once from its config.
 
     :raises SettingError: as :func:`read_settings` does.
     """
@@ -285,7 +285,7 @@ def settings_of(app: Flask) -> Settings:
 
 
 def set_up_settings(app: Flask, overrides: Mapping[str, Any]) -> Settings:
-    """Read an app's settings when the kit is registered, and keep them for it.
+    """Read an app's settings when the kit is registered, and store them on the app.
 
     :param overrides: keywords of ``SentryKit``, which win over ``app.config``.
     :raises SettingError: as :func:`read_settings` does.

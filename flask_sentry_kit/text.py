@@ -1,4 +1,4 @@
-"""Text that came from outside, made fit to be shown. Ground floor."""
+"""Makes text from outside safe to show. Ground floor."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from typing import Final
 
 _HALF: Final = re.compile("[\ud800-\udfff]")
-# Control characters, and those that turn the direction of the text after them (UAX 9, section 2),
-# which would go on past the name they stand in. The marks U+200E and U+200F do not.
+# Control characters, and characters that change the direction of text (UAX 9, section 2), whose
+# effect would continue after the name that contains them. The marks U+200E and U+200F are harmless.
 _DISTURBING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def well_formed(text: str) -> str:
-    """The text without half surrogates, which UTF-8 has no form for and ``encodeURIComponent``
-    raises on. They become U+FFFD, as in every decoder."""
+    """The text with half surrogates replaced by U+FFFD, as decoders do. UTF-8 cannot encode them,
+    and ``encodeURIComponent`` raises on them."""
     if not text.isascii():
         try:
-            text.encode()  # takes a tenth of the time that a search does
+            text.encode()  # ten times as fast as a search
         except UnicodeEncodeError:
             return _HALF.sub("\ufffd", text)
     return text
@@ -24,5 +24,5 @@ def well_formed(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """A name or an address to show in a field: at most ``limit`` characters on one line."""
-    # Room for what goes, but no walk through a megabyte.
+    # Reads more than the limit, since some characters are dropped, but never a whole megabyte.
     return _DISTURBING.sub("", " ".join(text[: 2 * limit].split()))[:limit].strip()

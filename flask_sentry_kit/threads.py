@@ -1,9 +1,9 @@
-"""Locks and thread-locals that are right also where gevent patches after this package is imported.
+"""Locks and thread-locals that also work if gevent patches after this package is imported.
 
 ``gunicorn -k gevent --preload`` and uWSGI's ``--gevent-monkey-patch`` import the app first and
-patch then. A lock made before would stop all greenlets at once, or let them all in, and a
-thread-local would be one for all of them. So none is made at import or at registration. A mark
-for "this code runs within that" needs none of this: a ``ContextVar`` is each greenlet's own.
+patch afterwards. A lock made before that would block all greenlets at once, or let them all in, and
+a thread-local would be shared by all of them. So none is made at import or at registration. A
+``ContextVar`` needs no such care: each greenlet has its own value.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ T = TypeVar("T")
 def patch_state() -> object:
     """A value that changes when gevent or eventlet replaces Python's threads by greenlets.
 
-    Python's own function for a new lock, or theirs: no need to know which of them is there.
+    It is the current function for a new lock, Python's own or the one of such a library.
     """
     return _thread.allocate_lock
 
 
 class MadeAtUse(Generic[T]):
-    """Something that is made at its first use, and made anew when threads become greenlets.
+    """An object that is made at its first use, and made again when threads become greenlets.
 
-    :param make: looks up what it makes, ``threading.RLock`` say, when it is called.
+    :param make: makes the object. It must look up its class, such as ``threading.RLock``, at each
+        call.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -35,10 +36,10 @@ class MadeAtUse(Generic[T]):
         self._made: dict[object, T] = {}
 
     def get(self) -> T:
-        """The one for now. Keep it while it is held: ``with lock.get(): …``."""
+        """The current object. Keep a lock while it is held: ``with lock.get(): …``."""
         state = patch_state()
         made = self._made.get(state)
-        # setdefault() is atomic: two threads that come first get the same one.
+        # setdefault() is atomic: two threads that call this first get the same object.
         return self._made.setdefault(state, self._make()) if made is None else made
 
 

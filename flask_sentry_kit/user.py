@@ -1,7 +1,7 @@
-"""Who was signed in when it broke: Flask-Login's user, or what a callable of the app's says.
+"""The user who was signed in at a crash: from Flask-Login, or from the app's ``SENTRY_KIT_USER``.
 
-Asked only when there is an event or a page to fill, and never trusted: every attribute of a
-user object may be a property that talks to a dead database.
+Read only for an event or a page, and never trusted: every attribute of a user object may be a
+property that queries a dead database.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from .compat import login_id_so_far, login_user_so_far
 from .containment import FOREIGN_ERRORS, log_exception
 
 _NAMES: Final = ("name", "full_name", "display_name", "username")
-"""Where a person's name is looked for when the page is prefilled, first found first taken."""
+"""The attributes with a person's name for prefilling the page. The first one found is used."""
 
 
 _LENGTH_MAX: Final = 128
-"""Characters of a name or an address: what Sentry's own form takes."""
+"""Characters of a name or an address: the limit of Sentry's own form."""
 
 UserCallable = Callable[[], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A signed-in user's name and email address; empty strings for what is not known."""
+    """A signed-in user's name and email address; an unknown one is an empty string."""
 
     name: str = ""
     email: str = ""
 
 
 _logged: Final[WeakSet[Flask]] = WeakSet()
-"""Apps whose ``SENTRY_KIT_USER`` has raised, and which were logged for it."""
+"""Apps whose ``SENTRY_KIT_USER`` has raised an exception that was logged."""
 
 
 def _read(user: Any, attribute: str) -> Any:
@@ -48,7 +48,7 @@ def _read(user: Any, attribute: str) -> Any:
 
 
 def _read_held(user: Any, attribute: str) -> Any:
-    """As ``_read``, of what the object holds: no property of it is asked, so no database is."""
+    """Like ``_read``, but without calling properties, so that no database is queried."""
     try:
         return vars(user).get(attribute)
     except FOREIGN_ERRORS:
@@ -56,7 +56,7 @@ def _read_held(user: Any, attribute: str) -> Any:
 
 
 def _is(user: Any, attribute: str) -> bool | None:
-    """What a user says of itself; None where it cannot."""
+    """A yes-or-no attribute of a user; None if reading it raises."""
     try:
         value = getattr(user, attribute, False)
         return bool(value() if callable(value) else value)
@@ -65,12 +65,12 @@ def _is(user: Any, attribute: str) -> bool | None:
 
 
 def _login_user(app: Flask) -> Any:
-    """Flask-Login's user of this request, or None where there is no Flask-Login."""
+    """Flask-Login's user of this request, or None without Flask-Login."""
     if getattr(app, "login_manager", None) is None:
         return None
     try:
-        # Loaded already, or by its user_loader now; a LocalProxy would ask again for each
-        # attribute.
+        # Loaded already, or loaded now by its user_loader. Not kept as a LocalProxy, which would
+        # look the user up again for each attribute.
         user = login_user_so_far()
         if user is None:
             from flask_login import current_user
@@ -82,7 +82,7 @@ def _login_user(app: Flask) -> Any:
 
 
 def _session_id(app: Flask) -> str | None:
-    """The id of who is signed in as the session has it, without a query."""
+    """The signed-in user's id from the session, without a query."""
     if getattr(app, "login_manager", None) is None:
         return None
     try:
@@ -102,7 +102,7 @@ def _identity(user: Any) -> str | None:
 
 
 def _said(app: Flask, custom: UserCallable) -> dict[str, Any]:
-    """What ``SENTRY_KIT_USER`` says; nothing where it raises, which is logged the first time."""
+    """The result of ``SENTRY_KIT_USER``; empty if it raises, which is logged the first time."""
     try:
         return dict(custom() or {})
     except FOREIGN_ERRORS:
@@ -116,14 +116,14 @@ def _said(app: Flask, custom: UserCallable) -> dict[str, Any]:
 
 
 def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[str, Any]:
-    """What is known of the current request's user, as the app has it: neither bounded nor masked.
+    """The known data of the current request's user, neither bounded nor masked.
 
-    The id is asked for first, where no query is needed. What raises is left out.
+    The id is read first, without a query if possible. A value that raises is left out.
 
     :param attributes: ``SENTRY_USER_ATTRS``: further attributes of Flask-Login's user.
-    :param custom: ``SENTRY_KIT_USER``; asked instead of Flask-Login.
-    :returns: ``id``, ``is_authenticated`` and ``is_anonymous`` for Flask-Login's users, and what
-        else was asked for; empty where nobody is known.
+    :param custom: ``SENTRY_KIT_USER``; called instead of Flask-Login.
+    :returns: ``id``, ``is_authenticated`` and ``is_anonymous`` for Flask-Login's users, and the
+        requested attributes; empty if no user is known.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
     if custom is not None:
@@ -135,7 +135,7 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
             return {} if number is None else {"id": number}
         signed_in, anonymous = _is(user, "is_authenticated"), _is(user, "is_anonymous")
         if number is None or signed_in is False:
-            # Not of the session, or not any more.
+            # The user is not from the session, or has signed out.
             number = _read(user, "get_id")
             if number is None:
                 number = _identity(user)
@@ -147,7 +147,7 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
 
 
 def person(custom: UserCallable | None) -> Person:
-    """Name and email address of who is signed in, for the visitor's own eyes."""
+    """The signed-in user's name and email address, to show to that user only."""
     try:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         if custom is not None:

@@ -1,4 +1,4 @@
-"""The visitor's page. Knows nothing of reporters or of what becomes of the visitor's words."""
+"""The visitor's page. Knows nothing about reporters, or about how feedback is delivered."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Renders an app's template within bounds: a size, a time, a number of steps.
 
 No thread, signal or trace function is used, so it works under every server. The template is
-compiled once more, in an overlay of the app's own environment, with a check at the start of every
-template, block, macro and loop round; the pieces it yields are checked on their way out. What it
-cannot bound is a single call that does not come back (a query that hangs, ``range(10**9)|list``).
+compiled a second time, in an overlay of the app's own environment. A check runs at the start of
+every template, block, macro and loop round, and for each piece of output. A single call that does
+not return (a query that hangs, ``range(10**9)|list``) cannot be bounded.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from jinja2 import Environment, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 
 SECONDS: Final = 3.0
-"""A visitor has waited for the crash already."""
+"""Short, because the visitor has already waited for the request that failed."""
 
 CHARACTERS: Final = 2_000_000
-"""Room for a page with its images inlined."""
+"""Enough for a page with its images inlined."""
 
 STEPS: Final = 1_000_000
-"""Loop rounds and calls; bounds what a macro can pile up in memory before it yields anything."""
+"""Loop rounds and calls. Bounds the memory that a macro can fill before it yields any output."""
 
 
 class RenderLimitExceeded(BaseException):
@@ -53,7 +53,7 @@ _budget: ContextVar[_Budget | None] = ContextVar("sentry_kit_render_budget", def
 
 
 def tick() -> bool:
-    """Called from compiled templates. True, so that it can stand in front of a loop's test."""
+    """Called from compiled templates. Returns True so that it can precede a loop's condition."""
     budget = _budget.get()
     if budget is not None:
         budget.step()
@@ -66,7 +66,7 @@ def _call_tick(line: int) -> nodes.Call:
 
 
 class _Ticking:
-    """Mixed in front of the code generator that the app's environment has."""
+    """Mixin for the code generator of the app's environment: adds the checks."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 (Jinja's name)
         for inner in node.find_all(nodes.Stmt):
@@ -75,7 +75,7 @@ class _Ticking:
             line = inner.lineno
             inner.body.insert(0, nodes.ExprStmt(_call_tick(line), lineno=line))
             if isinstance(inner, nodes.For) and inner.test is not None:
-                # Rounds that the test refuses never reach the body.
+                # A round whose condition is false never reaches the body.
                 inner.test = nodes.And(_call_tick(line), inner.test, lineno=line)
         node.body.insert(0, nodes.ExprStmt(_call_tick(node.lineno), lineno=node.lineno))
         super().visit_Template(node, frame)  # type: ignore[misc]  # CodeGenerator comes next
@@ -84,8 +84,8 @@ class _Ticking:
 def watched(environment: Environment) -> Environment:
     """An overlay of an app's environment whose templates can be bounded.
 
-    It shares loader, filters, globals and all settings; compiled code it keeps to itself, so the
-    app's own pages and its bytecode cache never hold a check.
+    It shares the loader, filters, globals and all settings. It does not share compiled code, so
+    the app's own pages and its bytecode cache never contain a check.
     """
     overlay = environment.overlay(bytecode_cache=None)
     base: type[CodeGenerator] = environment.code_generator_class
@@ -96,7 +96,7 @@ def watched(environment: Environment) -> Environment:
 def render(template: Template, context: Mapping[str, Any]) -> str:
     """Render a template of a :func:`watched` environment.
 
-    :raises RenderLimitExceeded: it went over a bound.
+    :raises RenderLimitExceeded: the template went over a bound.
     """
     name = template.name or "The template"
     token = _budget.set(_Budget(name))

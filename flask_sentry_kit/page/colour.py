@@ -1,4 +1,4 @@
-"""An accent colour that can be read: contrast by WCAG 2.2, for the light page and the dark one."""
+"""Makes an accent colour readable on the light and the dark page: contrast by WCAG 2.2."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Final
 
 LIGHT: Final = "#ffffff"
 DARK: Final = "#16181d"
-"""The page's backgrounds, as crash.css has them."""
+"""The page's backgrounds, the same as in crash.css."""
 
 AA_TEXT: Final = 4.5
-"""Smallest contrast of text to its background at level AA (WCAG 2.2, 1.4.3)."""
+"""Smallest contrast between text and its background at level AA (WCAG 2.2, 1.4.3)."""
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
@@ -34,9 +34,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable(accent: str, background: str) -> str:
-    """The accent, moved towards black or white until text in it can be read on the background.
+    """The accent, moved towards black or white until text in it is readable on the background.
 
-    A colour that can be read already comes back as it is, written as ``#rrggbb``.
+    A colour that is readable already is returned unchanged, written as ``#rrggbb``.
     """
     goal = (0, 0, 0) if _luminance(background) > 0.18 else (255, 255, 255)
     start = _channels(accent)

@@ -1,4 +1,4 @@
-"""The response that a failed request is answered with."""
+"""The response to a failed request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POLICIES: Final = frozenset(("content-security-policy", "x-frame-options"))
 
 
 class CrashResponse(Response):
-    """Stays what it is, whatever the failed view or the app's hooks had planned for its answer."""
+    """Keeps its status and is never cached, even if the failed view or the app's hooks set that."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         made = super().get_wsgi_headers(environ)
@@ -23,8 +23,8 @@ class CrashResponse(Response):
             made["Cache-Control"] = "no-store"
         for name in _OF_ANOTHER_ANSWER.intersection(names):
             made.remove(name)
-        # Here, after the app's hooks: a policy of its own may be put in place by the last of them.
-        # A browser that knows frame-ancestors forgets X-Frame-Options, so that is one too.
+        # Done after the app's hooks, because the last hook may set a policy of the app's own.
+        # X-Frame-Options counts as a policy: browsers ignore it where frame-ancestors is set.
         if _POLICIES.isdisjoint(names) and not headers.framed(environ):
             made["Content-Security-Policy"] = "frame-ancestors 'self'"
         return made

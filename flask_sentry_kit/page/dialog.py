@@ -1,6 +1,6 @@
-"""What the hosted dialog is given, and what a Content-Security-Policy must allow for it.
+"""The options of the hosted dialog, and the Content-Security-Policy sources that it needs.
 
-The options only: the page prints them, ``static/dialog.js`` turns them into an address.
+Only the options: the page prints them, and ``static/dialog.js`` turns them into an address.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def report_dialog(
     :param lang: the page's language tag; an app's own ``lang`` in ``SENTRY_KIT_DIALOG`` wins.
     :return: ``eventId``, ``dsn`` (the public one), ``user`` when someone is signed in and
         ``SENTRY_KIT_PREFILL`` is on, then ``SENTRY_KIT_DIALOG``; None when there is no event
-        to write to, or no dialog is wanted. Not escaped: that is for whoever prints it.
+        or the dialog is switched off. Not escaped: the caller escapes it when printing.
     """
     if settings.dialog is None or not crash.event_id or crash.dsn is None:
         return None
@@ -33,8 +33,8 @@ def report_dialog(
     if settings.prefill:
         known = {"name": crash.user_name, "email": crash.user_email}
         user |= {key: value for key, value in known.items() if value}
-    # eventId and dsn come last of all here, so that nothing an app sets can move a report to
-    # another event; the order of the keys is the order in the dialog's address.
+    # eventId and dsn are set last, so that an app's options cannot attach a report to another
+    # event. Their keys come first: the order of the keys is the order in the dialog's address.
     options: dict[str, Any] = {"eventId": "", "dsn": ""}
     if user:
         options["user"] = user
@@ -46,7 +46,7 @@ def report_dialog(
 
 
 def _well_formed(value: Any) -> Any:
-    """An option whose text the dialog's address can hold."""
+    """The option with every text in it well formed, so that the dialog's address can hold it."""
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, dict):
@@ -55,10 +55,10 @@ def _well_formed(value: Any) -> Any:
 
 
 def policy_sources(dsn: Dsn | None, settings: Settings) -> dict[str, list[str]]:
-    """What the hosted dialog needs of a Content-Security-Policy, by directive.
+    """The Content-Security-Policy sources that the hosted dialog needs, by directive.
 
-    Every list begins with what ``default-src 'self'`` allowed already, since a directive of
-    its own replaces it.
+    Every list begins with ``'self'``, because a specific directive replaces
+    ``default-src 'self'``.
 
     :return: empty where there is no dialog.
     """

@@ -1,6 +1,6 @@
-"""What the page's templates know besides the crash itself; they see it as ``sentry_kit``.
+"""The page's data besides the crash itself; templates know it as ``sentry_kit``.
 
-Looked up before any template runs, so that the bundled page needs nothing of the app's.
+Gathered before any template runs, so that the bundled page needs nothing from the app.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..phrases import Language
 from ..settings import Brand
 from ..text import well_formed
 
-# A second slash or a backslash makes another host of it; browsers drop tabs and line ends.
+# Browsers read "//" and "/\" as the start of a host name, and drop tabs and line ends.
 _PATH: Final = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 _NONCE: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
@@ -35,28 +35,28 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything here is safe to print: addresses are checked, ``dialog`` is escaped for script."""
+    """Every field is safe to print: addresses are checked, ``dialog`` is escaped for script."""
 
     lang: str
     dir: str
     brand: Brand
     nonce: str
-    """The app's nonce for Content-Security-Policy, or empty."""
+    """The request's Content-Security-Policy nonce from the app, or empty."""
     stylesheet: str
     icon: str
-    """Of the kit's own: a browser that is given none asks for /favicon.ico, which may crash too."""
+    """The kit's own icon. Without one a browser requests /favicon.ico, which may crash as well."""
     scripts: tuple[Script, ...]
     dialog: Markup
-    """The options of showReportDialog as a JavaScript object, or empty: no dialog."""
+    """The options of showReportDialog as a JavaScript object; empty where there is no dialog."""
     sent_by_visitor: bool
-    """The failed request carried something to save: its method was not GET or HEAD."""
+    """The failed request may have sent data: its method was not GET or HEAD."""
     retry_url: str
-    """Path of the failed page, for a GET; else empty."""
+    """Path of the failed page if the method was GET; else empty."""
     back_url: str
-    """Path of the page before, where the browser named one of this host; else empty."""
+    """Path of the previous page if the browser named one on this host; else empty."""
     home_url: str
     support_url: str
-    """A mailto with the reference filled in, or empty."""
+    """A ``mailto:`` address with the reference filled in, or empty."""
 
 
 EVERYTHING: Final = Facts(
@@ -74,23 +74,23 @@ EVERYTHING: Final = Facts(
     home_url="/",
     support_url="mailto:support@example.com",
 )
-"""Every fact present."""
+"""An example in which no field is empty."""
 
 
 def local_path(url: str) -> str:
-    """The address if it is a path on this very host, else nothing."""
+    """The address if it is a path on this host, else an empty string."""
     return url if _PATH.fullmatch(url) else ""
 
 
 def retry_url(crash: Crash) -> str:
-    """Where trying again leads. Sending a form again is the visitor's choice, not a link's."""
+    """The address for trying again. GET only: a link must not send a form a second time."""
     return local_path(crash.url) if crash.method == "GET" else ""
 
 
 def back_url(crash: Crash, request: Request, feedback: FeedbackForm | None = None) -> str:
-    """The page before this one, if the Referer names one of the same scheme, host and port.
+    """The previous page, if the Referer names one with the same scheme, host and port.
 
-    :param feedback: the page's form: where it posts to is no page.
+    :param feedback: the page's form; its address is no page to go back to.
     """
     referer = headers.value(request.environ, "HTTP_REFERER")
     if not referer:
@@ -99,20 +99,20 @@ def back_url(crash: Crash, request: Request, feedback: FeedbackForm | None = Non
         parts = urlsplit(referer)
         here = urlsplit(request.host_url)
     except (ValueError, HTTPException):
-        # No address, or (SecurityError) no host of this app's: the visitor wrote that, so it is no
-        # fault to report.
+        # A malformed address, or (SecurityError) a host that this app does not trust. The client
+        # sent it, so it is not an error of the app and is not reported.
         return ""
     if (parts.scheme, parts.netloc) != (here.scheme, here.netloc):
         return ""
     path = local_path((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     if feedback is not None and path == feedback.action:
         return ""
-    # Back to where one stands is no way back; after a POST it is the form's page.
+    # After a GET, a link back to the same page is useless; after a POST it leads to the form.
     return "" if path == crash.url and crash.method == "GET" else path
 
 
 def support_url(brand: Brand, crash: Crash, language: Language) -> str:
-    """A mail to the support address that says what it is about (RFC 6068)."""
+    """A ``mailto:`` address with a subject, and with the reference in its body (RFC 6068)."""
     if not brand.support_email:
         return ""
     subject = language.say("Something broke on our side.")
@@ -124,10 +124,10 @@ def support_url(brand: Brand, crash: Crash, language: Language) -> str:
 
 
 def nonce(app: Flask, request: Request) -> str:
-    """The nonce of this request, as Flask-Talisman and others offer it.
+    """The nonce of this request, as Flask-Talisman and other extensions provide it.
 
-    Looked for in the ``csp_nonce`` of the Jinja globals, of ``request`` and of ``g``; a string or
-    a callable. What is no nonce (CSP 3, section 2.3.1) is passed over.
+    Read from ``csp_nonce`` in the Jinja globals, on ``request`` and on ``g``; a string or a
+    callable. A value that is not a valid nonce (CSP 3, section 2.3.1) is skipped.
     """
     of_request = g._get_current_object()
     for found in (

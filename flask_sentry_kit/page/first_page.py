@@ -1,4 +1,4 @@
-"""What the first page of a process would have to do first, done at registration."""
+"""Does at registration the one-time work that the first page of a process would otherwise do."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _ENVIRON = {
 def warm_up(
     pages: BundledPages, name: str, settings: Settings, dsn: Dsn | None, form: bool
 ) -> None:
-    """Render the page that a visitor most likely sees: in English, of a GET, with an event.
+    """Render the page that a visitor most likely sees: in English, for a GET, with an event.
 
-    :param name: of the bundled page.
-    :param dsn: where events go; None: there are none.
-    :param form: the page has one.
+    :param name: name of the bundled page.
+    :param dsn: where events go; None if there are no events.
+    :param form: whether the page has a form.
     """
-    # What fails here is logged when it happens at a crash, where a visitor sees less for it.
+    # A failure here is not logged: it is logged if it happens again at a crash.
     with contained(None):
         request = Request(_ENVIRON)
         crash = Crash("0" * 32, dsn, url="/x") if dsn else Crash(None, url="/x")

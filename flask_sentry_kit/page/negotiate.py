@@ -1,4 +1,4 @@
-"""Which kind of answer a failed request gets. Reads the request's headers, nothing else."""
+"""Chooses the kind of answer to a failed request. Reads only the request's headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import headers
 Kind = Literal["html", "fragment", "problem", "text"]
 
 VARY: Final = "Accept, Accept-Language, HX-Request, X-Requested-With, Sec-Fetch-Dest"
-"""What the choice, and the words, depend on."""
+"""The request headers that the kind of answer and its language depend on."""
 
 PROBLEM: Final = "application/problem+json"
 
@@ -30,7 +30,7 @@ def _json_like(media_type: str) -> bool:
 def _weigh(request: Request) -> dict[Kind, tuple[float, int]]:
     """Quality and specificity (0: by ``*/*``, 1: by ``type/*``, 2: by name) of each offer.
 
-    The most specific range that fits decides, whatever its quality (RFC 9110, section 12.5.1).
+    The most specific matching range decides, even at a lower quality (RFC 9110, section 12.5.1).
     """
     weights: dict[Kind, tuple[float, int]] = {}
     accepted_types = headers.media_types(request.environ)
@@ -53,7 +53,7 @@ def _weigh(request: Request) -> dict[Kind, tuple[float, int]]:
 
 
 def _from_script(request: Request) -> bool:
-    """Asked by fetch() or XMLHttpRequest, or by a client that speaks JSON itself."""
+    """Whether fetch(), XMLHttpRequest or a client that sends JSON made the request."""
     environ = request.environ
     return (
         headers.says(environ, "HTTP_X_REQUESTED_WITH", "xmlhttprequest")
@@ -63,20 +63,20 @@ def _from_script(request: Request) -> bool:
 
 
 def choose(request: Request, apis: Collection[str] = ()) -> Kind:
-    """The kind of answer this request asked for.
+    """The kind of answer that this request accepts best.
 
     :param apis: names of the blueprints that are declared as APIs.
     """
     environ = request.environ
     if headers.says(environ, "HTTP_HX_REQUEST", "true"):
-        # A boosted link and a history restore put a whole page in place.
+        # For a boosted link and a history restore, htmx puts in a whole page.
         whole = ("HTTP_HX_BOOSTED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
         if not any(headers.says(environ, name, "true") for name in whole):
             return "fragment"
         return "html"
     api = any(name in apis for name in request.blueprints) if apis else False
     if not str(environ.get("HTTP_ACCEPT") or "").strip():
-        # Nothing said (HTTP/1.0, Flask's test client): what Flask itself would answer.
+        # No Accept header (HTTP/1.0, Flask's test client): HTML, as Flask itself answers.
         return "problem" if api or _from_script(request) else "html"
     weights = _weigh(request)
     if api and weights["problem"][0] > 0:
@@ -93,6 +93,6 @@ def choose(request: Request, apis: Collection[str] = ()) -> Kind:
     elif best[1] == 2 or headers.says(environ, "HTTP_SEC_FETCH_DEST", "document"):
         order = ("html", "problem", "text")
     else:
-        # "*/*" alone: curl and other tools.
+        # Only "*/*": curl and other tools.
         order = ("text", "problem", "html")
     return next(kind for kind in order if kind in tied)

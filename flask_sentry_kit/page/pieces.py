@@ -1,8 +1,9 @@
-"""The bundled pages as constant pieces, with slots for what differs from crash to crash.
+"""The bundled pages as constant pieces, with slots for the values that differ between crashes.
 
-A page is rendered once with marks in its slots and cut at them. A later one with the same branches
-is put together, escaped as Jinja would: byte for byte what a full rendering gives. Whatever has no
-slot is part of the key, so that a page is never put together from the pieces of another one.
+A page is rendered once with marks in its slots, then cut at the marks. A later page that takes the
+same branches is joined from these pieces, with its values escaped as Jinja escapes them; the result
+is byte for byte that of a full rendering. Every value without a slot is part of the key, so a page
+is never joined from the pieces of a different one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..phrases import Language
 from .facts import Facts, Script
 
 VARIANTS_MAX: Final = 64
-"""Pages kept for one app, of some 6 kB each. An app has about eight in each of its languages."""
+"""Pages kept for one app, about 6 kB each. An app has about eight in each of its languages."""
 
 FACTS_IN_SLOTS: Final = (
     "nonce",
@@ -34,12 +35,12 @@ FACTS_IN_SLOTS: Final = (
     "home_url",
     "support_url",
 )
-"""Templates may print these and ask whether they are empty, and nothing else."""
+"""Templates may only print these and test whether they are empty."""
 
 FORM_IN_SLOTS: Final = ("action", "token", "name", "email", "comments")
-"""Templates may print these, and nothing else."""
+"""Templates may only print these."""
 
-# A digit, so that none is an English word; letters alone would do for escaping.
+# Holds digits, so that no mark is an English word. Nothing in a mark needs escaping.
 _MARK: Final = f"m{secrets.token_hex(8)}x"
 _MARKS: Final = re.compile(rf"{_MARK}(\d+)x")
 
@@ -48,7 +49,7 @@ _PLAIN: Final = re.compile("[^&<>\"']*")
 
 
 def _escaped(value: object) -> str:
-    # Most values have nothing to escape, and are known for it sooner than they are escaped.
+    # Most values have nothing to escape, and this test is faster than escaping them.
     if type(value) is str and _PLAIN.fullmatch(value) is not None:
         return value
     return str(escape(value))
@@ -67,15 +68,15 @@ _other_of_form = _others(FeedbackForm, (*FORM_IN_SLOTS, "errors"))
 @dataclass(frozen=True, slots=True)
 class _Variant:
     texts: list[str]
-    """The page; every second text is a slot's."""
+    """The pieces of the page; every second entry is the place of a slot."""
     slots: list[int]
-    """Which value belongs into each slot."""
+    """The index of the value for each slot."""
 
 
 class BundledPages:
     """The bundled pages of one app.
 
-    :param environment: has the templates, knows no app and does not change.
+    :param environment: loads the bundled templates; independent of any app, and constant.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -83,11 +84,11 @@ class BundledPages:
         self._variants: dict[object, _Variant] = {}
 
     def render(self, name: str, context: Mapping[str, Any], language: Language) -> str:
-        """A bundled page.
+        """Render a bundled page.
 
-        :param context: what templates get; of it ``event_id``, ``feedback``, ``sentry_kit`` and
-            ``crash.refused`` are known to the bundled ones.
-        :raises: what Jinja does.
+        :param context: the templates' variables; the bundled ones use only ``event_id``,
+            ``feedback``, ``sentry_kit`` and ``crash.refused``.
+        :raises: Jinja's errors.
         """
         known: Facts = context["sentry_kit"]
         form: FeedbackForm | None = context["feedback"]
@@ -120,12 +121,12 @@ class BundledPages:
         return self._environment.get_template(name).render(words)
 
     def _cut(self, name: str, context: Mapping[str, Any], language: Language) -> _Variant:
-        """A page, cut at the marks that stand where its slots are."""
+        """Render a page with marks in its slots, and cut it at the marks."""
         known: Facts = context["sentry_kit"]
         form: FeedbackForm | None = context["feedback"]
         marks = iter([f"{_MARK}{number}x" for number in range(50)])
         event_id = next(marks)
-        # In the order that render() has the values in.
+        # In the same order as the values in render().
         facts: dict[str, Any] = {
             name: mark if getattr(known, name) else ""
             for name, mark in zip(FACTS_IN_SLOTS, marks, strict=False)

@@ -1,6 +1,6 @@
-"""The page where no template is at hand: as text, as problem details, as a string of HTML.
+"""The page without templates: as text, as problem details, as a string of HTML.
 
-Nothing here calls anything of the app's.
+Nothing here calls the app's code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 Say = Callable[..., str]
 
-# In all three: where events are refused, nobody is said to have a report.
+# None of the three claims that a report exists when the server refuses the events.
 
 TITLE: Final = "Something broke on our side."
 REPORTED: Final = "We have a report of this."
@@ -49,8 +49,9 @@ def text(event_id: str | None, say: Say, refused: bool = False) -> str:
 def problem(event_id: str | None, say: Say, refused: bool = False) -> str:
     """Problem details, RFC 9457.
 
-    With ``about:blank`` as its type the title is the status phrase (section 4.2.1);
-    ``instance`` names this one occurrence (section 3.1.5), as a URN, since it cannot be fetched.
+    With ``about:blank`` as its type the title is the status phrase (section 4.2.1).
+    ``instance`` names this one occurrence (section 3.1.5); it is a URN because it cannot be
+    fetched.
     """
     detail = say(TITLE)
     facts: dict[str, object] = {

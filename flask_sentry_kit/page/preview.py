@@ -1,7 +1,7 @@
-"""The page in every state, for whoever works on it: Flask never shows it while debugging.
+"""The page in every state, for its developers: in debug mode Flask shows the debugger instead.
 
-Made from sample facts; nothing is captured and nothing sent. One view for the blueprint, which
-answers in debug mode only; ``flask sentry-kit preview`` serves and writes the same pages.
+Made from sample data; nothing is captured and nothing is sent. The blueprint serves it in debug
+mode only; ``flask sentry-kit preview`` serves and writes the same pages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .respond import Page
 
 _EVENT: Final = "0123456789abcdef0123456789abcdef"
 _SAMPLE: Final = Dsn.parse("https://public@sentry.example/1")
-# Nothing listens on the discard port: as an ad blocker or a firewall leaves it.
+# Nothing listens on the discard port, so the dialog fails as behind an ad blocker or a firewall.
 _BLOCKED: Final = Dsn.parse("http://public@127.0.0.1:9/1")
 
 
@@ -54,7 +54,7 @@ _BY_NAME: Final = {state.name: state for state in STATES}
 
 
 class Host(Protocol):
-    """What the preview needs of the app's kit."""
+    """The parts of the app's kit that the preview uses."""
 
     @property
     def settings(self) -> Settings: ...
@@ -75,10 +75,10 @@ def show(
     language: str = "",
     asset_url: Callable[[str], str] | None = None,
 ) -> str:
-    """The HTML of one state, by the app's own template if it has one.
+    """The HTML of one state, made by the app's own template if there is one.
 
-    :param language: what the visitor's browser would ask for, as in Accept-Language.
-    :param asset_url: other addresses for the stylesheet and the script.
+    :param language: the visitor's languages, written as in Accept-Language.
+    :param asset_url: gives different addresses for the bundled files.
     """
     page = kit.page
     if asset_url is not None:
@@ -117,7 +117,8 @@ _ERRORS: Final = {"email": FIELD_ERRORS["email", "wrong"]}
 
 
 def _run_hooks(app: Flask) -> None:
-    """What the app's templates may expect on ``g``; a login wall's redirect is not followed."""
+    """Run the app's hooks, which may set values on ``g`` for its templates. A redirect by a login
+    wall is ignored."""
     try:
         preprocess_request(app)
     except Exception:
@@ -141,7 +142,7 @@ def index(address: Callable[[State], str]) -> str:
 
 
 def answer(app: Flask, kit: Host, name: str | None) -> Response:
-    """The list, or one state by its name; ``?lang=`` asks for a language.
+    """The list of states, or one state by its name; ``?lang=`` selects a language.
 
     :raises NotFound: there is no such state.
     """

@@ -1,7 +1,7 @@
-"""One failed request becomes one answer: the app's page, else the bundled one, else a string.
+"""Answers one failed request: with the app's page, else the bundled page, else a constant string.
 
-Never raises, and never shows anything of the exception. It reports nothing itself: what fails
-here goes to the ``report`` it was given.
+Never raises, and never shows any part of the exception. It sends no reports: errors that happen
+here are passed to the ``report`` argument.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PARTS: Final[dict[str, Part]] = {
     "sentry_crash_form": "form",
     "sentry_crash_dialog": "dialog",
 }
-"""What templates print parts of the page with, by the name they have there."""
+"""The template functions that print parts of the page, by their names in templates."""
 
 _OWN_PARTS: Final[dict[Part, str]] = {"crash": _OWN_PAGE, "form": _OWN_FORM, "dialog": _DIALOG}
 
@@ -61,15 +61,15 @@ T = TypeVar("T")
 
 
 def _from_outside(error: BaseException) -> bool:
-    """Whether somebody else is ending this very request: a killed greenlet, a cancelled task.
+    """Whether this request is being ended from outside: a killed greenlet, a cancelled task.
 
-    SystemExit and KeyboardInterrupt are not: a page that fails with one is as broken as any. A
-    server that is told to stop while a page renders stops after this answer.
+    SystemExit and KeyboardInterrupt do not count: they are handled like any other failure of the
+    page. A server that is asked to stop while a page renders stops after this answer.
     """
-    ours = {"greenlet", "gevent", "eventlet", "asyncio", "trio", "anyio"}
+    libraries = {"greenlet", "gevent", "eventlet", "asyncio", "trio", "anyio"}
     return isinstance(error, GeneratorExit) or (
         not isinstance(error, Exception)
-        and any(kind.__module__.partition(".")[0] in ours for kind in type(error).__mro__)
+        and any(kind.__module__.partition(".")[0] in libraries for kind in type(error).__mro__)
     )
 
 
@@ -80,7 +80,7 @@ def _plain_html(crash: Crash, language: Language) -> str:
 
 @lru_cache(maxsize=1)
 def _bundled() -> Environment:
-    """The bundled templates in an environment that knows no app, compiled before any crash."""
+    """An environment, independent of any app, with the bundled templates compiled in advance."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -97,10 +97,10 @@ def _bundled() -> Environment:
 class Page:
     """The page of one app.
 
-    :param app: the app; its templates, context and language are asked for at each crash.
+    :param app: the app; its templates, context and language are looked up at each crash.
     :param settings: its settings.
     :param asset_url: the address of a bundled file, by name; called inside a request.
-    :param report: is given what fails while the page is made. It may fail itself.
+    :param report: called with each error that happens while the page is made. It may raise.
     """
 
     def __init__(
@@ -123,18 +123,18 @@ class Page:
         with open(os.path.join(STATIC, "crash.css"), encoding="utf-8") as file:
             rules = file.read() + colour.accent_rules(settings.brand.accent)
         self.stylesheet: Final = rules.encode()
-        """crash.css with the app's accent: what the address of crash.css must answer."""
+        """crash.css with the app's accent colour: the content to serve at crash.css's address."""
 
     def warm_up(self, dsn: Dsn | None, form: bool) -> None:
-        """Do now what the first page of a process would have to do first.
+        """Do the one-time work of the first page now.
 
-        :param dsn: where events go; None: there are none.
-        :param form: the page has one.
+        :param dsn: where events go; None if there are no events.
+        :param form: whether the page has a form.
         """
         warm_up(self._pages, _CRASH, self._settings, dsn, form)
 
     def is_wanted(self) -> bool:
-        """Whether the current request names HTML in its Accept header, and nothing else more."""
+        """Whether the current request names HTML in its Accept header and prefers nothing to it."""
         if not headers.names_media_type(request.environ, "text/html"):
             return False
         return self._kind() in ("html", "fragment")
@@ -152,9 +152,9 @@ class Page:
         feedback: FeedbackForm | None = None,
         error: BaseException | None = None,
     ) -> Response:
-        """The answer to a failed request, in the form that it asked for. Never raises.
+        """The answer to a failed request, in the form that it accepts. Never raises.
 
-        :param error: what an API's own answer is made of.
+        :param error: the exception, passed to ``SENTRY_KIT_PROBLEM``.
         """
         try:
             language = self._language()
@@ -181,11 +181,11 @@ class Page:
             return self._last_resort(crash, 500)
 
     def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response:
-        """The page that answers the form where it was sent without a script. Never raises.
+        """The page that answers a form sent without JavaScript. Never raises.
 
-        :param feedback: with its outcome; where that is ``"refused"`` the form is there again,
-            with what was typed.
-        :param status: of the answer.
+        :param feedback: the form with its outcome; if that is ``"refused"``, the page shows the
+            form again with the visitor's input.
+        :param status: status of the response.
         """
         try:
             language = self._language()
@@ -199,9 +199,9 @@ class Page:
             return self._last_resort(Crash(None), status)
 
     def part(self, name: Part, crash: Crash, feedback: FeedbackForm | None) -> Markup:
-        """What a page of the app's own prints. Never raises.
+        """Markup for an error page of the app's own. Never raises.
 
-        :param name: ``"crash"`` for all of it, or ``"form"`` or ``"dialog"`` alone.
+        :param name: ``"crash"`` for everything, or only ``"form"`` or ``"dialog"``.
         :return: empty where there is nothing to show: no event, no form, no dialog.
         """
 
@@ -219,11 +219,11 @@ class Page:
         return self._ask_foreign("A part of the app's own page", render, Markup(""))
 
     def say(self, message: str, **values: object) -> str:
-        """A sentence of the kit's in the current visitor's language."""
+        """One of the kit's sentences in the current visitor's language."""
         return self._language().say(message, **values)
 
     def _problem_by_app(self, event_id: str | None, error: BaseException | None) -> Response | None:
-        """What ``SENTRY_KIT_PROBLEM`` answers; None where there is none, or it fails."""
+        """The response of ``SENTRY_KIT_PROBLEM``; None if it is not set or fails."""
         make = self._settings.problem
         if make is None:
             return None
@@ -270,14 +270,14 @@ class Page:
         return _plain_html(context["crash"], language)
 
     def _by_app(self, name: str, context: Mapping[str, Any]) -> str | None:
-        """The app's template with the app's context, or None where the app has none."""
+        """The page by the app's template and context, or None if the app has no such template."""
         app = self._app
         if name in self._not_apps:
             return None
         bundled_name = name in (_CRASH, _FRAGMENT, _OUTCOME, *_OWN_PARTS.values())
         if bundled_name and not any(self._is_apps(part) for part in (name, *_PARTS)):
             if not app.jinja_env.auto_reload:
-                # As Jinja itself, which then looks for a template once.
+                # Remembered, because Jinja without auto_reload also looks a template up only once.
                 self._not_apps.add(name)
             return None
         if self._watched is None or self._watched.linked_to is not app.jinja_env:
@@ -304,9 +304,9 @@ class Page:
             return False
         if filename is None:
             return True
-        # Asking the disk only where the name leaves a doubt: a link, a virtual environment.
-        ours = TEMPLATES + os.sep
-        return not (filename.startswith(ours) or os.path.realpath(filename).startswith(ours))
+        # realpath() reads the disk, so it runs only if the names differ: a link, a virtualenv.
+        bundled = TEMPLATES + os.sep
+        return not (filename.startswith(bundled) or os.path.realpath(filename).startswith(bundled))
 
     def _context(
         self,
@@ -316,7 +316,7 @@ class Page:
         *,
         dialog: bool = True,
     ) -> dict[str, Any]:
-        """What every template gets. App's code is asked for each part on its own."""
+        """The variables of every template. A part that the app's code fails to give is left out."""
         settings, brand = self._settings, self._settings.brand
         options, snippet = None, Markup("")
         if crash.event_id and dialog:
@@ -324,7 +324,7 @@ class Page:
                 "The dialog", lambda: report_dialog(crash, settings, language.tag), None
             )
         if options and language.tag != "en":
-            # Sentry's dialog speaks English by itself; what the app has set wins.
+            # Sentry's dialog is in English unless it is given texts; the app's own texts win.
             options |= {**languages.dialog_phrases(language.say), **options}
         if options:
             snippet = self._ask_foreign("The dialog", lambda: htmlsafe_json_dumps(options), snippet)
@@ -368,7 +368,7 @@ class Page:
         return self._ask_foreign(f"The address of {name}", lambda: self._asset_url(name), "")
 
     def _answer(self, body: str, mimetype: str, status: int, language: Language) -> Response:
-        # Encoded here: Werkzeug would raise on a half surrogate in whatever name the page shows.
+        # Encoded here, because Werkzeug raises on a half surrogate, which a shown name may hold.
         headers = {
             "Cache-Control": "no-store",
             "Vary": negotiate.VARY,
@@ -383,7 +383,7 @@ class Page:
         return self._answer(body, "text/html", status, ENGLISH)
 
     def _ask_foreign(self, what: str, ask: Callable[[], T], fallback: T) -> T:
-        """Ask code that may be the app's."""
+        """Call code that may be the app's; if it fails, report that and return the fallback."""
         try:
             return ask()
         except BaseException as error:
@@ -393,7 +393,7 @@ class Page:
             return fallback
 
     def _failed(self, what: str, error: BaseException) -> None:
-        """Report and log what failed here. The visitor's reference stays that of the crash."""
+        """Report and log a failure of the page. The visitor's reference stays that of the crash."""
         try:
             self._report(error)
         except BaseException as second:

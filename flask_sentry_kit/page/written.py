@@ -1,7 +1,7 @@
-"""Pages written into a folder of the developer's, whose own files are never replaced.
+"""Writes pages into a developer's folder, and never replaces the developer's own files.
 
-The index ends in a comment with the digests of all that was written, its own included. So what was
-written here, and not edited since, is known again without a further file.
+The index ends in a comment with the digests of all written files, the index included. They identify
+files that were written here and not edited since, without a separate file to record that.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _COMMENT: Final = re.compile(
 
 
 class PagesError(Exception):
-    """The pages cannot be written: its text says why and what to do."""
+    """The pages cannot be written. The text says why and what to do."""
 
 
 def write_pages(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a folder, all of them or none.
 
-    :param folder: made if it is not there.
-    :param files: contents by name; ``INDEX`` is one of them.
-    :raises PagesError: one of the names is taken by a file that was not written here, was edited
-        since, or is a link or a folder; or nothing can be written there.
+    :param folder: created if it does not exist.
+    :param files: contents by name; must include ``INDEX``.
+    :raises PagesError: one of the names belongs to a file that was not written here, was edited
+        since, or is a link or a folder; or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def write_pages(folder: Path, files: Mapping[str, bytes]) -> None:
                 f" {', '.join(foreign)}. Nothing was written. Move them away, or name another"
                 " folder."
             )
-        # The index first, with what is there now, so that an interrupted run can be repeated.
+        # The index comes first and keeps the old digests: an interrupted run can be repeated.
         digests = {name: [_digest(others[name]), *known.get(name, [])[:1]] for name in others}
         _replace(folder / INDEX, _index(files[INDEX], digests))
         for name, content in others.items():
@@ -65,7 +65,7 @@ def _index(content: bytes, digests: Mapping[str, list[str]]) -> bytes:
 
 
 def _read_index(path: Path) -> dict[str, list[str]] | None:
-    """The digests of what was written, by name; None where the index is somebody else's."""
+    """The digests of the written files, by name; None if the index was not written here."""
     if not os.path.lexists(path):
         return {}
     if not _is_file(path):
@@ -96,7 +96,7 @@ def _digest(content: bytes) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    # Beside it and then renamed: neither half a page nor through a link.
+    # Written beside the target and renamed, so that no half page appears and no link is followed.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("xb") as file:
         try:

@@ -1,5 +1,5 @@
-/* Raven.showReportDialog without the rest of Raven JS, and what the page's own form gains from
-   scripting. The form works without any of it. */
+/* Raven.showReportDialog without the rest of Raven JS, and scripting for the page's own form.
+   The form also works without this script. */
 (function (window, document) {
   "use strict";
 
@@ -12,7 +12,7 @@
   }
 
   function address(given) {
-    // raven-js lays the options over its own three, which fixes their order.
+    // raven-js merges the options into its own three, which come first in the address.
     var options = { eventId: "", dsn: "", user: {} }, pairs = [], key, parts;
     function pair(name, value) {
       pairs.push(encodeURIComponent(name) + "=" + encodeURIComponent(value));
@@ -37,7 +37,7 @@
     return (parts[1] || "") + "//" + parts[3] + parts[4].replace(/\/+[^/]*\/*$/, "") + PATH + pairs.join("&");
   }
 
-  // Trusted Types, where a page requires them.
+  // For pages that require Trusted Types.
   function trusted(url) {
     try {
       policy = policy || trustedTypes.createPolicy("sentry-kit", { createScriptURL: String });
@@ -56,8 +56,8 @@
     }
   };
 
-  // The dialog, watched. Whether this file or Raven JS opened it is all one: it is known by the
-  // script that brings it and by the class Sentry gives it. <html data-sentry-dialog> tells.
+  // Watches the dialog, opened by this file or by Raven JS. It is recognised by the address of its
+  // script and by Sentry's class name. <html data-sentry-dialog> shows its state.
 
   var PATIENCE = 4000, THANKS = ".message-success", root = document.documentElement;
   var FIELDS = ["comments", "email", "name"];
@@ -73,7 +73,7 @@
     return region;
   }
 
-  // In a page of the app's own a rule for forms may win over the attribute.
+  // On an app's own page a CSS rule for forms may win over the attribute.
   function hide(form, hidden) {
     form.hidden = hidden;
     form.style.display = hidden ? "none" : "";
@@ -90,8 +90,8 @@
   function giveUp() {
     if (state !== "loading") return;
     turn("failed");
-    // A script that has changed documents is not run when it arrives: nothing opens, late, over
-    // someone who is writing. Without a form of ours a late dialog is better than none.
+    // A script that was moved to a different document does not run when it loads. So no late dialog
+    // opens over a visitor who is writing. Without our form a late dialog is better than none.
     if (own()) document.implementation.createHTMLDocument("").adoptNode(script);
   }
 
@@ -102,7 +102,7 @@
     turn("closed");
   }
 
-  // What was typed into a dialog that could not send it is not to be typed again.
+  // Copies the input of a dialog that could not send it, so that it need not be typed again.
   function carry() {
     var form = own(), from = dialog.shadowRoot || dialog;
     if (form) FIELDS.forEach(function (name) {
@@ -111,7 +111,7 @@
     });
   }
 
-  // A blocker may hide what it could not stop; an answer without a dialog in it loads just as well.
+  // A blocker may hide the dialog, and a script may load without opening one.
   function visible(element) {
     return document.contains(element) && element.getClientRects().length > 0;
   }
@@ -150,7 +150,7 @@
     });
   }
 
-  // The form, sent in place. Where that cannot be, it is sent as any form is.
+  // Sends the form without leaving the page; if that fails, the browser sends it as usual.
 
   var busy = false, failed = false;
 
@@ -174,7 +174,7 @@
     if (answer.outcome === "sent" || answer.outcome === "saved") {
       hide(form, true);
       if (!region) return;
-      // The button that had the focus is gone with the form.
+      // The focused button is hidden together with the form.
       region.tabIndex = -1;
       region.focus();
     } else {
@@ -192,7 +192,7 @@
     document.addEventListener("submit", function (event) {
       var form = own(), stop, timer;
       if (!form || event.target !== form || event.defaultPrevented) return;
-      // Online and yet not through: a blocker, perhaps, that lets a plain form pass.
+      // Online, but sending failed: perhaps because of a blocker that allows plain forms.
       if (failed && navigator.onLine !== false) return;
       event.preventDefault();
       if (busy) return;

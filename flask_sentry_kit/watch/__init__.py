@@ -1,5 +1,6 @@
-"""Flask, watched: what escapes from an app, what its handlers answer, which bodies still run
-code, and the kit's own routes. The only room that alters an app; each alteration is made once."""
+"""Watches a Flask app: exceptions that escape from it, the answers of its error handlers, response
+bodies that still run code, and the kit's own routes. Only this package alters an app, and it makes
+each alteration once."""
 
 from __future__ import annotations
 
@@ -29,15 +30,15 @@ __all__ = [
 
 
 def watch_escapes(app: Flask, capture: Capture) -> None:
-    """Capture what escapes from middleware, teardown functions and streams of an app, from now on
-    and whatever is put around the app later. A second call changes nothing."""
+    """Capture exceptions that escape from an app's middleware, teardown functions and streams,
+    including middleware that is added later. A second call changes nothing."""
     if _first(app, "escapes"):
         Middleware.install(app, capture)
 
 
 def watch_handlers(app: Flask, capture: Capture) -> None:
-    """Capture what an app's error handlers answer with status 500. A second call changes
-    nothing."""
+    """Capture exceptions that an app's error handlers answer with status 500. A second call
+    changes nothing."""
     if _first(app, "handlers"):
         capture_what_handlers_answer(app, capture)
 

@@ -1,8 +1,8 @@
-"""Who answers a crash: the kit's page, or a handler of the app's, whose answer stays.
+"""Decides whether the kit's page or one of the app's error handlers answers a crash.
 
-A handler for 500 stays. Handlers for all exceptions or all HTTP errors (``Exception``,
-``HTTPException``) are asked as before; only a browser that would read something other than HTML
-gets the page in place of their 500. A handler that breaks never takes the page down.
+The app's handler for 500 is kept. Its handlers for all exceptions or all HTTP errors
+(``Exception``, ``HTTPException``) are called as before. If such a handler answers with a 500 that
+is not HTML, a browser gets the kit's page instead. If a handler fails, the kit's page shows.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Handler(NamedTuple):
 
     call: Callable[[Any], Any]
     blueprint: str | None
-    """None: the app's own."""
+    """None for a handler of the whole app."""
     takes: type[BaseException]
     exact: bool
-    """It is for this status or error, and not for all of them."""
+    """It handles one status or error, not all of them."""
 
     def __str__(self) -> str:
         what = "500" if self.takes is InternalServerError else self.takes.__name__
@@ -45,11 +45,11 @@ class Answers:
 
     :param app: the app.
     :param respond: makes the kit's answer to an exception; never raises.
-    :param report: reports an exception beside the one that is shown.
-    :param capture: reports the exception that is shown.
-    :param own_route: the answer of the kit's route that the request is for, or None.
-    :param wants_page: whether the current request asked for HTML by its name.
-    :param replace: the kit's page replaces what the app's handlers answer.
+    :param report: reports a further exception, whose reference is not shown.
+    :param capture: reports the exception whose reference is shown.
+    :param own_route: returns the answer of the kit's route that the request is for, or None.
+    :param wants_page: whether the current request names HTML in its Accept header.
+    :param replace: the kit's page replaces the answers of the app's handlers.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Answers:
         self._logged: set[str] = set()
 
     def install(self) -> None:
-        """Answer what no handler of the app's answers, and what breaks one of them."""
+        """Answer the crashes that no handler of the app answers, and those in its handlers."""
         app = self._app
         for name in (None, *app.blueprints):
             self._log_who_answers(() if name is None else (name,))
@@ -110,7 +110,8 @@ class Answers:
             finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
             own = None if _propagates(app) else self._own_route()
             if own is not None:
-                # The app broke around one of the kit's routes; its handler would hide the answer.
+                # The app's code failed on a request for one of the kit's routes. The route's
+                # answer is sent, not that of the app's error handler.
                 exc_info: Any = (type(error), error, error.__traceback__)
                 got_request_exception.send(app, _async_wrapper=app.ensure_sync, exception=error)
                 log: Any = app.log_exception
@@ -120,10 +121,10 @@ class Answers:
                 response = handle(*args, **kwargs)
             except Exception as second:
                 if second is error and _propagates(app):
-                    raise  # on purpose: in tests and in debug mode
+                    raise  # intended in tests and in debug mode
                 page = self._after_second(error, second)
                 response = finalize(*args[:-1], page, from_error_handler=True)
-            # Where a hook broke that runs before the one that adds it.
+            # Needed if a hook failed before the hook that adds the header.
             event_id = g.get("sentry_event_id")
             if event_id:
                 add_header(response, event_id)
@@ -154,14 +155,14 @@ class Answers:
         return handle_noted
 
     def _answer_500(self, error: InternalServerError) -> Any:
-        """The kit's handler for 500: what an app's own handler for all errors says, if there is
-        one, else the page."""
+        """The kit's handler for 500: returns the answer of the app's handler for all errors, if
+        there is one, else the page."""
         answer = self._own_route()
         if answer is not None:
             return answer
         first = self._notes().first_error
         if first is not None:
-            # The app's handler broke already, and Flask asks again.
+            # The app's handler has failed already, and Flask now calls this handler.
             return self._respond(first)
         found = None
         if not self._replace:
@@ -190,7 +191,7 @@ class Answers:
         return self._respond(error)
 
     def _after_second(self, error: BaseException, second: BaseException) -> Response:
-        """The page, where a handler of the app's broke while it answered a crash."""
+        """The page after one of the app's handlers failed while it answered a crash."""
         first = self._notes().first_error
         if first is None:
             self._report(second)
@@ -198,19 +199,20 @@ class Answers:
         return self._respond(error if first is None else first)
 
     def _first_is(self, error: BaseException) -> None:
-        """Report a crash whose handler broke, and have the page show its reference."""
+        """Report a crash whose handler failed, and let the page show the crash's reference."""
         notes = self._notes()
         if notes.first_error is None:
             notes.first_error = error
             self._capture(error)
 
     def _take_places(self) -> None:
-        # Whatever was registered since, and on blueprints; Flask refuses to register this late.
+        # Replaces handlers that were registered later, or on blueprints. Written into the table
+        # directly, because Flask refuses registrations after the first request.
         for name in (*request.blueprints, None):
             self._app.error_handler_spec[name][500][InternalServerError] = self._answer_500
 
     def _handler_of_crash(self, error: Any) -> Handler | None:
-        """The handler that Flask asks, where it is one for crashes: for 500, or for all errors."""
+        """The handler that Flask will call, if it is for 500 or for all errors; else None."""
         if not isinstance(error, Exception):
             return None
         if isinstance(error, InternalServerError):
@@ -226,7 +228,7 @@ class Answers:
         blueprints: Any,
         codes: tuple[int | None, ...] = (None,),
     ) -> Iterator[Handler]:
-        """The app's handlers that fit an error, in the order in which Flask looks for one."""
+        """The app's handlers that match an error, in Flask's order of lookup."""
         for code in codes:
             for name in (*blueprints, None):
                 handlers = self._app.error_handler_spec[name][code]
@@ -240,15 +242,15 @@ class Answers:
         return notes_of(request.environ, self._notes_key)
 
     def _log_who_answers(self, blueprints: Sequence[str]) -> None:
-        """Log the handlers that answer a view's crashes: one for what it raises, and one for what
-        it aborts with and for what is left."""
+        """Log the handlers that answer a view's crashes: one for exceptions that it raises, and
+        one for ``abort(500)`` and all other crashes."""
         first: tuple[type[Exception], tuple[int | None, ...]] = (Exception, (None,))
         for kind, codes in (first, (InternalServerError, (500, None))):
             for handler in islice(self._handlers(kind, blueprints, codes), 1):
                 self._log(handler)
 
     def _log(self, handler: Handler) -> None:
-        """Say once who answers crashes, and how to change it."""
+        """Log once which handler answers crashes, and how to change that."""
         name = str(handler)
         if name in self._logged:
             return
@@ -278,7 +280,7 @@ class Answers:
             )
 
     def _log_broken(self, second: BaseException) -> None:
-        with contained("What a handler raised cannot be logged"):
+        with contained("The exception of an error handler could not be logged"):
             logger.error(
                 "A handler of the app %r failed while it answered a crash. The kit's page shows"
                 " instead of its answer, with the reference of the first error",
@@ -292,6 +294,6 @@ def _is_http(error: Any) -> bool:
 
 
 def _propagates(app: Flask) -> bool:
-    """Whether exceptions reach whoever called the app: in its tests, and in debug mode."""
+    """Whether exceptions reach the caller of the app: in tests and in debug mode."""
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
     return bool(app.testing or app.debug if propagate is None else propagate)

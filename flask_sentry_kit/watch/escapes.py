@@ -1,8 +1,8 @@
-"""What escapes from an app: the thin WSGI layer that sees what Flask's own signals cannot
-(middleware, teardown, streams).
+"""Captures exceptions that escape from an app, with a thin WSGI layer. It sees exceptions that
+Flask sends no signal for: in middleware, teardown functions and streams.
 
-On a healthy request it looks whether the body can still fail. Around middleware, which runs outside
-of Flask's context, it sets one context variable too.
+On a healthy request it checks whether the body can still fail. Around middleware, which runs
+outside of Flask's context, it also sets one context variable.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
 
 class Capture(Protocol):
-    """Takes an exception that ended a request; never raises.
+    """Reports an exception that ended a request; never raises.
 
-    :param environ: the request's WSGI environ, where Flask's context is gone already.
-    :param handled: the app has answered it with a handler of its own.
+    :param environ: the request's WSGI environ, given if Flask's context no longer exists.
+    :param handled: one of the app's handlers has answered the exception.
     :returns: the event's id, or None where there is none.
     """
 
@@ -35,11 +35,11 @@ class Capture(Protocol):
 
 
 class Middleware:
-    """Wraps an app's ``wsgi_app`` and captures what escapes from it, once.
+    """Wraps an app's ``wsgi_app`` and captures each exception that escapes from it, once.
 
     :param inner: the WSGI callable to wrap.
     :param app: the Flask app it belongs to.
-    :param capture: takes what escapes; the exception goes on to the server all the same.
+    :param capture: reports the exception, which is then raised on to the server.
     """
 
     def __init__(self, inner: WSGIApp, app: Flask, capture: Capture) -> None:
@@ -50,10 +50,10 @@ class Middleware:
 
     @classmethod
     def install(cls, app: Flask, capture: Capture) -> None:
-        """Put one around the app as it is now, and around all that is put around it later.
+        """Wrap the app as it is now, and again each time that middleware is added later.
 
-        What breaks in ProxyFix and other middleware, usually added after us, is seen only from
-        outside.
+        Errors in ProxyFix and other middleware, usually added after the kit, can be seen only
+        from outside of it.
         """
         inner = app.wsgi_app
         layer = cls
@@ -62,8 +62,8 @@ class Middleware:
             if getattr(inner, "__func__", None) is Flask.wsgi_app:
                 layer = PlainMiddleware
         except TypeError:
-            # A class that cannot be derived from (by its metaclass, say): what is put around
-            # this app later is not watched; all else is.
+            # The app's class allows no subclass, because of its metaclass for example. Middleware
+            # that is added to this app later is not watched; everything else is.
             pass
         made = layer(inner, app, capture)
         app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = made
@@ -82,51 +82,51 @@ class Middleware:
         return self.watched(body, environ)
 
     def watched(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
-        """The body of an answer, watched if any code runs while it is sent or closed."""
+        """The response's body, watched if any code runs while it is sent or closed."""
         kind = type(body)
         if kind is ClosingIterator and ends_with_its_list(body):
             return body
-        # A server sends its own file wrapper by sendfile(2), if nobody hides it.
+        # Not wrapped: a server recognises its own file wrapper and sends it with sendfile(2).
         if kind in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
             return body
         return Body(body, environ, self)
 
     def escaped(self, environ: Environ, error: BaseException) -> None:
-        """Capture an exception on its way to the server, unless it is no crash."""
+        """Capture an exception on its way to the server, if it is a crash."""
         if isinstance(error, SystemExit) and not error.code:
             return
-        # A client that goes away closes the generator; that is no crash.
+        # A client that disconnects closes the generator; that is not a crash.
         if isinstance(error, GeneratorExit | StopIteration):
             return
-        # An engine that has closed a WebSocket raises this for the server to drop the connection.
+        # A WebSocket library raises this after closing, so that the server drops the connection.
         if type(error) is ConnectionError and not error.args and is_upgraded(environ):
             return
         self.capture(error, environ=environ)
 
 
 def is_upgraded(environ: Environ) -> bool:
-    """Whether a request became a WebSocket: then nobody waits for an answer by HTTP."""
+    """Whether a request asks for a WebSocket: then the client expects no HTTP response."""
     return headers.says(environ, "HTTP_UPGRADE", "websocket")
 
 
 class PlainMiddleware(Middleware):
-    """The layer of an app that has no middleware: Flask's own ``wsgi_app`` is right inside.
+    """The layer for an app without middleware: it wraps Flask's own ``wsgi_app`` directly.
 
-    All code of the app's runs in its request's context there, but for functions of
-    ``teardown_appcontext`` before Flask 3.2; for those the environ is found on the stack. So a
-    healthy request needs no variable.
+    There the app's code runs in the request's context, except for ``teardown_appcontext``
+    functions before Flask 3.2; for these the environ is found on the stack. So a healthy request
+    needs no context variable.
     """
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if current_environ.get() is not None:
-            # Inside of middleware, or of another app that has some.
+            # This app runs inside middleware, or inside another app that has middleware.
             return super().__call__(environ, start_response)
         try:
             body = self.inner(environ, start_response)
         except BaseException as error:
             self.escaped(environ, error)
             raise
-        # Most answers; the others are looked at again.
+        # True of most responses; watched() checks the others.
         if type(body) is ClosingIterator and ends_with_its_list(body):
             return body
         return self.watched(body, environ)
@@ -136,8 +136,9 @@ found_on_stack(PlainMiddleware.__call__.__code__)
 
 
 def _watched_class(kind: type[Flask]) -> type[Flask]:
-    """The app's class, but for assigning to ``wsgi_app``: the new value stays inside our layer. And
-    for what is asynchronous, which runs in a thread where no environ is found on the stack."""
+    """A subclass of the app's class with two changes. A value assigned to ``wsgi_app`` is wrapped
+    in our layer. Asynchronous functions get the environ in a context variable, because they run in
+    a thread where it is not on the stack."""
 
     def wrap(app: Flask, value: Any) -> None:
         before = app.__dict__["_sentry_kit_wsgi_app"]
@@ -181,7 +182,7 @@ class Body:
         self._middleware = middleware
 
     def __iter__(self) -> Iterator[bytes]:
-        # The variable is set while the body's own code runs, never while the server's does.
+        # The variable is set only while the body's code runs, not while the server's code runs.
         environ = self._environ
         running = True
         token = current_environ.set(environ)

@@ -1,4 +1,4 @@
-"""What an app's error handlers answer. Flask sends no signal for a crash that a handler answers."""
+"""Captures crashes that the app's error handlers answer: Flask sends no signal for them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .escapes import Capture
 
 
 def capture_what_handlers_answer(app: Flask, capture: Capture) -> None:
-    """Capture the crashes that an error handler of the app's answers.
+    """Capture the crashes that an error handler of the app answers.
 
-    ``abort(500)`` is captured before its handler runs, so that the handler can show the id; any
-    other exception once its handler has made a 500 of it, since only that tells it is a crash.
+    ``abort(500)`` is captured before its handler runs, so that the handler can show the id. Any
+    other exception is captured after its handler has answered with status 500, because only the
+    status shows that it is a crash.
     """
     handle = app.handle_user_exception
 
@@ -26,8 +27,8 @@ def capture_what_handlers_answer(app: Flask, capture: Capture) -> None:
         is_aborted = isinstance(error, InternalServerError)
         if is_aborted:
             capture(error)
-        # Made a response as Flask makes it next: only then each form of it tells its status, and
-        # what is none fails while the exception is still at hand.
+        # Converted to a response here, as Flask does next. Then its status is known, and an invalid
+        # return value fails while the exception is still available.
         response = app.make_response(handle(*args, **kwargs))
         if is_crash(response) and not is_aborted:
             capture(error, handled=True)
@@ -39,16 +40,16 @@ def capture_what_handlers_answer(app: Flask, capture: Capture) -> None:
 def is_crash(response: Response) -> bool:
     """Whether a handler's response has status 500.
 
-    Only 500: 502, 503 and 504 are answers that a server gives on purpose.
+    Only 500: a server sends 502, 503 and 504 on purpose.
     """
     return response.status_code == 500
 
 
 def is_ordinary_answer(app: Flask, error: BaseException) -> bool:
-    """Whether an exception is an answer below 500 that was raised: a 404, a redirect. Extensions
-    such as Flask-RESTX signal each of them as if it were a crash.
+    """Whether an exception stands for a response below 500, such as a 404 or a redirect.
+    Extensions such as Flask-RESTX signal each of them as if it were a crash.
 
-    What ``TRAP_HTTP_EXCEPTIONS`` makes a crash of is none.
+    False for an exception that ``TRAP_HTTP_EXCEPTIONS`` turns into a crash.
     """
     if not isinstance(error, HTTPException) or app.trap_http_exception(error):
         return False

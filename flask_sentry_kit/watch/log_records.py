@@ -14,10 +14,10 @@ EVENT_ID_FIELD: Final = "sentry_event_id"
 class EventIdFilter(logging.Filter):
     """Puts the id of the request's event on log records, as ``sentry_event_id``.
 
-    Empty where there is no event, and left as it is where the record has one already. Lets every
-    record pass. Registering the blueprint adds it to the app's logger, and to the handlers that
-    the app's records reach by then; a handler that gets records of other loggers, and is
-    configured later, names it among its own filters::
+    The field is empty if there is no event, and unchanged if the record has it already. Every
+    record passes. Registering the blueprint adds the filter to the app's logger, and to the
+    handlers that the app's records reach at that time. A handler that is configured later and gets
+    records of other loggers needs the filter in its own configuration::
 
         {"filters": {"event_id": {"()": "flask_sentry_kit.EventIdFilter"}},
          "handlers": {"file": {"class": "logging.FileHandler", "filters": ["event_id"], …}}}
@@ -31,17 +31,17 @@ class EventIdFilter(logging.Filter):
 
 
 _filter: Final = EventIdFilter()
-# One for all apps: two of the same name share a logger, and a filter is added to it once.
+# One filter for all apps: apps of the same name share a logger, which adds a filter only once.
 
 
 def add_event_id_to_log_records(app: Flask) -> None:
-    """Give every record of ``app.logger`` the field, whatever handlers it gets later.
+    """Give every record of ``app.logger`` the field, also for handlers that are added later.
 
-    A logger's filter sees what is logged to this very logger, a handler's also what comes from the
-    loggers below it. A record factory would see all there is, but then ``extra`` could not hold
-    the field, which logging forbids for a field that is there already.
+    A logger's filter sees only records of this logger; a handler's filter also sees records of the
+    loggers below it. A record factory would see every record, but then an app could not pass the
+    field in ``extra``: logging forbids that for a field that exists already.
     """
-    # Not app.logger, which adds a handler where it is asked for before logging is configured.
+    # Not app.logger: its first use adds a handler if logging is not configured yet.
     made: Any = app.__dict__.get("logger")
     logger = made if isinstance(made, logging.Logger) else logging.getLogger(app.name)
     logger.addFilter(_filter)

@@ -1,5 +1,5 @@
-"""The kit's own routes, answered before the app's hooks: a login wall, a dead database or a CSRF
-check must not take down the page's stylesheet or the visitor's words."""
+"""Answers the kit's own routes before the app's hooks run: a login wall, a dead database or a CSRF
+check must not block the page's stylesheet or the visitor's feedback."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class OwnRoutes:
         self._notes_key = notes_key(app)
 
     def serve_first(self) -> None:
-        """Have them answered before the hooks of the app."""
+        """Answer the kit's routes before the app's hooks run."""
         app = self._app
         preprocess: Callable[..., Any] = app.preprocess_request
         endpoints = self._endpoints
 
-        # Around all hooks, and not one of them: that costs a healthy request less.
+        # Wraps all hooks, because one more hook would cost a healthy request more.
         def preprocess_request(*context: Any) -> Any:
             rule = current_context().request.url_rule
             if rule is not None and rule.endpoint.startswith(endpoints):
@@ -50,7 +50,8 @@ class OwnRoutes:
             app.before_request_funcs.setdefault(None, []).insert(0, self._on_any_host())
 
     def _on_any_host(self) -> Callable[[], Any]:
-        """For apps whose routes have hosts: ours have none, and a page may crash on any of them."""
+        """A hook for apps with host matching: the kit's routes have no host, and a page may crash
+        on any host."""
         rules = [
             rule
             for rule in self._app.url_map.iter_rules()
@@ -67,7 +68,7 @@ class OwnRoutes:
             try:
                 rule, values = adapter.match(path, request.method, return_rule=True)
             except HTTPException:
-                return None  # the app's routes may know it
+                return None  # the app may have a route for it
             request.url_rule, request.view_args = rule, dict(values)
             request.routing_exception = None
             return self._dispatch(rule.endpoint)
@@ -75,8 +76,9 @@ class OwnRoutes:
         return serve_own_route
 
     def answer_after_crash(self) -> Any:
-        """The answer of the kit's route that this request is for, where the app broke around it
-        (in its session store, say); None where it is for none. Looks once a request."""
+        """The answer of the kit's route that this request is for, after the app's own code failed
+        (in its session store, for example); None if the request is for another route. Searched
+        once per request."""
         notes = self._notes()
         if notes.own_route_tried:
             return None
@@ -87,14 +89,14 @@ class OwnRoutes:
             if rule is not None and rule.endpoint.startswith(self._endpoints):
                 return self._dispatch(rule.endpoint)
         except HTTPException:
-            pass  # no route of anybody's
+            pass  # no route matches
         except Exception:
             logger.exception("One of the kit's own routes failed; the crash page shows instead")
         return None
 
     def _dispatch(self, endpoint: str) -> Any:
-        # Once a request: a report that was taken must not be taken again, and refused for that,
-        # because a hook of the app's broke behind it.
+        # Once per request: if one of the app's hooks fails after a report was accepted, a second
+        # call would refuse the report as a duplicate.
         app, notes = self._app, self._notes()
         if notes.own_answer is None:
             answer = app.ensure_sync(app.view_functions[endpoint])(**(request.view_args or {}))
@@ -102,7 +104,7 @@ class OwnRoutes:
         return notes.own_answer
 
     def _match_late(self) -> None:
-        # Flask opens the session before it looks for the route, and never looks if that fails.
+        # Flask opens the session before it matches the route; if that fails, it matches none.
         if request.url_rule is not None or request.routing_exception is not None:
             return
         adapter = self._app.create_url_adapter(request)

@@ -1,4 +1,4 @@
-"""Where an event's id is shown: ``g.sentry_event_id``, and ``X-Sentry-ID`` on the answer."""
+"""Shows an event's id: as ``g.sentry_event_id``, and as ``X-Sentry-ID`` on the response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .notes import notes_key, notes_of
 
 
 def declare_event_id(app: Flask) -> None:
-    """Let ``g.sentry_event_id`` be None until there is an event, at no cost to a request."""
+    """Make ``g.sentry_event_id`` None until there is an event, at no cost per request."""
     if getattr(app.app_ctx_globals_class, "sentry_event_id", False) is not None:
         known: Any = app.app_ctx_globals_class
         made: Any = type(known.__name__, (known,), {"sentry_event_id": None})
@@ -27,7 +27,7 @@ def declare_event_id(app: Flask) -> None:
 
 
 def show_event_id(event_id: str) -> None:
-    """Put the id of an event of this request on ``g``, and on its answer."""
+    """Put the id of this request's event on ``g`` and on the response."""
     if has_app_context():
         g.sentry_event_id = event_id
     if has_request_context():
@@ -46,7 +46,7 @@ def _add_header(response: Response) -> Response:
 
 
 def add_header(response: Response, event_id: str) -> None:
-    """Put an event's id on an answer, unless a client of the app's own calls its event something
-    that is no header."""
+    """Put an event's id on a response, unless the app's own client gave the event an id that is
+    not a valid header value."""
     if event_id.isascii() and event_id.isprintable():
         response.headers["X-Sentry-ID"] = event_id
