@@ -218,7 +218,7 @@ def test_a_slow_client_does_not_hold_up_the_answer(
 def test_a_body_read_past_flask_does_not_hold_up_the_answer(
     make_app: Make, serve: Callable[..., str], wire: Any
 ) -> None:
-    """The response is also immediate if the view read the body from the server, on a real socket."""
+    """The response is also immediate if the view read the body itself, over a real socket."""
     app = make_app()
 
     @app.post("/raw")
