@@ -63,7 +63,7 @@ class Literals:
         self._template = False  # the last literal has a secret's name, its value follows
         self._open_end = False  # "password=" "hunter2"
         self._matches = False  # inside a match statement on a secret
-        self._given = False  # the secret's value comes next
+        self._given = False  # the value for that template comes next
         self._alternative = False  # after "or", behind a secret's name
         self._targets = False  # after a bracket with a secret's name in it
 

@@ -62,7 +62,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
         data = _data(request, serializer, failed)
     except FOREIGN_ERRORS as error:
         # The client is gone, the body exceeds the app's limit, or the form is invalid. The event
-        # is sent without the body.
+        # says so in place of the body.
         data = f"<not read: {type(error).__name__}>"
     if data not in (None, "", {}, []):
         found["data"] = data

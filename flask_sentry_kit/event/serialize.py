@@ -229,7 +229,7 @@ class Serializer:
             if name in _USER_FLAGS and type(item) is str and ":" in item:
                 found.append(f"{self.text(item.partition(':')[0])}:{MASK}")  # curl -u user:word
             elif name is not None and count > 2 and not name.startswith("-"):
-                # In a longer row, names stay: ("user", "password", "email").
+                # In a longer row, plain words stay: ("user", "password", "email").
                 shown = type(item) is not str or is_random(item, 6)
                 found.append(self.named(name if shown else None, item, depth + 1))
             else:

@@ -59,8 +59,8 @@ Point = namedtuple("Point", "x y")  # noqa: PYI024  # its generated __new__ is w
 
 @pytest.mark.parametrize("kind", [Order, Parcel], ids=["dataclass", "attrs"])
 def test_a_generated_method_is_not_the_apps(kind: type) -> None:
-    """A dataclass's or attrs class's own __init__ is no code of the app's, whatever include_paths
-    say of its module; what it calls is."""
+    """The generated __init__ of a dataclass or attrs class is not the app's code, even if
+    include_paths list its module. The functions that it calls are the app's code."""
     *_, made, last = frames_of(kind, include=[__name__])
     assert made["function"] == "__init__"
     assert made["abs_path"].startswith("<")
@@ -135,8 +135,8 @@ class Account(Base):
 
 
 def test_database_errors_of_two_views_are_two_crashes(make_app: Make, wire: Any) -> None:
-    """SQLAlchemy's generated code is neither shown with a copyright line nor what the inbox groups
-    by: the app's innermost frame is."""
+    """SQLAlchemy's generated code is not shown with a copyright line, and the inbox does not group
+    by it but by the app's innermost frame."""
     app = make_app(SQLALCHEMY_DATABASE_URI="sqlite://")
     db = flask_sqlalchemy.SQLAlchemy(app, model_class=Base)
     with app.app_context():

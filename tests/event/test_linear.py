@@ -1,4 +1,4 @@
-"""No text holds the interpreter: everything that reads one takes time in proportion to it."""
+"""No text blocks the interpreter: everything that reads a text takes linear time."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_every_pattern_is_linear(module: str) -> None:
     ],
 )
 def test_a_slow_pattern_is_found(pattern: str) -> None:
-    """The patterns that once held an app for seconds, and their like, fail the test above."""
+    """The patterns that once blocked an app for seconds, and similar ones, fail the test above."""
     assert not _worst_is_linear(re.compile(pattern), {"search", "match"})
 
 
@@ -178,7 +178,7 @@ def test_scrubbing_is_linear(name: str) -> None:
 
 @pytest.mark.parametrize("unit", ["a", "aB", "token", "_", "é", "密", "key", "1", "2fa", "%"])
 def test_a_long_name_costs_what_a_short_one_does(unit: str) -> None:
-    """Of a name only the end is looked at."""
+    """Only the end of a name is read."""
     assert _is_linear(lambda size: [_scrubber.hides(unit * size + str(n)) for n in range(20)])
 
 
@@ -193,7 +193,7 @@ def test_ten_thousand_fields_cost_what_they_measure() -> None:
               "PATH_INFO", "HTTP_HOST", "REQUEST_METHOD"]
 )  # fmt: skip
 def test_reading_a_request_is_cheap(where: str, unit: str) -> None:
-    """Whatever header, address or cookie is a megabyte long, a crash reads a bounded part of it."""
+    """If a header, address or cookie is a megabyte long, a crash reads a bounded part of it."""
 
     def read(size: int) -> None:
         environ = EnvironBuilder(method="POST", data=b"a=1").get_environ()

@@ -1,4 +1,4 @@
-"""Context belongs to its request: it ends with it and never reaches another request."""
+"""Context ends with its request and never reaches another one, however requests are run."""
 
 from __future__ import annotations
 

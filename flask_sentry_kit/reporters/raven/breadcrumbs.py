@@ -84,7 +84,7 @@ def _secrets(record: logging.LogRecord, scrubber: Scrubber) -> list[str]:
     return [text for text in texts if len(text) > 3]
 
 
-class _ForRaven:
+class _RavenRecorder:
     """The client as raven's functions see it: a context with a ``record`` method.
 
     :param logs: whether raven records log records. If our handler records them, raven's copies
@@ -96,7 +96,7 @@ class _ForRaven:
         self._logs = logs
 
     @property
-    def breadcrumbs(self) -> _ForRaven:
+    def breadcrumbs(self) -> _RavenRecorder:
         return self
 
     def record(self, *crumb: Any) -> None:
@@ -124,7 +124,7 @@ def follow(client: Recording, *, raven_logging: bool, libraries: Iterable[str]) 
     app = client.app
     if app is None:
         return
-    context = _ForRaven(client, raven_logging)
+    context = _RavenRecorder(client, raven_logging)
 
     # raven records into the context that its thread activated. Here that is the request's scope.
     def enter() -> None:

@@ -72,7 +72,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         **options: Any,
     ) -> None:
         self.dsn: Dsn | None = None
-        self._made = False
+        self._is_constructed = False
         self._app = None if app is None else weakref.ref(app)
         self.hooks = Hooks()
         """The methods that the app's ``Sentry`` overrides."""
@@ -100,7 +100,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         finally:
             # raven keeps the first client of a process forever.
             raven.base.Raven = singleton
-        self._made = True
+        self._is_constructed = True
         # raven activates one in the thread that makes the client, and keeps it there forever.
         super().context.deactivate()
         self._scopes = Context(enable_breadcrumbs)
@@ -122,7 +122,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     def is_enabled(self) -> bool:
         """Whether there is a DSN to report to."""
         # raven's constructor reads this to log that it is not configured. The kit logs it better.
-        return not self._made or self.dsn is not None
+        return not self._is_constructed or self.dsn is not None
 
     # destination
 

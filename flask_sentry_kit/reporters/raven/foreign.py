@@ -26,7 +26,7 @@ from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
 
 _SCOPES: Final = "_sentry_kit_scopes"
-# Attribute of a client with a wrapped capture: its scopes with the captured exceptions.
+# Attribute of a client with a wrapped capture. Its scopes know the captured exceptions.
 
 
 class RavenSentryReporter:

@@ -117,7 +117,7 @@ def body_may_be_read(request: Request) -> bool:
 
 def take(sentry: Any, name: str, call: Callable[[], Any]) -> Taken:
     """Pass a crash to a hook."""
-    before = _shown()
+    before = _shown_event_id()
     try:
         returned = call()
     except FOREIGN_ERRORS:
@@ -126,11 +126,11 @@ def take(sentry: Any, name: str, call: Callable[[], Any]) -> Taken:
     if isinstance(returned, str):
         return Taken(True, returned)
     # A hook may capture and return nothing, because raven reads ``last_event_id``.
-    after = _shown()
+    after = _shown_event_id()
     return Taken(True, after if after != before else None)
 
 
-def _shown() -> str | None:
+def _shown_event_id() -> str | None:
     return g.get("sentry_event_id") if has_app_context() else None
 
 

@@ -25,7 +25,7 @@ class Processors:
     """
 
     def __init__(self, client: Any, given: Iterable[Any]) -> None:
-        self._made = tuple(
+        self._processors = tuple(
             (client.module_cache[one] if isinstance(one, str) else one)(client)
             for one in given
             if one not in _REPLACED
@@ -33,7 +33,7 @@ class Processors:
 
     def process(self, event: dict[str, Any]) -> None:
         """Run each processor on an event."""
-        for processor in self._made:
+        for processor in self._processors:
             try:
                 event.update(processor.process(event) or {})
             except FOREIGN_ERRORS:
