@@ -101,7 +101,7 @@ def _identity(user: Any) -> str | None:
         return None
 
 
-def _said(app: Flask, custom: UserCallable) -> dict[str, Any]:
+def _custom_user(app: Flask, custom: UserCallable) -> dict[str, Any]:
     """The result of ``SENTRY_KIT_USER``; empty if it raises, which is logged the first time."""
     try:
         return dict(custom() or {})
@@ -127,7 +127,7 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
     if custom is not None:
-        facts = _said(app, custom)
+        facts = _custom_user(app, custom)
     else:
         number: Any = _session_id(app)
         user = _login_user(app)
@@ -151,7 +151,7 @@ def person(custom: UserCallable | None) -> Person:
     try:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
         if custom is not None:
-            facts = _said(app, custom)
+            facts = _custom_user(app, custom)
             found = [facts.get(name) for name in (*_NAMES, "email")]
         else:
             user = _login_user(app)

@@ -9,7 +9,7 @@ from werkzeug.datastructures import Headers
 
 from .. import headers
 
-_OF_ANOTHER_ANSWER: Final = frozenset(("etag", "last-modified", "expires", "age", "accept-ranges"))
+_CACHE_HEADERS: Final = frozenset(("etag", "last-modified", "expires", "age", "accept-ranges"))
 _POLICIES: Final = frozenset(("content-security-policy", "x-frame-options"))
 
 
@@ -21,7 +21,7 @@ class CrashResponse(Response):
         names = [name.lower() for name, _ in made]
         if names.count("cache-control") != 1 or made["Cache-Control"] != "no-store":
             made["Cache-Control"] = "no-store"
-        for name in _OF_ANOTHER_ANSWER.intersection(names):
+        for name in _CACHE_HEADERS.intersection(names):
             made.remove(name)
         # Done after the app's hooks, because the last hook may set a policy of the app's own.
         # X-Frame-Options counts as a policy: browsers ignore it where frame-ancestors is set.

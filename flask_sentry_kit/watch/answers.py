@@ -91,12 +91,12 @@ class Answers:
             if self._replace:
                 if not _is_http(error):
                     raise  # as Flask does where there is no handler
-                self._take_places()
+                self._replace_handlers()
             try:
                 answer = self._noting(handle_user)(*args, **kwargs)
             except Exception as second:
                 if second is not error:
-                    self._first_is(error)
+                    self._report_first(error)
                 raise
             if found.exact or _is_http(error):
                 return answer
@@ -106,7 +106,7 @@ class Answers:
             error: Any = args[-1] if args else kwargs.get("e")
             self._log_who_answers(request.blueprints)
             if self._replace:
-                self._take_places()
+                self._replace_handlers()
             finalize: Any = app.finalize_request  # Flask 3.2 takes its context first
             own = None if _propagates(app) else self._own_route()
             if own is not None:
@@ -122,7 +122,7 @@ class Answers:
             except Exception as second:
                 if second is error and _propagates(app):
                     raise  # intended in tests and in debug mode
-                page = self._after_second(error, second)
+                page = self._page_after_failed_handler(error, second)
                 response = finalize(*args[:-1], page, from_error_handler=True)
             # Needed if a hook failed before the hook that adds the header.
             event_id = g.get("sentry_event_id")
@@ -190,7 +190,7 @@ class Answers:
             response.close()
         return self._respond(error)
 
-    def _after_second(self, error: BaseException, second: BaseException) -> Response:
+    def _page_after_failed_handler(self, error: BaseException, second: BaseException) -> Response:
         """The page after one of the app's handlers failed while it answered a crash."""
         first = self._notes().first_error
         if first is None:
@@ -198,14 +198,14 @@ class Answers:
         self._log_broken(second)
         return self._respond(error if first is None else first)
 
-    def _first_is(self, error: BaseException) -> None:
+    def _report_first(self, error: BaseException) -> None:
         """Report a crash whose handler failed, and let the page show the crash's reference."""
         notes = self._notes()
         if notes.first_error is None:
             notes.first_error = error
             self._capture(error)
 
-    def _take_places(self) -> None:
+    def _replace_handlers(self) -> None:
         # Replaces handlers that were registered later, or on blueprints. Written into the table
         # directly, because Flask refuses registrations after the first request.
         for name in (*request.blueprints, None):

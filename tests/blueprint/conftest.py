@@ -12,7 +12,7 @@ from flask_sentry_kit import sentry_kit
 
 
 class Boom(Exception):
-    """What the test apps crash with."""
+    """The exception of the test apps."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Half surrogates, which UTF-8 has no form for, raise nothing from the request to the wire."""
+"""Half surrogates, which UTF-8 cannot encode, cause no error from the request to the wire."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = (
 
 @pytest.fixture
 def shop(wire: Any) -> Iterator[Any]:
-    """An app whose user, exception and brand are what ``now`` says."""
+    """An app whose user, exception and brand come from ``now``."""
     now: dict[str, str] = {}
 
     @contextmanager
@@ -67,7 +67,7 @@ def test_the_page_shows_and_the_event_leaves(
     serve, now = shop
     now["text"] = text
     wire.received.clear()
-    # What is not read as Latin-1 by Werkzeug itself; the rest arrives as bytes.
+    # The parts that Werkzeug does not read as Latin-1; the rest arrives as bytes.
     raw = body.encode("utf-8", "surrogatepass")
     encoded = "".join(f"%{byte:02X}" for byte in raw)
     builder = EnvironBuilder(

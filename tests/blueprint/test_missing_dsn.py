@@ -1,4 +1,4 @@
-"""The log line about an app without a DSN: who gets to read it, and what it names."""
+"""The log line about an app without a DSN: its level, and the places that it names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINE = "nothing is reported"
 def levels(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], list[str]]]:
-    """The levels of the lines so far, in a process that has said nothing yet."""
+    """The levels of the lines so far, in a process that has not logged the line yet."""
     monkeypatch.setattr(missing_dsn, "_logged", set())
     caplog.set_level(logging.INFO, "flask_sentry_kit")
     yield lambda: [one.levelname for one in caplog.records if LINE in one.getMessage()]
@@ -43,7 +43,7 @@ def test_what_serves_nobody_is_not_warned(kit_app: Any, levels: Any) -> None:
 
 
 def test_the_first_request_of_a_server_warns_once(kit_app: Any, serve: Any, levels: Any) -> None:
-    """A process that serves has the line at WARNING, once, however many requests come."""
+    """A process that serves logs the line at WARNING, once for any number of requests."""
     address = serve(kit_app(SENTRY_DSN=None))
     for _ in range(3):
         visit(address)
@@ -59,7 +59,7 @@ def test_an_app_made_again_is_not_news(kit_app: Any, serve: Any, levels: Any) ->
 
 @pytest.mark.parametrize("testing", [True, False])
 def test_tests_are_not_warned(kit_app: Any, levels: Any, testing: bool) -> None:
-    """Flask's test client serves nobody, whether or not the app says that it is tested."""
+    """Flask's test client causes no warning, whether TESTING is set or not."""
     app = kit_app(SENTRY_DSN=None, TESTING=testing)
     assert app.test_client().get("/").status_code == 200
     assert levels() == ["INFO"]
@@ -68,7 +68,7 @@ def test_tests_are_not_warned(kit_app: Any, levels: Any, testing: bool) -> None:
 def test_an_app_under_test_behind_a_real_server_is_not_warned(
     kit_app: Any, serve: Any, levels: Any
 ) -> None:
-    """A live server of a test suite is no production either."""
+    """A live server of a test suite is not in production either."""
     visit(serve(kit_app(SENTRY_DSN=None, TESTING=True)))
     assert levels() == ["INFO"]
 
@@ -76,7 +76,7 @@ def test_an_app_under_test_behind_a_real_server_is_not_warned(
 def test_a_sentry_made_later_needs_no_warning(
     kit_app: Any, wire: Any, serve: Any, levels: Any
 ) -> None:
-    """An app may make its Sentry after registering the blueprint: it is looked at again."""
+    """An app may make its Sentry after registering the blueprint: the DSN is checked again."""
     app = kit_app(SENTRY_DSN=None)
     Sentry(app, dsn=wire.dsn)
     visit(serve(app))
@@ -87,7 +87,7 @@ def test_a_sentry_made_later_needs_no_warning(
 def test_with_a_dsn_or_without_one_on_purpose_nothing_is_said(
     kit_app: Any, serve: Any, levels: Any, config: dict[str, str]
 ) -> None:
-    """Neither an app that reports nor one that is switched off has anything to be warned of."""
+    """An app that reports, or has reporting switched off, logs no warning."""
     visit(serve(kit_app(**config)))
     assert levels() == []
 
@@ -95,7 +95,7 @@ def test_with_a_dsn_or_without_one_on_purpose_nothing_is_said(
 def test_the_line_names_what_was_looked_at(
     kit_app: Any, levels: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every place where a DSN may stand is named, that given in code too, and how to be quiet."""
+    """It names every place for a DSN, including code, and how to avoid the line."""
     kit_app(SENTRY_DSN=None)
     (line,) = [one.getMessage() for one in caplog.records if LINE in one.getMessage()]
     for place in ("'shop'", "SENTRY_CONFIG['dsn']", "app.config", "dsn argument", "environment"):
@@ -142,7 +142,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def test_a_command_is_not_warned(run: Any) -> None:
-    """`flask routes` says it at INFO."""
+    """`flask routes` logs the line at INFO."""
     printed, _ = run("flask", "--app", "shop", "routes").communicate(timeout=30)
     assert [line.split()[0] for line in printed.splitlines() if LINE in line] == ["INFO"]
 

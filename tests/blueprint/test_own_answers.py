@@ -15,7 +15,7 @@ from tests.support.types import MakeApp
 def test_the_apps_own_500_handler_stays(
     bare_app: MakeApp, wire: Any, when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An app that answers 500 itself goes on doing so, and finds the id on g."""
+    """An app that answers 500 itself still does so, and finds the id on g."""
     app = bare_app(SENTRY_DSN=wire.dsn, SECRET_KEY="k")
 
     def own(error: Exception) -> tuple[str, int]:
@@ -49,7 +49,7 @@ def test_crash_response_from_an_own_handler(kit_app: MakeApp, wire: Any, boom: A
 
 
 def test_crash_response_after_an_explicit_capture(kit_app: MakeApp, wire: Any, boom: Any) -> None:
-    """What was captured already is not captured again; the page shows that event."""
+    """An exception that was captured is not captured again; the page shows its event."""
     app = kit_app()
     ids = []
 
@@ -65,7 +65,7 @@ def test_crash_response_after_an_explicit_capture(kit_app: MakeApp, wire: Any, b
 
 
 def test_crash_response_for_the_handler_of_500(kit_app: MakeApp, wire: Any) -> None:
-    """In a handler of 500 the exception behind the InternalServerError is what is reported."""
+    """In a handler of 500 the exception behind the InternalServerError is reported."""
     app = kit_app()
 
     @app.errorhandler(500)
@@ -86,7 +86,7 @@ def test_crash_response_without_the_kit_says_what_to_do(bare_app: MakeApp) -> No
 def test_where_flask_hands_the_exception_on(
     kit_app: MakeApp, wire: Any, boom: Any, switch: str
 ) -> None:
-    """Where the exception is for the developer it gets there, and it is one event still."""
+    """Where exceptions go to the developer, they still do, and each is one event."""
     app = kit_app(**{switch: True})
     with pytest.raises(boom):
         app.test_client().get("/boom")

@@ -1,4 +1,4 @@
-"""The kit's routes work whatever the app's hooks and session store do."""
+"""The kit's routes work even if the app's hooks and session store fail."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_dead_session_store_does_not_take_the_page_down(
 
 
 def test_a_url_value_preprocessor_cannot_break_the_kits_routes(kit_app: MakeApp, wire: Any) -> None:
-    """Apps that take the language out of every URL know nothing of the kit's."""
+    """An app may take the language out of every URL, but the kit's URLs have none."""
     app = kit_app()
 
     @app.url_value_preprocessor
@@ -91,7 +91,7 @@ def test_a_url_value_preprocessor_cannot_break_the_kits_routes(kit_app: MakeApp,
 def test_an_after_request_that_raises_cannot_break_the_kits_routes(
     kit_app: MakeApp, wire: Any
 ) -> None:
-    """Nor can a hook that fails on the way out."""
+    """A hook that fails after the response is made cannot break them either."""
     app = kit_app()
 
     @app.after_request
@@ -119,7 +119,7 @@ def test_mounted_below_a_prefix(kit_app: MakeApp, wire: Any) -> None:
 
 
 def test_words_are_taken_once_though_a_hook_breaks_behind_them(kit_app: MakeApp, wire: Any) -> None:
-    """A session store that fails after the form was taken does not refuse it the second time."""
+    """If a session store fails after the form was accepted, the form is not refused."""
     import re
 
     app = kit_app()

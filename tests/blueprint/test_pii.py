@@ -1,4 +1,4 @@
-"""SENTRY_KIT_PII: what is sent and filled in of a visitor."""
+"""SENTRY_KIT_PII: the visitor's data that is sent and filled in."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _with_view(app: Flask) -> Flask:
 def test_without_pii_no_address_leaves(
     kit_app: KitApp, wire: Any, serve: Callable[..., str], by: str, prefill: bool
 ) -> None:
-    """No address, no Referer and no prefill go out, whatever SENTRY_KIT_PREFILL says; the user
+    """No address, no Referer and no prefill go out, with any SENTRY_KIT_PREFILL; the user
     that the app names does."""
     who = {"id": 7, "name": "Ada", "email": "ada@example.org"}
     config = {"SENTRY_KIT_USER": lambda: who, "SENTRY_KIT_PREFILL": prefill}

@@ -1,4 +1,4 @@
-"""What is refused is said: an unsafe spool at registration, an event in log and counters."""
+"""Refusals are visible: an unsafe spool at registration, an event in log and counters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Make = Callable[..., Flask]
 
 @pytest.fixture(params=["symbolic link", "every user", "its group", "no regular file"])
 def unsafe(request: Any, tmp_path: Path) -> tuple[str, str]:
-    """A path that no spool may have, and what is said about it."""
+    """A path that no spool may have, and the error about it."""
     path = tmp_path / "spool.db"
     if request.param == "symbolic link":
         path.symlink_to(tmp_path / "elsewhere")
@@ -33,7 +33,7 @@ def unsafe(request: Any, tmp_path: Path) -> tuple[str, str]:
 def test_an_unsafe_spool_is_an_error_at_registration(
     bare_app: Make, wire: Any, unsafe: tuple[str, str]
 ) -> None:
-    """It names the setting and the file; nothing of the app has been touched."""
+    """The error names the setting and the file; the app is unchanged."""
     path, reason = unsafe
     for options, config in (
         ({"spool": path}, {}),
@@ -75,7 +75,7 @@ def test_what_belongs_to_a_spool_is_looked_at_too(
 def test_a_damaged_spool_does_not_keep_an_app_from_starting(
     kit_app: Make, wire: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
 ) -> None:
-    """It is set aside, and the first crash is on disk again."""
+    """The damaged file is set aside, and the first crash is on disk again."""
     path = tmp_path / "spool.db"
     path.write_bytes(damage)
     app = kit_app(SENTRY_KIT_SPOOL=str(path))
@@ -103,7 +103,7 @@ def test_what_an_earlier_process_left_for_this_dsn_is_sent_at_registration(
 def test_flush_says_false_for_what_another_process_left(
     bare_app: Make, kit_app: Make, wire: Any, tmp_path: Path
 ) -> None:
-    """Also before this one has put anything."""
+    """Also before this process has queued anything."""
     path = str(tmp_path / "spool.db")
     wire.answer = lambda request: (503, {}, b"")
     before = kit_app(SENTRY_KIT_SPOOL=path)
@@ -140,7 +140,7 @@ def test_a_fault_of_ours_is_counted_and_said(
 def test_a_record_that_would_follow_itself_is_counted_and_said(
     kit_app: Make, wire: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a value's repr logs while the event is made is no event: each would make the next."""
+    """A record that a value's repr logs while an event is made is no event: it would repeat."""
     app = kit_app(SENTRY_KIT_LOGGING="ERROR")
 
     class Talkative:
@@ -163,7 +163,7 @@ def test_a_record_that_would_follow_itself_is_counted_and_said(
 def test_a_transport_that_fails_is_counted_each_time_and_said(
     bare_app: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also while it is left alone, when raven says nothing."""
+    """Also during its pause, when raven logs nothing."""
     from raven.transport.http import HTTPTransport
 
     class Broken(HTTPTransport):  # raven carries no types
@@ -180,7 +180,7 @@ def test_a_transport_that_fails_is_counted_each_time_and_said(
 
 
 def test_an_event_after_the_end_is_counted(kit_app: Make, wire: Any) -> None:
-    """A queue that was closed takes nothing, and does not keep that to itself."""
+    """A closed queue accepts no event, and counts the lost ones."""
     app = kit_app()
     app.extensions["sentry_kit"].outbox.close(1)
     assert "X-Sentry-ID" not in app.test_client().get("/boom").headers

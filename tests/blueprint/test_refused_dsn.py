@@ -1,4 +1,4 @@
-"""A DSN that the server refuses: nobody is said to have a report."""
+"""A DSN that the server refuses: the page claims no report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACCEPTS = ["text/html", "application/json", "text/plain"]
 
 
 def crash(app: Any, accept: str, **headers: str) -> tuple[str, str]:
-    """The page, and the id on it, once the event's fate is known."""
+    """The page, and the id on it, once the event was accepted or refused."""
     answer = app.test_client().get("/boom", headers={"Accept": accept, **headers})
     assert app.extensions["sentry"].flush(10)
     assert answer.status_code == 500
@@ -60,7 +60,7 @@ def test_the_last_resort_claims_none_either(
 
 
 def test_one_event_that_is_refused_says_nothing_of_others(kit_app: Any, wire: Any) -> None:
-    """413 is about an event, 401 about the DSN."""
+    """413 refuses one event, 401 refuses the DSN."""
     app = kit_app()
     wire.answer = lambda request: (413, {}, b"")
     for _ in range(2):
@@ -68,7 +68,7 @@ def test_one_event_that_is_refused_says_nothing_of_others(kit_app: Any, wire: An
 
 
 def test_an_apps_own_page_can_see_it(kit_app: Any, wire: Any, tmp_path: Any) -> None:
-    """crash.refused is a fact that templates have."""
+    """Templates can read crash.refused."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "500.html").write_text("refused: {{ crash.refused }}")
     app = kit_app()

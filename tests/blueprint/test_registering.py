@@ -1,4 +1,4 @@
-"""``app.register_blueprint(sentry_kit)``: what one line switches on, for any number of apps."""
+"""``app.register_blueprint(sentry_kit)``: the effects of one line, for any number of apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with_ravens_own = pytest.mark.filterwarnings("ignore::DeprecationWarning:raven")
 
 
 def test_one_line_gives_page_event_and_reference(kit_app: MakeApp, wire: Any) -> None:
-    """Registering is all: a crash is a 500 page that shows the id of the one event sent."""
+    """Registering is enough: a crash is a 500 page that shows the id of the one event sent."""
     app = kit_app()
     response = app.test_client().get("/boom", headers={"Accept": "text/html"})
     event = wire.one_event(app)
@@ -37,7 +37,7 @@ def test_one_line_gives_page_event_and_reference(kit_app: MakeApp, wire: Any) ->
 def test_the_snippet_has_event_id_and_public_dsn(
     kit_app: MakeApp, wire: Any, snippet_options: Callable[[str], dict[str, Any]]
 ) -> None:
-    """The dialog is told the event sent and the DSN a browser may see; the secret stays home."""
+    """The dialog gets the event's id and the public DSN, never the secret."""
     app = kit_app()
     html = app.test_client().get("/boom", headers={"Accept": "text/html"}).text
     options = snippet_options(html)
@@ -57,7 +57,7 @@ def test_a_healthy_answer_is_left_alone(kit_app: MakeApp, wire: Any) -> None:
 
 
 def test_other_errors_are_not_crashes(kit_app: MakeApp, wire: Any) -> None:
-    """404 and what views answer on purpose are Flask's and the app's own."""
+    """404 and the views' own error responses are left to Flask and the app."""
     app = kit_app()
 
     @app.get("/teapot")
@@ -114,7 +114,7 @@ def test_each_app_has_its_own_state(kit_app: MakeApp, wire: Any) -> None:
 
 
 def test_factories_leave_nothing_behind(bare_app: MakeApp, wire: Any) -> None:
-    """An app made by a factory is freed with all its state when nobody holds it any more."""
+    """An app made by a factory is freed with all its state when nothing refers to it."""
 
     def create_app() -> Flask:
         app = bare_app(SENTRY_DSN=wire.dsn, SENTRY_KIT_LOGGING=True, SECRET_KEY="k")
@@ -267,7 +267,7 @@ def test_a_later_sentry_takes_over_completely(
 
 
 def test_the_order_of_sentries_does_not_matter_between_apps(bare_app: MakeApp, wire: Any) -> None:
-    """One Sentry of the app's making, init_app'ed on two apps with the kit, keeps them apart."""
+    """One Sentry, init_app'ed on two apps with the kit, keeps the apps separate."""
     shared = Sentry()
     apps = []
     for number in (1, 2):

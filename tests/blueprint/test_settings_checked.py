@@ -1,4 +1,4 @@
-"""What registration refuses, with the name of the setting; and what no DSN means."""
+"""Registration refuses wrong settings by name; and an app without a DSN."""
 
 from __future__ import annotations
 

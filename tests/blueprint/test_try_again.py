@@ -1,4 +1,4 @@
-"""Where "Try again" leads: to the address that stands in the visitor's browser."""
+""" "Try again" leads to the address that is shown in the visitor's browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_sentry_kit import sentry_kit
 
 
 class PathWithMountPoint(Request):
-    """As CTFd has it: the mount point stands in front of the path."""
+    """As in CTFd: the mount point is put in front of the path."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,7 +80,7 @@ def test_it_is_the_address_that_the_browser_asked_for(
     browsers: str,
     events: str,
 ) -> None:
-    """Under a prefix, behind a proxy and middleware, and whatever an app makes of Request.path;
+    """Under a prefix, behind a proxy and middleware, and with any override of Request.path;
     the event's address has the mount point once, too."""
     app = kit_app()
     app.request_class = kind

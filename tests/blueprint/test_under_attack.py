@@ -1,4 +1,4 @@
-"""Page and form of a whole app as an attacker finds them: addresses, names, frames, headers."""
+"""Page and form of a whole app under attack: addresses, names, frames, headers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(app: Flask, path: str = "/boom", body: bytes = b"", **environ: str) -> t
 
 
 def addresses(page: str) -> list[str]:
-    """Every address that the page would have a browser go to, but Sentry's own."""
+    """Every address that the page can lead a browser to, except Sentry's own."""
     found = re.findall(r'\b(?:href|src|action)="([^"]*)"', page)
     return [html.unescape(address) for address in found if not address.startswith("mailto:")]
 
@@ -75,7 +75,7 @@ def test_no_address_of_the_page_leaves_the_host(kit_app: Any, script: str, path:
     assert status == 303
     for address in [*found, headers["Location"]]:
         assert address.isascii() and "\\" not in address
-        # As a browser reads it: white space at the ends and tabs within go.
+        # As a browser reads it: white space at the ends and tabs within are dropped.
         joined = urlsplit(urljoin(f"{HOST}/x/y", re.sub(r"[\t\r\n]", "", address.strip())))
         assert (joined.scheme, joined.netloc) == ("http", "localhost"), address
 
@@ -144,7 +144,7 @@ def test_a_name_is_one_clean_line(kit_app: Any, snippet_options: Any, case: str)
 
 
 def test_an_address_is_shown_whole_or_not_at_all(kit_app: Any) -> None:
-    """Cut to what Sentry's form takes, it would be somebody else's."""
+    """Cut to the limit of Sentry's form, it would be a different person's."""
     address = "a" * 64 + "@tea.example"
     app = kit_app(SENTRY_KIT_USER=lambda: {"id": 1, "email": address})
     _, _, page = ask(app)
@@ -154,7 +154,7 @@ def test_an_address_is_shown_whole_or_not_at_all(kit_app: Any) -> None:
 
 
 def test_markup_in_a_name_stays_text(kit_app: Any) -> None:
-    """Whatever a user is called."""
+    """With any name of a user."""
     nasty = '"><script>alert(1)</script>'
     app = kit_app(SENTRY_KIT_USER=lambda: {"id": 1, "name": nasty, "email": nasty})
     assert "<script>alert" not in ask(app)[2]
@@ -191,7 +191,7 @@ def test_a_framed_page_names_nobody(kit_app: Any, destination: str) -> None:
 
 
 def test_apps_with_one_key_do_not_take_each_others_tokens(kit_app: Any, wire: Any) -> None:
-    """Nor does an app for another project's crash; the words reach nobody."""
+    """An app refuses tokens for another project's crash too; no feedback is sent."""
     shop, admin = kit_app("shop", SentryKit()), kit_app("admin", SentryKit())
     elsewhere = kit_app("shop", SentryKit(), SENTRY_DSN=wire.dsn.replace("/1", "/2"))
     body = urlencode({"token": token_of(ask(shop)[2]), "comments": "Words"}).encode()
@@ -202,7 +202,7 @@ def test_apps_with_one_key_do_not_take_each_others_tokens(kit_app: Any, wire: An
 
 
 def test_a_receipt_is_good_for_its_own_outcome_and_app(kit_app: Any) -> None:
-    """No other outcome is thanked for, however it is called, and no other app thanks."""
+    """Another outcome, by any spelling, or another app does not accept it."""
     shop, admin = kit_app("shop", SentryKit()), kit_app("admin", SentryKit())
     body = urlencode({"token": token_of(ask(shop)[2]), "comments": "Words"}).encode()
     thanks = urlsplit(ask(shop, "/_sentry_kit/feedback", body)[1]["Location"]).path
@@ -215,7 +215,7 @@ def test_a_receipt_is_good_for_its_own_outcome_and_app(kit_app: Any) -> None:
 
 
 def test_another_sites_words_are_not_shown_as_the_visitors(kit_app: Any) -> None:
-    """A form that another site has a visitor send here is refused without its text."""
+    """A form that another site makes a visitor send is refused, and its text is not shown."""
     app = kit_app()
     body = urlencode({"token": "x", "comments": "Call 0900-EVIL", "name": "Support"}).encode()
     status, _, page = ask(app, "/_sentry_kit/feedback", body, HTTP_SEC_FETCH_SITE="cross-site")
@@ -226,7 +226,7 @@ def test_another_sites_words_are_not_shown_as_the_visitors(kit_app: Any) -> None
 
 
 def test_half_surrogates_in_the_form_come_back_as_text(kit_app: Any, wire: Any) -> None:
-    """Sent encoded, they are kept as U+FFFD, and the words arrive."""
+    """Sent encoded, they are kept as U+FFFD, and the text arrives."""
     app = kit_app()
     token = token_of(ask(app)[2])
     body = f"token={token}&comments=a%ED%A0%80b&name=%ED%BF%BF&email=x%ED%A0%80".encode()
@@ -237,7 +237,7 @@ def test_half_surrogates_in_the_form_come_back_as_text(kit_app: Any, wire: Any) 
 
 
 def test_a_made_up_host_is_no_origin(kit_app: Any, wire: Any) -> None:
-    """What Sentry is told as Origin is short, whatever the visitor calls this host."""
+    """The Origin sent to Sentry is short, with any Host header of the visitor."""
     app = kit_app()
     body = urlencode({"token": token_of(ask(app)[2]), "comments": "Words"}).encode()
     assert ask(app, "/_sentry_kit/feedback", body, HTTP_HOST="a." * 500_000)[0] == 303
@@ -248,7 +248,7 @@ def test_a_made_up_host_is_no_origin(kit_app: Any, wire: Any) -> None:
 
 @pytest.mark.parametrize("event_id", ["x\r\nSet-Cookie: a=b", "\ud800", "é"])
 def test_an_odd_event_id_is_no_header(kit_app: Any, event_id: str) -> None:
-    """What a client of the app's own calls its event may show on the page; the page still shows."""
+    """An odd event id from the app's own client may show on the page; the page still shows."""
     app = kit_app()
     app.extensions["sentry"].client_of(app).captureException = lambda *_, **__: event_id
     status, headers, _ = ask(app)
@@ -274,6 +274,6 @@ def test_twice_the_condition_is_not_four_times_the_wait(
         return best
 
     for piece in ('"a",', "a-", '"\\', " ", "bytes=0-1,", "W/"):
-        # Ten short requests are what a busy machine may add to a few milliseconds.
+        # A busy machine may add the time of ten short requests to a few milliseconds.
         line, half, whole = (seconds(piece, size) for size in (100, 500_000, 1_000_000))
         assert whole <= 2.5 * half + 10 * line, piece

@@ -1,4 +1,4 @@
-"""What a first crash would have to do first is done at registration, once."""
+"""The one-time work of a first crash is done at registration, once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def crashing(**config: Any) -> Flask:
 def test_the_first_visitor_waits_for_no_template(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page of a first crash is there already, whatever of it is switched off."""
+    """The page of a first crash is rendered in advance, with any part of it switched off."""
     app = crashing(**config)
     app.register_blueprint(sentry_kit)
     page = app.extensions["sentry_kit"].page
@@ -56,7 +56,7 @@ def test_the_first_visitor_waits_for_no_template(
 
 
 def test_it_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app that made its own Sentry before the kit builds no second event to drop."""
+    """An app that made its own Sentry before the kit makes no second trial event."""
     built: list[object] = []
 
     def count(*args: Any) -> Any:

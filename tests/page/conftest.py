@@ -1,4 +1,4 @@
-"""An app whose every crash is answered by the page room alone: no reporter, no blueprint."""
+"""An app whose crashes are answered by the page package only: no reporter, no blueprint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATIC = Path(kit_settings.__file__).parent / "static"
 
 @dataclass
 class Stand:
-    """An app, its page, and what was reported while the page was made."""
+    """An app, its page, and the errors reported while the page was made."""
 
     app: Flask
     page: Page

@@ -30,7 +30,7 @@ HEADERS = (
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_megabyte_of_header_costs_what_a_line_costs(stand: Any, header: str) -> None:
-    """However it is spelled, the page reads none of it but its beginning; twice the length takes
+    """In any spelling, the page reads only its beginning; twice the length takes
     no longer."""
     room = stand(form=True)
     crash = Crash(**room.crash)
@@ -50,20 +50,20 @@ def test_a_megabyte_of_header_costs_what_a_line_costs(stand: Any, header: str) -
     for name, piece in SPELLINGS.items():
         half, whole = seconds(piece, 500_000), seconds(piece, 1_000_000)
         assert whole <= 2.5 * half + line, name
-        # Linear would pass that, and may still be seconds.
+        # A linear cost would pass the test above, and could still be seconds.
         assert whole <= 10 * line, name
 
 
 @pytest.mark.parametrize("referer", ["http://[", "http://[::1", "//[", "http://a]b/", "\xff"])
 def test_a_visitors_nonsense_is_no_fault_to_report(stand: Any, referer: str) -> None:
-    """A header that is no address makes no second event and no line in the log."""
+    """A malformed address in a header causes no second event and no log line."""
     room = stand()
     assert room.get(Referer=referer).status_code == 500
     assert room.reported == []
 
 
 def test_a_host_that_is_not_the_apps_is_no_fault_to_report(stand: Any) -> None:
-    """With TRUSTED_HOSTS set, a made-up Host still gets a page and is reported as nothing."""
+    """With TRUSTED_HOSTS set, a made-up Host still gets a page and is not reported."""
     room = stand(app_config={"TRUSTED_HOSTS": ["shop.example"]})
 
     @room.app.errorhandler(400)

@@ -1,6 +1,6 @@
-"""The page cannot fail: a fault at every step of the way, and what the visitor gets all the same.
+"""The page cannot fail: each test breaks one step, and the visitor still gets a page.
 
-Every test here breaks one thing, and holds that the visitor still gets a 500 with the first
+Every test here breaks one thing, and checks that the visitor still gets a 500 with the first
 crash's reference while the second error is reported.
 """
 
@@ -29,7 +29,7 @@ BUNDLED = '<link rel="stylesheet"'
 
 
 class Hostile(Exception):
-    """An exception that cannot be looked at."""
+    """An exception whose text and attributes raise."""
 
     def __str__(self) -> str:
         raise SystemExit("no text")
@@ -39,7 +39,7 @@ class Hostile(Exception):
 
 
 class Strange(BaseException):
-    """No Exception, and nobody's signal to stop."""
+    """A BaseException that is no signal to end the request."""
 
 
 ERRORS: list[Callable[[], BaseException]] = [
@@ -85,7 +85,7 @@ def test_an_override_that_raises(stand: Any, error: Callable[[], BaseException])
 
 @pytest.mark.parametrize("error", ERRORS, ids=names)
 def test_a_context_processor_that_raises(stand: Any, error: Callable[[], BaseException]) -> None:
-    """It may be what broke the view: the bundled page does without."""
+    """It may have caused the crash: the bundled page does not call it."""
     room = stand({"500.html": "{{ event_id }}"})
     room.app.context_processor(raising(error))
     assert_bundled_page(room, type(error()))
@@ -104,7 +104,7 @@ def test_a_context_processor_that_raises(stand: Any, error: Callable[[], BaseExc
     ],
 )
 def test_an_override_that_cannot_be(stand: Any, source: str) -> None:
-    """Syntax, names, filters, layouts, sums: each ends in the bundled page."""
+    """Errors in syntax, names, filters, layouts or sums: each leads to the bundled page."""
     room = stand({"500.html": source})
     room.app.jinja_env.filters["broken"] = raising(ERRORS[0])
     assert_bundled_page(room)
@@ -127,7 +127,7 @@ def test_an_override_that_is_no_text(stand: Any, tmp_path: Any) -> None:
     ],
 )
 def test_an_override_that_recurses(stand: Any, source: str) -> None:
-    """Recursion ends, and in the bundled page."""
+    """Endless recursion is stopped, and the bundled page shows."""
     assert_bundled_page(stand({"500.html": source}))
 
 
@@ -149,7 +149,7 @@ def test_an_override_that_recurses(stand: Any, source: str) -> None:
     ],
 )
 def test_an_override_without_end(stand: Any, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether it writes, loops in silence or calls itself: it ends in the bundled page."""
+    """A template that writes, loops or calls itself without end leads to the bundled page."""
     monkeypatch.setattr(bounds, "STEPS", 20_000)
     monkeypatch.setattr(bounds, "CHARACTERS", 200_000)
     part = "{% for i in range(10 ** 12) %}{% endfor %}"
@@ -159,7 +159,7 @@ def test_an_override_without_end(stand: Any, source: str, monkeypatch: pytest.Mo
 
 
 def test_an_override_that_takes_its_time(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow template is left at its next step."""
+    """A slow template is stopped at its next step."""
     monkeypatch.setattr(bounds, "SECONDS", 0.02)
     room = stand({"500.html": "{% for i in range(1000) %}{{ wait() }}{% endfor %}"})
     room.app.jinja_env.globals["wait"] = lambda: time.sleep(0.01) or ""
@@ -169,7 +169,7 @@ def test_an_override_that_takes_its_time(stand: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_bounds_cannot_be_swallowed(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A helper of the app's that forgives every Exception does not forgive this one."""
+    """One of the app's helpers that catches every Exception does not catch this one."""
     monkeypatch.setattr(bounds, "STEPS", 1000)
 
     def forgiving(caller: Callable[[], str]) -> str:
@@ -186,7 +186,7 @@ def test_the_bounds_cannot_be_swallowed(stand: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_ordinary_large_page_is_within_bounds(stand: Any) -> None:
-    """The bounds are for what does not end: a page of 10,000 rows still shows."""
+    """The bounds are for endless templates: a page of 10,000 rows still shows."""
     room = stand({"500.html": "{% for i in range(10000) %}{{ loop.index }},{% endfor %}end"})
     assert room.html().endswith("10000,end")
     assert not room.reported
@@ -200,7 +200,7 @@ def test_an_async_environment(stand: Any) -> None:
 
 
 def test_an_environment_that_cannot_be_made(stand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even a Jinja environment of the app's is needed."""
+    """The app's own Jinja environment is not needed."""
     room = stand()
     monkeypatch.setitem(room.app.__dict__, "jinja_env", None)
     answer = room.get()
@@ -221,7 +221,7 @@ def test_a_loader_that_raises(stand: Any, error: Callable[[], BaseException]) ->
 
 @pytest.mark.parametrize("error", ERRORS, ids=names)
 def test_a_template_signal_that_raises(stand: Any, error: Callable[[], BaseException]) -> None:
-    """Whoever listens to template_rendered cannot take the page down."""
+    """A receiver of template_rendered that fails cannot take the page down."""
     room = stand({"500.html": "ours"})
     fail = raising(error)
     with template_rendered.connected_to(fail, room.app):
@@ -238,7 +238,7 @@ def test_a_nonce_that_raises(stand: Any, error: Callable[[], BaseException]) -> 
 
 @pytest.mark.parametrize("error", ERRORS, ids=names)
 def test_an_asset_address_that_raises(stand: Any, error: Callable[[], BaseException]) -> None:
-    """A page without its stylesheet is a page."""
+    """The page shows without its stylesheet."""
     room = stand()
     room.page._asset_url = raising(error)
     answer = room.get()
@@ -248,7 +248,7 @@ def test_an_asset_address_that_raises(stand: Any, error: Callable[[], BaseExcept
 
 
 def test_dialog_options_that_cannot_be_written(stand: Any) -> None:
-    """No dialog is better than half a script."""
+    """The page shows without a dialog, and without half a script."""
     room = stand(SENTRY_KIT_DIALOG={"user": {"name": object()}})
     html = room.html()
     assert "showReportDialog" not in html
@@ -260,7 +260,7 @@ def test_dialog_options_that_cannot_be_written(stand: Any) -> None:
 def test_the_bundled_page_that_raises(
     stand: Any, monkeypatch: pytest.MonkeyPatch, error: Callable[[], BaseException]
 ) -> None:
-    """The last page is a string, and still tells what is true."""
+    """The last page is a string, and its statements are still true."""
     room = stand()
     monkeypatch.setattr(Environment, "get_template", raising(error))
     answer = room.get()
@@ -277,7 +277,7 @@ def test_the_bundled_page_that_raises(
 def test_our_own_code_that_raises(
     stand: Any, monkeypatch: pytest.MonkeyPatch, step: str, error: Callable[[], BaseException]
 ) -> None:
-    """Nor may a fault of the kit's own lose the page."""
+    """An error in the kit's own code does not lose the page either."""
     room = stand()
     monkeypatch.setattr(facts, step, raising(error))
     answer = room.get()
@@ -288,7 +288,7 @@ def test_our_own_code_that_raises(
 
 @pytest.mark.parametrize("kind", ["text", "problem"])
 def test_plain_answers_that_raise(stand: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """Where even the plain formats fail, there is the string."""
+    """If the plain formats fail too, the constant page shows."""
     room = stand()
     monkeypatch.setattr(plain, kind, raising(ERRORS[0]))
     accept = {"text": "text/plain", "problem": "application/json"}[kind]
@@ -299,7 +299,7 @@ def test_plain_answers_that_raise(stand: Any, monkeypatch: pytest.MonkeyPatch, k
 
 @pytest.mark.parametrize("error", ERRORS, ids=names)
 def test_a_report_that_raises(stand: Any, error: Callable[[], BaseException]) -> None:
-    """The second error cannot be reported, and the page does not care."""
+    """The page shows even if the second error cannot be reported."""
     room = stand({"500.html": "{{ 1 / 0 }}"})
     room.page._report = raising(error)
     answer = room.get()
@@ -321,7 +321,7 @@ def test_a_log_that_raises(stand: Any, error: Callable[[], BaseException]) -> No
 
 
 def test_every_failing_attempt_is_logged_once(stand: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """With its traceback, so that whoever reads the log can mend it."""
+    """With its traceback, so that the app's developer can fix it."""
     room = stand({"500.html": "{{ 1 / 0 }}"})
     room.html()
     (record,) = [one for one in caplog.records if one.name == "flask_sentry_kit"]
@@ -331,14 +331,14 @@ def test_every_failing_attempt_is_logged_once(stand: Any, caplog: pytest.LogCapt
 
 
 class Cancelled(asyncio.CancelledError):
-    """As frameworks derive their own."""
+    """A subclass, as frameworks make their own."""
 
 
 @pytest.mark.parametrize(
     "stop", [GreenletExit, gevent.Timeout, asyncio.CancelledError, Cancelled, GeneratorExit]
 )
 def test_who_ends_the_request_from_outside_ends_it(stand: Any, stop: type[BaseException]) -> None:
-    """A killed greenlet, a timeout around the request, a cancelled task: not ours to keep."""
+    """A killed greenlet, a timeout around the request, a cancelled task: these must pass."""
     room = stand({"500.html": "{{ stop() }}"})
     room.app.jinja_env.globals["stop"] = raising(stop)
     with pytest.raises(stop):
@@ -378,7 +378,7 @@ def test_any_faults_together(
     accept: str,
     headers: dict[str, str],
 ) -> None:
-    """Whatever breaks at once and whatever is asked: status 500, with the reference."""
+    """Any faults together, for any kind of request: status 500, with the reference."""
     room = stand({"500.html": "{{ broken() }}" if "override" in faults else "{{ event_id }}"})
     fail = raising(error)
     room.app.jinja_env.globals["broken"] = fail

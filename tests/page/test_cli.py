@@ -36,7 +36,7 @@ def run(app: Flask, *args: str) -> Any:
 
 
 def test_eject_copies_the_page_for_editing(app: Flask, tmp_path: Path) -> None:
-    """Page, layout and form land where Flask looks first, and what is edited there is shown."""
+    """Page, layout and form are copied to the app's folder, and edits there are shown."""
     result = run(app, "eject")
     assert result.exit_code == 0, result.output
     layout = tmp_path / "templates" / "flask_sentry_kit" / "crash.html"
@@ -54,7 +54,7 @@ def client_of(app: Flask) -> Any:
 
 
 def test_eject_never_overwrites(app: Flask, tmp_path: Path) -> None:
-    """What is there stays; the rest is copied; with nothing to copy it is an error."""
+    """Existing files stay and the rest is copied; nothing left to copy is an error."""
     mine = tmp_path / "templates" / "500.html"
     mine.parent.mkdir()
     mine.write_text("mine")
@@ -68,7 +68,7 @@ def test_eject_never_overwrites(app: Flask, tmp_path: Path) -> None:
 
 
 def test_eject_follows_no_link_out_of_the_folder(app: Flask, tmp_path: Path) -> None:
-    """A dangling link counts as a file that is there."""
+    """A dangling link counts as an existing file."""
     target = tmp_path / "elsewhere.html"
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "500.html").symlink_to(target)
@@ -77,7 +77,7 @@ def test_eject_follows_no_link_out_of_the_folder(app: Flask, tmp_path: Path) -> 
 
 
 def test_eject_uses_the_apps_name_for_the_page(tmp_path: Path) -> None:
-    """SENTRY_KIT_TEMPLATE is where the page is looked for, so that is where it goes."""
+    """The page is copied under the name in SENTRY_KIT_TEMPLATE, where the kit looks for it."""
     app = Flask("shop", root_path=str(tmp_path))
     app.register_blueprint(SentryKit(template="errors/crash.html"))
     group = AppGroup("sentry-kit")
@@ -100,7 +100,7 @@ def test_without_the_kit_the_commands_say_so() -> None:
 
 
 def test_preview_writes_every_state(app: Flask, tmp_path: Path, page: Any) -> None:
-    """Pages that open from the disk, with their stylesheet, and no event of anybody's."""
+    """The pages open from the disk with their stylesheet, and no event is sent."""
     result = run(app, "preview", "--write", "out")
     assert result.exit_code == 0, result.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
@@ -118,7 +118,7 @@ def test_preview_writes_every_state(app: Flask, tmp_path: Path, page: Any) -> No
 
 
 def test_preview_shows_the_apps_own_template(app: Flask, tmp_path: Path) -> None:
-    """With what its hooks put on g, as in a real request."""
+    """With the values that its hooks put on g, as in a real request."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "500.html").write_text("{{ g.shop }} {{ event_id is not none }}")
     app.before_request(lambda: setattr(g, "shop", "Tea"))
@@ -154,7 +154,7 @@ def test_preview_never_replaces_a_file_it_did_not_write(
 
 
 def test_preview_replaces_what_it_wrote(app: Flask, tmp_path: Path) -> None:
-    """As often as one likes, in another language too, and nothing else is left there."""
+    """Any number of times, in another language too, without leaving other files there."""
     assert run(app, "preview", "--write", "out", "--lang", "de").exit_code == 0
     before = {entry.name: entry.read_bytes() for entry in (tmp_path / "out").iterdir()}
     assert run(app, "preview", "--write", "out", "--lang", "fr").exit_code == 0
@@ -180,7 +180,7 @@ def test_preview_serves_every_state(app: Flask, serve: Any, page: Any) -> None:
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_the_preview_route_is_for_debugging_only(tmp_path: Path, debug: bool) -> None:
-    """A visitor of the live app finds nothing there."""
+    """In a live app the route is not found."""
     app = Flask("shop", root_path=str(tmp_path))
     app.debug = debug
     app.register_blueprint(sentry_kit)

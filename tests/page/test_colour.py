@@ -1,4 +1,4 @@
-"""An accent colour can be read on the page, whatever it was (colour.py)."""
+"""Every accent colour is made readable on the page (colour.py)."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_any_accent_can_be_read_in_light_and_dark(accent: str) -> None:
 
 @given(COLOURS)
 def test_a_readable_accent_stays_as_it_is(accent: str) -> None:
-    """Only what cannot be read is changed."""
+    """Only an unreadable accent is changed."""
     shown = colour.readable(accent, colour.LIGHT)
     assert colour.readable(shown, colour.LIGHT) == shown
 
 
 def test_the_stylesheet_has_the_accent(stand: Any) -> None:
-    """Yellow is far too light for white: dark mode has it as it is, light mode darkened."""
+    """Yellow is too light on white: dark mode keeps it, light mode darkens it."""
     css = stand(SENTRY_KIT_BRAND={"accent": "#ffcc00"}).page.stylesheet.decode()
     light, dark = re.findall(r"--accent:(#[0-9a-f]{6})", css)
     assert dark == "#ffcc00"
@@ -56,6 +56,6 @@ def test_the_stylesheet_has_the_accent(stand: Any) -> None:
 
 
 def test_the_backgrounds_are_those_of_the_stylesheet(stand: Any) -> None:
-    """What the contrast is measured against is what the page shows."""
+    """Contrast is measured against the backgrounds that the page shows."""
     css = stand().page.stylesheet.decode()
     assert re.findall(r"--page: (#[0-9a-f]{6})", css) == [colour.LIGHT, colour.DARK]

@@ -1,4 +1,4 @@
-"""What the hosted dialog is given (page/dialog.py)."""
+"""The options of the hosted dialog (page/dialog.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def crash(**facts: object) -> Crash:
 
 
 def test_the_dialog_gets_event_and_public_dsn() -> None:
-    """Without more to say: the event's id, and the DSN with its scheme and without its secret."""
+    """By default: the event's id, and the DSN with its scheme and without its secret."""
     assert report_dialog(crash(), read_settings({}), None) == {
         "eventId": EVENT,
         "dsn": "https://public@sentry.example:9000/prefix/7",
@@ -47,7 +47,7 @@ def test_prefill_can_be_turned_off() -> None:
 
 
 def test_an_apps_own_options_follow_in_their_order() -> None:
-    """SENTRY_KIT_DIALOG is passed on after ours, in the order the app wrote it."""
+    """SENTRY_KIT_DIALOG is passed on after the kit's options, in the app's order."""
     settings = read_settings(
         {"SENTRY_KIT_DIALOG": {"title": "Sorry", "labelName": "You", "lang": "fr"}}
     )
@@ -57,13 +57,13 @@ def test_an_apps_own_options_follow_in_their_order() -> None:
 
 
 def test_the_pages_language_is_passed_on() -> None:
-    """Where the app set no language, the dialog is asked for the page's."""
+    """If the app set no language, the dialog gets the page's language."""
     options = report_dialog(crash(), read_settings({}), "pt-BR")
     assert options and options["lang"] == "pt-BR"
 
 
 def test_the_signed_in_user_wins_over_a_fixed_one() -> None:
-    """A user written into the settings fills only what is not known of the visitor."""
+    """A user in the settings fills only the fields that are unknown for the visitor."""
     settings = read_settings(
         {"SENTRY_KIT_DIALOG": {"user": {"name": "Guest", "email": "desk@shop.example"}}}
     )
@@ -73,7 +73,7 @@ def test_the_signed_in_user_wins_over_a_fixed_one() -> None:
 
 @pytest.mark.parametrize("missing", ["event_id", "dsn"])
 def test_no_dialog_without_something_to_write_to(missing: str) -> None:
-    """No event or no DSN: no dialog, whatever the settings."""
+    """No event or no DSN: no dialog, with any settings."""
     assert report_dialog(crash(**{missing: None}), read_settings({}), "en") is None
 
 
@@ -113,7 +113,7 @@ def test_a_policy_gets_the_dsns_host() -> None:
 
 
 def test_a_policy_gets_sentry_io_too_where_it_redirects() -> None:
-    """Hosts under sentry.io send the dialog on to sentry.io itself; others do not."""
+    """Hosts under sentry.io redirect the dialog to sentry.io; other hosts do not."""
     assert "https://sentry.io" in _sources("https://k@o1.ingest.sentry.io/1")["script-src"]
     assert _sources("https://k@notsentry.io/1")["script-src"] == ["'self'", "https://notsentry.io"]
     assert _sources("https://k@sentry.io/1")["script-src"] == ["'self'", "https://sentry.io"]

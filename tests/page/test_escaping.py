@@ -1,4 +1,4 @@
-"""Nothing a user is called, and nothing in an address, can become markup or script."""
+"""No user's name and no part of an address can become markup or script."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_names_never_change_the_pages_shape(
     comments: str,
     autoescape: bool,
 ) -> None:
-    """Whatever a user is called, the elements are the same, and the words arrive unchanged;
+    """With any name of a user the elements are the same, and the text arrives unchanged;
     in an app's template too, and where the app has switched autoescaping off."""
     for override in (False, True):
         room = rooms(override, autoescape)
@@ -123,7 +123,7 @@ def test_the_plain_answers_carry_any_reference(stand: Any, parse: Any, event_id:
 @MANY
 @given(url=st.text("/\\\t\n:?#%<>\"'& ab.@", max_size=12), method=st.sampled_from(["GET", "POST"]))
 def test_no_address_leads_away(stand: Any, parse: Any, url: str, method: str) -> None:
-    """Whatever was asked for, trying again and going home stay on this host."""
+    """After any request, the links for trying again and going home stay on this host."""
     room = stand(crash={"url": url, "root_url": url, "method": method})
     for href in parse(room.html()).links().values():
         assert re.match(r"/(?![/\\])", href)
@@ -131,7 +131,7 @@ def test_no_address_leads_away(stand: Any, parse: Any, url: str, method: str) ->
 
 
 def test_names_run_no_script_in_a_browser(stand: Any, serve: Any, page: Any) -> None:
-    """In Chromium, with every payload as name, address and words: nothing of them runs."""
+    """In Chromium, with every payload as name, address and comment: none of them runs."""
     room = stand(SENTRY_KIT_RAVEN_JS="/kit/none.js")
     base = serve(room.app)
     page.add_init_script("window.Raven = {showReportDialog(options) { window.options = options; }}")
@@ -150,6 +150,6 @@ def test_names_run_no_script_in_a_browser(stand: Any, serve: Any, page: Any) -> 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_the_brand_is_text(stand: Any, parse: Any, payload: str) -> None:
-    """A name of the app's own is escaped like any."""
+    """The app's own name is escaped like every other text."""
     brand = {"name": payload}
     assert parse(stand(SENTRY_KIT_BRAND=brand).html()).one("header").text.strip() == payload.strip()

@@ -1,4 +1,4 @@
-"""The page in a frame, and who may put it there (respond.py)."""
+"""The page in a frame, and the sites that may frame it (respond.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLICY = "frame-ancestors 'self'"
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain"])
 def test_only_this_host_may_frame_the_page(stand: Any, accept: str) -> None:
-    """Where the browser does not say what the page is for, it is told who may frame it."""
+    """If the browser does not state the page's destination, only this host may frame the page."""
     assert stand().get(Accept=accept).headers["Content-Security-Policy"] == POLICY
 
 
@@ -50,7 +50,7 @@ def test_a_policy_of_the_apps_own_stays(stand: Any, name: str, value: str) -> No
 
 
 def test_a_policy_that_only_reports_is_none(stand: Any) -> None:
-    """Nothing is kept out by it."""
+    """It blocks no frame, so the kit's policy is still needed."""
     room = stand()
 
     @room.app.after_request

@@ -1,4 +1,4 @@
-"""The page's icon: a browser that is given none asks for /favicon.ico, which may crash again."""
+"""The page's icon: without one a browser requests /favicon.ico, which may crash as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ICON = "/_sentry_kit/static/icon.png"
 
 
 class Asked:
-    """The paths that a server was asked for, in front of the app."""
+    """Middleware in front of the app that records the requested paths."""
 
     def __init__(self, inner: Any, policy: str) -> None:
         self._inner = inner
@@ -46,7 +46,7 @@ class Asked:
 
 @pytest.fixture
 def broken(wire: Any) -> Iterator[Flask]:
-    """An app that crashes at whatever it is asked for."""
+    """An app that crashes at every request."""
     app = Flask("shop", static_folder=None)
     app.config.update(SENTRY_DSN=wire.dsn, SECRET_KEY="k")
     app.register_blueprint(sentry_kit)

@@ -1,4 +1,4 @@
-"""The page in Chromium: accessible, narrow, quick, and the reference at one click."""
+"""The page in Chromium: accessible, narrow, quick; one click selects the reference."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_no_rule_gives_a_hidden_field_a_display(states: str, page: Any) -> None:
 
 
 def test_every_stylesheet_says_user_select_to_webkit_too() -> None:
-    """WebKit knows it under its prefix alone."""
+    """WebKit supports it only with its prefix."""
     sheets = list((Path(__file__).parents[2] / "flask_sentry_kit").rglob("*.css"))
     assert len(sheets) >= 3
     for sheet in sheets:
@@ -131,7 +131,7 @@ def test_the_reference_is_selected_by_one_click(states: str, page: Any) -> None:
 
 
 def test_all_of_it_by_keyboard(states: str, page: Any) -> None:
-    """Tab goes through actions and form in the order they are read, and shows where it is."""
+    """Tab goes through actions and form in reading order, and the focus is visible."""
     page.goto(f"{states}/event")
     order = []
     for _ in range(6):
@@ -164,7 +164,7 @@ def test_without_stylesheet_nothing_hidden_shows(states: str, page: Any) -> None
 
 
 def test_printed_the_page_is_its_words(states: str, page: Any) -> None:
-    """On paper: what happened and the reference, no buttons, no form."""
+    """On paper: the explanation and the reference, without buttons or form."""
     page.emulate_media(media="print")
     page.goto(f"{states}/event")
     assert page.is_visible("code")

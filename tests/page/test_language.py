@@ -32,7 +32,7 @@ def catalogue(locale: str) -> Catalog:
 
 
 def test_the_languages_are_those_promised() -> None:
-    """Sixteen, English among them."""
+    """There are sixteen, including English."""
     assert phrases.Languages([str(FOLDER)]).tags == TAGS
 
 
@@ -62,7 +62,7 @@ def test_the_languages_are_those_promised() -> None:
     ],
 )
 def test_the_language_is_the_one_asked_for(stand: Any, parse: Any, asked: str, spoken: str) -> None:
-    """Quality first, then the closest there is; lang and Content-Language say which it is."""
+    """By quality first, then the closest available; lang and Content-Language name it."""
     room = stand()
     answer = room.get(Accept_Language=asked)
     assert answer.headers["Content-Language"] == spoken
@@ -134,7 +134,7 @@ def test_the_mail_speaks_it(stand: Any, parse: Any) -> None:
 
 
 def test_flask_babels_locale_wins(stand: Any) -> None:
-    """An app that has chosen a locale is asked first; where we lack it, the browser."""
+    """The app's locale comes first; if it is not available, the browser's languages."""
     room = stand()
     chosen = "pt_BR"
     flask_babel.Babel(room.app, locale_selector=lambda: chosen)
@@ -146,7 +146,7 @@ def test_flask_babels_locale_wins(stand: Any) -> None:
 
 
 def test_a_locale_selector_that_raises(stand: Any) -> None:
-    """It may ask the database that is down: the browser's wish counts then."""
+    """It may query a dead database: then the browser's languages count."""
     room = stand()
     flask_babel.Babel(room.app, locale_selector=lambda: 1 // 0)
     answer = room.get(Accept_Language="de")
@@ -197,7 +197,7 @@ def test_a_damaged_catalogue_leaves_english(stand: Any, tmp_path: Path) -> None:
 
 
 def test_a_translation_with_a_wrong_placeholder_falls_back(stand: Any, tmp_path: Path) -> None:
-    """A slip in one sentence costs that sentence."""
+    """A mistake in one sentence affects only that sentence."""
     _write(tmp_path / "translations", "sv", **{"Write to %(address)s": "Skriv till %(adress)s"})
     room = stand(SENTRY_KIT_BRAND={"support_email": "help@tea.example"})
     assert "Write to help@tea.example" in room.html(Accept_Language="sv")
@@ -205,13 +205,13 @@ def test_a_translation_with_a_wrong_placeholder_falls_back(stand: Any, tmp_path:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255)))
 def test_no_header_breaks_the_choice(asked: str) -> None:
-    """Whatever a browser asks for, there is a language."""
+    """Every Accept-Language header leads to a language."""
     assert phrases.Languages([str(FOLDER)]).best([asked]).tag in TAGS
 
 
 @pytest.mark.parametrize("locale", BUNDLED)
 def test_a_catalogue_is_whole(locale: str) -> None:
-    """Every sentence there is and no other, none fuzzy, with the same placeholders."""
+    """It has exactly the kit's sentences, none fuzzy, with the same placeholders."""
     wanted = {str(one.id) for one in translations.extracted() if one.id}
     found = {str(one.id): one for one in catalogue(locale) if one.id}
     assert set(found) == wanted
@@ -224,7 +224,7 @@ def test_a_catalogue_is_whole(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", BUNDLED)
 def test_a_compiled_catalogue_is_that_of_its_source(locale: str) -> None:
-    """The .mo that is read says what the .po says."""
+    """The compiled .mo holds the same texts as the .po."""
     path = FOLDER / locale / "LC_MESSAGES" / "sentry_kit.mo"
     with path.open("rb") as file:
         compiled = gettext.GNUTranslations(file)

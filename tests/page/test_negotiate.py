@@ -1,4 +1,4 @@
-"""The page answers as it was asked: HTML, problem details, text or a fragment (negotiate.py)."""
+"""The page answers in the accepted form: HTML, problem details, text or a fragment."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ TABLE: list[tuple[str, dict[str, str], str]] = [
     (FIREFOX, {}, HTML),
     (CHROME, {}, HTML),
     ("*/*", {"Sec_Fetch_Dest": "document"}, HTML),
-    # nothing said: as Flask itself would
+    # no Accept header: HTML, as Flask itself answers
     ("", {}, HTML),
     ("", XHR, PROBLEM),
-    # curl and its kin
+    # curl and similar tools
     ("*/*", {}, TEXT),
     ("text/plain", {}, TEXT),
     ("text/*", {}, TEXT),
@@ -57,7 +57,7 @@ TABLE: list[tuple[str, dict[str, str], str]] = [
     ("text/html;q=0, */*;q=0.1", {}, TEXT),
     ("text/html;q=0, application/json;q=0, */*", FETCH, TEXT),
     ("text/plain;q=0.1, text/*;q=0.5", {}, HTML),
-    # nothing that we have, or nothing that can be read: an error is still told
+    # no type that we have, or an unreadable header: plain text
     ("image/png", {}, TEXT),
     ("text/html;q=0", {}, TEXT),
     ("*/*;q=0", {}, TEXT),
@@ -71,7 +71,7 @@ TABLE: list[tuple[str, dict[str, str], str]] = [
 def test_the_answer_is_the_one_asked_for(
     stand: Any, accept: str, headers: dict[str, str], mimetype: str
 ) -> None:
-    """Quality first, then how exactly a type was named, then what kind of client asks."""
+    """By quality first, then by how exactly a type is named, then by the kind of client."""
     answer = stand().get(Accept=accept, **headers)
     assert answer.status_code == 500
     assert answer.mimetype == mimetype
@@ -134,7 +134,7 @@ def test_an_app_can_have_a_fragment_of_its_own(stand: Any) -> None:
 
 
 def test_a_broken_fragment_of_the_apps_ends_in_the_bundled_one(stand: Any) -> None:
-    """The order of attempts is the page's."""
+    """A broken fragment falls back in the same order as the page."""
     room = stand({"flask_sentry_kit/fragment.html": "{{ 1 / 0 }}"})
     assert 'role="alert"' in room.html(HX_Request="true", Accept="*/*")
     assert len(room.reported) == 1
@@ -164,7 +164,7 @@ def test_head_has_no_body(stand: Any) -> None:
 def test_a_blueprint_declared_as_an_api_speaks_json(
     stand: Any, path: str, accept: str, mimetype: str
 ) -> None:
-    """To everyone who can take it, from nested blueprints too; the others are unchanged."""
+    """To every client that accepts it, from nested blueprints too; others are unchanged."""
     room = stand()
     for name in ("api", "web"):
         blueprint = Blueprint(name, name, url_prefix=f"/{name}")

@@ -1,4 +1,4 @@
-"""A page of the app's own: ``sentry_crash()`` prints all that ours has, in the app's own markup."""
+"""An app's own page: ``sentry_crash()`` prints all of the kit's page in the app's markup."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_form_alone(shop: Shop, wire: RecordingSentry) -> None:
 
 
 def test_the_parts_speak_the_visitors_language(shop: Shop) -> None:
-    """And say which one it is, and its direction: the page around may have another."""
+    """They state their language and direction, because the page around may have others."""
     html = shop().test_client().get("/x", headers={"Accept-Language": "ar"}).text
     assert '<section class="sentry-kit-crash" lang="ar" dir="rtl">' in html
     assert "What were you doing?" not in html
@@ -123,7 +123,7 @@ def test_the_parts_speak_the_visitors_language(shop: Shop) -> None:
 def test_an_override_of_500_html_has_them_too(
     shop: Shop, wire: RecordingSentry, tmp_path: Path
 ) -> None:
-    """With the names it has anywhere else."""
+    """Under the same names as on other pages."""
     (tmp_path / "500.html").write_text("<p>Own.</p>{{ sentry_crash() }}")
     app = Flask("shop", template_folder=str(tmp_path))
     app.config.update(SENTRY_DSN=wire.dsn, SECRET_KEY="k")

@@ -1,4 +1,4 @@
-"""The page a visitor sees: what it says, what it claims, what it offers (page/respond.py)."""
+"""The page that a visitor sees: its text, its claims and its links (page/respond.py)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_nothing_of_the_failed_views_answer_is_left(stand: Any) -> None:
 
 
 def test_the_page_says_what_happened_and_that_we_know(stand: Any, parse: Any) -> None:
-    """In this order: what happened, whether we know, what to do now, the form, the reference."""
+    """In this order: the error, the report, the next steps, the form, the reference."""
     html = stand(form=True).html()
     order = (
         "<h1>Something broke on our side.</h1>",
@@ -136,7 +136,7 @@ def test_the_apps_nonce_is_on_all_that_needs_it(stand: Any, parse: Any, place: s
 
 @pytest.mark.parametrize("nonce", ["", None, 'x" onload="alert(1)', "a b", object()])
 def test_what_is_no_nonce_is_left_out(stand: Any, parse: Any, nonce: Any) -> None:
-    """A nonce that could end its attribute is none."""
+    """A nonce that could end its attribute is ignored."""
     room = stand()
     room.app.jinja_env.globals["csp_nonce"] = lambda: nonce
     assert all("nonce" not in one.attributes for one in parse(room.html()).all("script"))
@@ -166,7 +166,7 @@ def test_a_form_is_not_sent_again_by_a_link(stand: Any, parse: Any) -> None:
     ],
 )
 def test_the_way_back_stays_on_this_host(stand: Any, parse: Any, referer: str) -> None:
-    """A Referer of another origin is no way back."""
+    """A Referer from another origin makes no link back."""
     assert "Go back" not in parse(stand().html(Referer=referer)).links()
 
 
@@ -226,7 +226,7 @@ def test_the_form_needs_no_script(stand: Any, parse: Any) -> None:
     ],
 )
 def test_the_answer_to_the_form(stand: Any, parse: Any, outcome: str, heading: str) -> None:
-    """One heading says what became of the words; refused, everything typed is still there."""
+    """One heading states the outcome; if refused, all of the input is still in the form."""
     room = stand()
     feedback = FeedbackForm(
         "/kit/feedback",
@@ -293,7 +293,7 @@ def test_every_block_can_be_overridden(stand: Any, block: str) -> None:
 
 
 def test_a_part_of_the_page_can_be_replaced(stand: Any) -> None:
-    """An app that has only a crash.html of its own is heard too."""
+    """An app's own crash.html is used even if it has no other template."""
     room = stand({"flask_sentry_kit/crash.html": "only this"})
     assert room.html() == "only this"
 
@@ -307,7 +307,7 @@ def test_the_bundled_page_bears_strict_templates(stand: Any) -> None:
 
 
 def test_the_apps_templates_are_compiled_apart(stand: Any) -> None:
-    """The checks that bound the crash page are in no other page of the app."""
+    """The checks that bound the crash page are not in the app's other pages."""
     room = stand({"500.html": "{% for i in [1, 2] %}{{ i }}{% endfor %}"})
     assert room.html() == "12"
     with room.app.app_context():
@@ -356,7 +356,7 @@ def test_the_page_is_light(stand: Any) -> None:
 
 
 def test_no_address_of_the_page_is_a_third_partys(stand: Any, parse: Any) -> None:
-    """Whatever the page fetches comes from the app's own host."""
+    """Everything that the page fetches comes from the app's own host."""
     page = parse(stand(form=True).html())
     fetched = [one.attributes.get("src") for one in page.elements if "src" in one.attributes]
     fetched += [one.attributes["href"] for one in page.all("link")]

@@ -1,4 +1,4 @@
-"""The bundled page is put together from pieces: byte for byte what its templates give."""
+"""The bundled page is joined from pieces: byte for byte as its templates render it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def generated(chance: random.Random) -> tuple[dict[str, Any], Language]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pieces_give_what_the_templates_give(name: str) -> None:
-    """Whatever is shown, in whatever language: each byte as in a full rendering, each time."""
+    """For any values, in any language: byte for byte as in a full rendering, each time."""
     chance = random.Random(f"pieces of {name}")
     pages = BundledPages(_bundled())
     for _ in range(150):
@@ -124,7 +124,7 @@ def test_a_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_visitors_cannot_fill_the_memory() -> None:
-    """The pages that are kept are bounded, however many different ones are asked for."""
+    """The number of kept pages is bounded, even if visitors request many different ones."""
     pages = BundledPages(_bundled())
     context, language = generated(random.Random(2))
     context["feedback"] = None
@@ -145,7 +145,7 @@ def test_the_bundled_templates_know_nothing_else() -> None:
         own = {one.name for one in tree.find_all(nodes.Name) if one.ctx == "store"}
         used = meta.find_undeclared_variables(tree) - own
         assert used <= {"event_id", "feedback", "sentry_kit", "crash_text", "crash"}, name
-        # Of the crash itself only what is in the key.
+        # Of the crash itself, only the fields that are in the key.
         asked = {
             one.attr
             for one in tree.find_all(nodes.Getattr)

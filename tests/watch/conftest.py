@@ -1,4 +1,4 @@
-"""Apps that break in one of the ways of ``ways.py``, each closed after its test."""
+"""Apps that fail in one of the ways of ``ways.py``, each closed after its test."""
 
 from __future__ import annotations
 

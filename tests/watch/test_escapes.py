@@ -1,4 +1,4 @@
-"""The WSGI layer: watches the whole way of an answer, and hides none of it from the server."""
+"""The WSGI layer watches a response to its end, and hides no part of it from the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Make = Callable[..., Flask]
 
 
 def _call(app: Flask, path: str, **environ: Any) -> Any:
-    """The iterable that a server gets from the app, and what it started the answer with."""
+    """The iterable that a server gets from the app, and the arguments of start_response."""
     started: list[Any] = []
     built = EnvironBuilder(path=path).get_environ()
     built.update(environ)
@@ -39,7 +39,7 @@ def _close(body: Any) -> None:
 
 
 def test_the_servers_own_file_wrapper_is_not_hidden(make_app: Make, tmp_path: Path) -> None:
-    """What send_file hands to the server's file wrapper reaches the server as it is."""
+    """The server's file wrapper, as made by send_file, reaches the server unchanged."""
     (tmp_path / "a.bin").write_bytes(b"x" * 100)
     app = make_app()
 
@@ -80,7 +80,7 @@ def test_a_healthy_answer_is_handed_through(make_app: Make) -> None:
 
 
 def test_a_body_that_is_closed_unread(make_app: Make, wire: Any) -> None:
-    """HEAD and clients that leave close a body that was never read: nothing is reported."""
+    """A HEAD request or a lost client closes a body that was never read: nothing is reported."""
     app = make_app()
 
     @app.get("/stream")
@@ -100,7 +100,7 @@ def test_a_body_that_is_closed_unread(make_app: Make, wire: Any) -> None:
 
 
 def test_nothing_of_a_request_stays_behind(make_app: Make) -> None:
-    """The variable that names the running request is empty between and after requests."""
+    """The variable with the running request is empty between and after requests."""
     app = make_app(TESTING=True)
 
     @app.get("/stream")
@@ -267,7 +267,7 @@ def test_over_a_real_server(make_app: Make, wire: Any, serve: Callable[..., str]
 
 
 def test_a_healthy_request_costs_microseconds(make_app: Make) -> None:
-    """The layer's own cost, without Flask, is a few microseconds a request (see benchmarks/)."""
+    """The layer alone, without Flask, costs a few microseconds per request (see benchmarks/)."""
     app = make_app()
 
     def inner(environ: Any, start_response: Any) -> list[bytes]:

@@ -36,7 +36,7 @@ Register = Callable[..., Any]
 
 
 class Broken(Exception):
-    """What the views crash with."""
+    """The exception of the views."""
 
 
 def view(code: int) -> Any:
@@ -103,7 +103,7 @@ def register(wire: RecordingSentry) -> Iterator[Register]:
 def test_its_answers_are_what_they_are_without_the_kit(
     register: Register, wire: RecordingSentry, extension: str, first: bool
 ) -> None:
-    """Status, type and body of every answer; one event for the crash, none for the others."""
+    """Status, type and body of each answer stay; one event for the crash, none for the others."""
     without, app = make(extension, {}), make(extension, {})
     EXTENSIONS[extension](without)
     if first:
@@ -130,7 +130,7 @@ def test_its_answers_are_what_they_are_without_the_kit(
 def test_a_browser_sees_the_page_where_a_handler_would_answer_json(
     register: Register, extension: str
 ) -> None:
-    """At a crash; a 404 stays the extension's."""
+    """Only at a crash; the extension still answers a 404."""
     app = make(extension, {})
     EXTENSIONS[extension](app)
     register(app)
@@ -146,7 +146,7 @@ class Base(DeclarativeBase):
 def test_a_page_that_needs_the_database_that_is_gone_does_not_take_ours_down(
     register: Register, wire: RecordingSentry, tmp_path: Any
 ) -> None:
-    """The usual 500.html: it extends a base.html that asks for current_user, who is a row."""
+    """The usual 500.html: it extends a base.html that reads current_user from the database."""
     (tmp_path / "base.html").write_text("{{ current_user.id }} {% block body %}{% endblock %}")
     (tmp_path / "own.html").write_text(
         '{% extends "base.html" %}{% block body %}Own.{% endblock %}'
@@ -190,7 +190,7 @@ def test_a_page_that_needs_the_database_that_is_gone_does_not_take_ours_down(
 
 
 def connect(address: str, path: str) -> None:
-    """Open a WebSocket, and leave without a word."""
+    """Open a WebSocket, and disconnect without a closing message."""
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
         key = base64.b64encode(os.urandom(16)).decode()
@@ -214,7 +214,7 @@ def test_a_websocket_that_ends_is_no_crash_and_one_that_crashes_is(
     path: str,
     events: list[str],
 ) -> None:
-    """Socket.IO's engine ends each one by a bare ConnectionError, for the server to hear."""
+    """Socket.IO's engine ends each WebSocket with a bare ConnectionError for the server."""
     app = Flask("shop")
     SocketIO(app, async_mode="threading", monitor_clients=False)
 

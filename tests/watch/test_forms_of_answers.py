@@ -1,4 +1,4 @@
-"""Whatever form a handler's answer has, a 500 is one event; whatever it raises, the page shows."""
+"""A handler's 500 is one event in every form; if the handler raises, the page shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., Any]
 
 
 class Broken(Exception):
-    """What the view crashes with."""
+    """The exception of the view."""
 
 
 def crash() -> str:
@@ -28,7 +28,7 @@ def crash() -> str:
 
 @pytest.fixture
 def serve(wire: RecordingSentry) -> Iterator[Serve]:
-    """Make an app with a handler, for a kind of error; the answer to a request of its view."""
+    """Make an app with a handler for a kind of error, and return the answer to one request."""
     made: list[Flask] = []
 
     def get(
@@ -92,7 +92,7 @@ FORMS = [response_and_headers, words_and_status, wsgi_app, stream]
 def test_every_form_of_a_500_is_one_event(
     serve: Serve, wire: RecordingSentry, form: Any, kind: Any, where: str
 ) -> None:
-    """A client that is no browser gets it as without the kit, a browser gets the page."""
+    """A browser gets the page; any other client gets the same answer as without the kit."""
     bare = serve(CURL, kind, form, where=where, kit=False)
     response = serve(CURL, kind, form, where=where)
     assert (response.status, response.data) == (bare.status, bare.data) and bare.data == b"own"
@@ -107,7 +107,7 @@ def test_every_form_of_a_500_is_one_event(
 def test_a_response_with_status_500_that_is_aborted_with_is_an_event(
     serve: Serve, wire: RecordingSentry
 ) -> None:
-    """As ``abort(500)`` is; the response stays what it is."""
+    """As with ``abort(500)``; the response is unchanged."""
     response = serve(BROWSER, view=lambda: abort(Response("own", 500)))
     assert (response.status_code, response.data) == (500, b"own")
     assert response.headers["X-Sentry-ID"] == wire.events[0]["event_id"]
@@ -116,7 +116,7 @@ def test_a_response_with_status_500_that_is_aborted_with_is_an_event(
 def test_a_response_below_500_that_is_aborted_with_is_none(
     serve: Serve, wire: RecordingSentry
 ) -> None:
-    """Whatever its status says, it is no crash."""
+    """A response below 500 is no crash, whichever status it has."""
     response = serve(BROWSER, view=lambda: abort(Response("own", 418)))
     assert (response.status_code, response.data) == (418, b"own")
     assert wire.events == [] and "X-Sentry-ID" not in response.headers
@@ -126,7 +126,7 @@ def test_a_response_below_500_that_is_aborted_with_is_none(
 def test_a_handler_that_raises_the_first_error_again_shows_the_page(
     serve: Serve, wire: RecordingSentry, kind: Any
 ) -> None:
-    """It is still one event, and never reaches the server."""
+    """It is still one event, and the exception never reaches the server."""
 
     def again(error: Any) -> Any:
         raise getattr(error, "original_exception", None) or error
@@ -142,7 +142,7 @@ def test_a_handler_that_raises_the_first_error_again_shows_the_page(
 def test_a_handler_that_answers_nothing_shows_the_page_of_the_first_error(
     serve: Serve, wire: RecordingSentry, kind: Any, view: Any
 ) -> None:
-    """It is as broken as one that raises: what Flask says of it is the second event."""
+    """It has failed like one that raises: Flask's error about it is the second event."""
     response = serve(BROWSER, kind, lambda error: None, view=view)
     assert "Something broke on our side." in response.text
     first = "Broken" if view is crash else "InternalServerError"

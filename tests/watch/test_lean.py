@@ -1,4 +1,4 @@
-"""A healthy request pays for next to nothing, and nothing is overlooked for it."""
+"""A healthy request costs next to nothing, and no crash is missed because of that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Make = Callable[..., Flask]
 
 
 def test_no_variable_is_set_without_middleware(make_app: Make) -> None:
-    """Flask's own context tells which request runs; a variable is set around middleware alone."""
+    """Flask's own context holds the request; a variable is set only around middleware."""
     app = make_app()
     seen = []
 
@@ -39,7 +39,7 @@ def test_no_variable_is_set_without_middleware(make_app: Make) -> None:
 
 
 def test_processing_a_response_stays_flasks_own(make_app: Make) -> None:
-    """What a response is asked for is asked when it is made, not by a function around Flask's."""
+    """A response is checked when it is made, not by a wrapper around Flask's function."""
     assert "process_response" not in vars(make_app())
 
 
@@ -47,8 +47,8 @@ def test_processing_a_response_stays_flasks_own(make_app: Make) -> None:
 def test_a_teardown_function_knows_its_request(
     make_app: Make, wire: Any, asynchronous: bool
 ) -> None:
-    """What a teardown function reports and then raises, after Flask's context, is one event, with
-    the request and what the view said of it."""
+    """An error that a teardown function reports and raises, after Flask's context, is one event.
+    It has the request and the data that the view added."""
     app = make_app()
 
     @app.get("/x")
@@ -80,7 +80,7 @@ def test_a_teardown_function_knows_its_request(
 
 
 def test_what_middleware_calls_at_the_end_is_watched(make_app: Make, wire: Any) -> None:
-    """Middleware may put its own cleaning up behind Flask's answer, in Werkzeug's own way."""
+    """Middleware may add its own clean-up after Flask's response, with Werkzeug's functions."""
     app = make_app()
     inner = app.wsgi_app
 
@@ -96,7 +96,7 @@ def test_what_middleware_calls_at_the_end_is_watched(make_app: Make, wire: Any) 
 
 
 def test_a_response_replaced_at_the_end_is_watched(make_app: Make, wire: Any) -> None:
-    """A function that comes after all others may still answer with a stream."""
+    """The last function that runs may still answer with a stream."""
     app = make_app()
 
     @app.after_request

@@ -18,7 +18,7 @@ from flask_sentry_kit import SentryKit
         ((500, HTTPException), False, "before", ["500"]),
         ((500, HTTPException), False, "after", ["500"]),
         ((HTTPException, Exception), False, "before", ["Exception", "HTTPException"]),
-        # What is registered later is named at its first crash; this view does not abort.
+        # A handler that is registered later is named at its first crash; this view does not abort.
         ((HTTPException, Exception), False, "after", ["Exception"]),
         ((500,), True, "before", ["500"]),
         ((500,), True, "after", ["500"]),
@@ -27,8 +27,8 @@ from flask_sentry_kit import SentryKit
 def test_the_log_names_the_handlers_that_answer(
     caplog: pytest.LogCaptureFixture, kinds: Any, replace: bool, when: str, named: list[str]
 ) -> None:
-    """One beside a handler for 500 is asked for a 404, but never for a crash; one for HTTPException
-    beside one for Exception answers what is aborted with."""
+    """Beside a handler for 500, a handler for all errors answers a 404 but never a crash; beside
+    one for Exception, a handler for HTTPException answers ``abort(500)``."""
 
     def crash() -> str:
         raise KeyError

@@ -1,4 +1,4 @@
-"""The id of a request's event on what the app logs (watch/log_records.py)."""
+"""The id of a request's event on the app's log records (watch/log_records.py)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _loggers_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def app(wire: Any) -> Iterator[Flask]:
-    """An app that can crash and log, without the kit so far."""
+    """An app that can crash and log, not registered with the kit yet."""
     app = Flask("shop")
     app.config.update(SENTRY_DSN=wire.dsn, SECRET_KEY="k")
 
@@ -69,14 +69,14 @@ def handler(stream: io.StringIO) -> logging.Handler:
 
 
 def first_lines(stream: io.StringIO) -> list[str]:
-    """What was logged, without the lines of a traceback."""
+    """The logged lines, without those of a traceback."""
     return [line for line in stream.getvalue().splitlines() if line.startswith(("shop", "else"))]
 
 
 def test_flasks_own_line_about_the_crash_has_its_id(
     app: Flask, handler: logging.Handler, stream: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the visitor reads to support finds the traceback in the app's log."""
+    """The reference that a visitor gives to support finds the traceback in the app's log."""
     app.logger.addHandler(handler)
     app.register_blueprint(sentry_kit)
     response = app.test_client().get("/boom")
@@ -137,7 +137,7 @@ def test_handlers_may_be_made_before_or_after(
 
 
 def test_registering_makes_no_handler(app: Flask) -> None:
-    """app.logger is not asked for: Flask would add its own handler before the app configures
+    """app.logger is not used: Flask would add its own handler before the app configures
     logging, and every line would be there twice."""
     app.register_blueprint(sentry_kit)
     assert logging.getLogger("shop").handlers == []
@@ -211,7 +211,7 @@ def test_an_apps_own_field_stays(app: Flask, handler: logging.Handler, stream: i
 def test_what_a_handler_of_the_apps_logs_has_the_id(
     app: Flask, handler: logging.Handler, stream: io.StringIO
 ) -> None:
-    """The line that an app's own handler for 500 writes is found as well."""
+    """The line that an app's own handler for 500 logs has the id as well."""
     app.register_blueprint(sentry_kit)
     app.logger.addHandler(handler)
 
@@ -230,7 +230,7 @@ def test_what_a_handler_of_the_apps_logs_has_the_id(
 def test_the_sentry_may_be_made_before_or_after(
     app: Flask, wire: Any, handler: logging.Handler, stream: io.StringIO, order: str, kind: Any
 ) -> None:
-    """Whichever comes first, ours or raven's, the crash is captured before Flask logs it."""
+    """The crash is captured before Flask logs it, in either order of registration."""
     if order == "sentry first":
         kind(app, dsn=wire.dsn)
     app.register_blueprint(sentry_kit)

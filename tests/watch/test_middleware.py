@@ -1,4 +1,4 @@
-"""Middleware around an app: what breaks in it is one event, and the app stays what it was."""
+"""Middleware around an app: an error in it is one event, and the app is unchanged."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_the_stack_shows_none_of_our_calls(app: Any, wire: Any, way: Any) -> Non
 
 
 def test_async_hooks(app: Any, wire: Any) -> None:
-    """What an async before_request raises is one event too."""
+    """An exception of an async before_request is one event too."""
 
     def way(app: Flask) -> None:
         view(app)
@@ -102,7 +102,7 @@ def test_abort_500_is_captured(app: Any, wire: Any) -> None:
 
 
 def test_abort_500_in_a_before_request(app: Any, wire: Any) -> None:
-    """… from a hook too, where raven left g without the attribute."""
+    """abort(500) from a hook too, where raven left g without the attribute."""
 
     def way(app: Flask) -> None:
         app.before_request(lambda: abort(500))
@@ -116,7 +116,7 @@ def test_abort_500_in_a_before_request(app: Any, wire: Any) -> None:
 
 
 def test_abort_with_a_response_of_its_own_is_no_crash(app: Any, wire: Any) -> None:
-    """502, 503 and their kin are answers given on purpose: nothing is reported."""
+    """502, 503 and similar answers are given on purpose: nothing is reported."""
 
     def way(app: Flask) -> None:
         @app.get("/x")
@@ -130,7 +130,7 @@ def test_abort_with_a_response_of_its_own_is_no_crash(app: Any, wire: Any) -> No
 
 
 def test_a_handled_exception_is_no_crash(app: Any, wire: Any) -> None:
-    """An exception that its handler turns into a proper answer is the app's business."""
+    """An exception that its handler turns into a proper answer is not reported."""
 
     def way(app: Flask) -> None:
         view(app)
@@ -170,7 +170,7 @@ def test_streams_and_views_are_told_apart(app: Any, wire: Any) -> None:
 
 
 def test_the_same_exception_object_in_two_requests_is_two_events(app: Any, wire: Any) -> None:
-    """An exception made once and raised again and again is reported once a request."""
+    """One exception object that is raised in each request is reported once per request."""
     always = Broken("the same object")
 
     def way(app: Flask) -> None:
@@ -223,7 +223,7 @@ def test_sampled_out_means_no_id_anywhere(app: Any, wire: Any) -> None:
 
 
 def test_a_full_outbox_means_no_id(app: Any, wire: Any) -> None:
-    """Nor is an event claimed that the outbox did not accept."""
+    """An event that the outbox did not accept is not claimed either."""
 
     def way(app: Flask) -> None:
         view(app)
@@ -256,7 +256,7 @@ def test_messages_do_not_take_the_crashs_place(app: Any, wire: Any) -> None:
 
 
 def test_two_apps_inside_each_other(app: Any, wire: Any) -> None:
-    """An app whose view calls another app's client: each crash is its own app's, once."""
+    """An app whose view calls another app's client: each app reports its own crash, once."""
     inner = app(view, "production")
 
     def way(app: Flask) -> None:
@@ -292,7 +292,7 @@ def test_a_client_that_goes_away_is_no_crash(app: Any, wire: Any) -> None:
 
 
 def test_two_reporters_on_one_app_report_once(wire: Any) -> None:
-    """init_app called again, by the same Sentry or another, replaces what was set up."""
+    """init_app called again, by the same Sentry or another, replaces the earlier setup."""
     made = Flask("shop")
     view(made)
     first = Sentry(made, dsn=wire.dsn)
@@ -308,7 +308,7 @@ def test_two_reporters_on_one_app_report_once(wire: Any) -> None:
 
 
 def test_a_crash_is_captured_once_and_its_id_handed_on(app: Any, wire: Any) -> None:
-    """The page asks what became of the crash; it does not capture it again to find out."""
+    """The page looks up the event of the crash; it does not capture the crash again."""
     made = app(view, "production")
     client = made.extensions["sentry"].client_of(made)
     captured = []

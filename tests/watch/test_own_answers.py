@@ -27,11 +27,11 @@ Handlers = Callable[[Any], None]
 
 
 class Broken(Exception):
-    """What the views crash with."""
+    """The exception of the views."""
 
 
 class Second(Exception):
-    """What a handler crashes with."""
+    """The exception of a handler."""
 
 
 def answer(error: Exception) -> Any:
@@ -40,7 +40,7 @@ def answer(error: Exception) -> Any:
 
 
 def of_http_exception(where: Any) -> None:
-    """Flask's own recipe for an API, from its documentation."""
+    """The handler for an API from Flask's documentation."""
     where.register_error_handler(HTTPException, answer)
 
 
@@ -128,7 +128,7 @@ def test_a_handler_for_all_errors_answers_as_without_the_kit(
 def test_a_browser_gets_the_page_where_a_500_is_not_html(
     build: Build, wire: RecordingSentry, handlers: Handlers, where: str, view: Any
 ) -> None:
-    """The page is of the one event."""
+    """The page shows the reference of the one event."""
     app = build(handlers, where=where, view=view)
     response = get(app)
     assert response.status_code == 500 and is_page(response)
@@ -139,7 +139,7 @@ def test_a_browser_gets_the_page_where_a_500_is_not_html(
 def test_a_404_stays_the_apps_in_a_browser_too(
     build: Build, wire: RecordingSentry, handlers: Handlers
 ) -> None:
-    """A handler for all errors answers those that are no crashes as ever, without an event."""
+    """A handler for all errors still answers those that are no crashes, without an event."""
     app = build(handlers)
     response = get(app, path="/nowhere")
     assert (response.status_code, response.data) == (404, OWN)
@@ -152,7 +152,7 @@ def test_a_404_stays_the_apps_in_a_browser_too(
 def test_html_of_the_apps_own_stays_in_a_browser(
     build: Build, kind: type[Exception], accept: dict[str, str]
 ) -> None:
-    """The page shows only where the answer is none for a browser."""
+    """The page shows only if the app's answer is not HTML."""
     app = build(lambda where: where.register_error_handler(kind, lambda e: ("<p>Own.</p>", 500)))
     assert get(app, accept).text == "<p>Own.</p>"
 
@@ -173,7 +173,7 @@ def test_a_handler_that_makes_no_500_of_a_crash_is_left_alone(
 
 
 def test_a_client_that_likes_json_better_keeps_it(build: Build) -> None:
-    """Naming text/html is not enough where something else is named above it."""
+    """Naming text/html is not enough if the client prefers another type."""
     app = build(of_http_exception)
     assert get(app, {"Accept": "application/json, text/html;q=0.5"}).data == OWN
     assert get(app, {"Accept": "text/html;q=0, */*"}).data == OWN
@@ -185,7 +185,7 @@ def test_a_client_that_likes_json_better_keeps_it(build: Build) -> None:
 def test_a_handler_for_500_stays(
     build: Build, wire: RecordingSentry, when: str, where: str, accept: dict[str, str]
 ) -> None:
-    """Whatever it answers, to every client."""
+    """With any answer, to every client."""
     app = build(lambda on: on.register_error_handler(500, answer), when, where)
     response = get(app, accept)
     assert (response.status_code, response.data) == (500, OWN)
@@ -199,7 +199,7 @@ def test_a_handler_for_500_stays(
 def test_the_kit_answers_in_place_of_all_where_it_is_asked_to(
     build: Build, wire: RecordingSentry, kind: Any, when: str, where: str, view: Any
 ) -> None:
-    """SENTRY_KIT_REPLACE_HANDLERS; what is no crash stays with the app's handlers."""
+    """SENTRY_KIT_REPLACE_HANDLERS; the app's handlers still answer errors that are no crash."""
     app = build(
         lambda on: on.register_error_handler(kind, answer),
         when,
@@ -215,7 +215,7 @@ def test_the_kit_answers_in_place_of_all_where_it_is_asked_to(
 
 
 def test_a_handler_for_one_error_is_never_replaced(build: Build) -> None:
-    """It was written for that error."""
+    """A handler for one error was written for that error, so it stays."""
     app = build(
         lambda on: on.register_error_handler(Broken, answer), SENTRY_KIT_REPLACE_HANDLERS=True
     )
@@ -223,7 +223,7 @@ def test_a_handler_for_one_error_is_never_replaced(build: Build) -> None:
 
 
 def test_in_tests_of_the_app_exceptions_go_on_reaching_the_test(build: Build) -> None:
-    """As Flask does it, with handlers and without, whoever answers."""
+    """As in Flask, with and without handlers, whether the app or the kit answers."""
     for config in ({}, {"SENTRY_KIT_REPLACE_HANDLERS": True}):
         app = build(of_http_exception, TESTING=True, **config)
         with pytest.raises(Broken):
@@ -255,7 +255,7 @@ def test_a_handler_that_breaks_shows_the_page_of_the_first_error(
     where: str,
     view: Any,
 ) -> None:
-    """With its reference; the second error is reported too, once."""
+    """The page has the first reference; the second error is reported too, once."""
 
     def breaks(error: Exception) -> Any:
         raise Second("in the handler")
@@ -273,7 +273,7 @@ def test_a_handler_that_breaks_shows_the_page_of_the_first_error(
 def test_the_log_says_once_who_answers_and_how_to_change_it(
     build: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At registration what is there by then, and at the first crash what came later."""
+    """At registration for handlers that exist then, at the first crash for later ones."""
     caplog.set_level(logging.INFO, "flask_sentry_kit")
 
     def lines() -> list[logging.LogRecord]:
@@ -306,12 +306,12 @@ def test_an_api_answers_in_its_own_shape(build: Build, wire: RecordingSentry) ->
     assert response.json == {"error": {"code": "internal", "reference": event_id}}
     assert response.headers["Cache-Control"] == "no-store"
     assert [type(error) for error in seen] == [Broken]
-    # Whoever asks for HTML gets the page.
+    # A client that asks for HTML gets the page.
     assert is_page(get(app))
 
 
 def test_an_api_answers_with_a_response_of_its_own(build: Build) -> None:
-    """Status and headers as it says; without a DSN there is no id."""
+    """Status and headers are those of the app; without a DSN there is no id."""
 
     def problem(event_id: str | None, error: BaseException) -> Any:
         return jsonify(id=event_id), 503, {"Content-Type": "application/vnd.shop+json"}
@@ -364,7 +364,7 @@ def test_the_id_is_on_the_answer_where_every_hook_breaks(
 def test_an_ordinary_answer_that_is_signalled_is_no_crash(
     build: Build, wire: RecordingSentry
 ) -> None:
-    """Whoever signals a 404, 405 or redirect: no event, no id. What an app traps is a crash."""
+    """A signalled 404, 405 or redirect: no event, no id. One that an app traps is a crash."""
     from flask import got_request_exception
 
     def view() -> str:
@@ -405,7 +405,7 @@ def test_errors_around_the_view_keep_the_kits_routes(build: Build) -> None:
 def test_a_subclass_of_internal_server_error_is_a_crash(
     build: Build, wire: RecordingSentry
 ) -> None:
-    """Its handler is asked as Flask would ask it."""
+    """Its handler is called as Flask would call it."""
 
     class NoDisk(InternalServerError):
         description = "no disk"

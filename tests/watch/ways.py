@@ -1,4 +1,4 @@
-"""The ways an exception can travel through Flask, each an app's line that breaks."""
+"""The ways in which an exception can travel through Flask, each with a line that fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flask_sentry_kit.compat import teardown_error
 
 
 class Broken(Exception):
-    """What breaks in every way below."""
+    """The exception in every way below."""
 
 
 def view(app: Flask) -> None:
@@ -49,7 +49,7 @@ def after_request(app: Flask) -> None:
 
     @app.after_request
     def hook(response: Response) -> Response:
-        # Once: that it breaks again on the error page is another crash.
+        # Raises once: a second failure, on the error page, would be another crash.
         if response.status_code == 200:
             raise Broken
         return response
@@ -387,13 +387,13 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 def answer_of(app: Flask, path: str = "/x") -> Any:
-    """The answer, read to its end and closed; None where the exception went past Flask."""
+    """The answer, read to its end and closed; None if the exception passed through Flask."""
     try:
         with app.test_client().get(path, headers={"Accept": "text/html"}) as response:
             assert response.data is not None
             return response
     except BaseException as error:
-        # Flask 3.2 raises what its teardown functions raised as a group.
+        # Flask 3.2 raises the exceptions of its teardown functions as a group.
         passed = Broken, SystemExit, KeyboardInterrupt, InternalServerError
         if not isinstance(teardown_error(error), passed):
             raise
