@@ -135,7 +135,7 @@ def test_real_raven_js_opens_the_same_dialog(page: Page, demo: Demo, serve: Serv
     cdn = serve(Flask("cdn", static_folder=str(dist)))
     shop = serve(create_app(dsn=demo.dsn, SENTRY_KIT_RAVEN_JS=f"{cdn}/dist/raven.min.js"))
     event_id = crash(page, shop, look_at_a_product_without_price)
-    assert page.evaluate("Raven.VERSION") == "3.27.2"
+    page.wait_for_function("window.Raven && Raven.VERSION === '3.27.2'")
     send_the_dialog(page, "With the real one.", name="Grace", email="grace@example.com")
     kept = demo.inbox.event(event_id, with_report=True)
     assert kept["report"]["comments"] == "With the real one."
