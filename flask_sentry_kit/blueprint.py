@@ -143,9 +143,13 @@ class SentryKit(Blueprint):
         for name in _CONDITIONS:
             if len(request.environ.get(name, "")) > _CONDITION_MAX:
                 del request.environ[name]
-        if filename != "crash.css":
+        if filename == "crash.css":
+            response = Response(_current_kit().page.stylesheet, mimetype="text/css")
+        elif filename == "icon.png":
+            # From memory: a browser that leaves the page at once would leave its file open.
+            response = Response(_current_kit().page.icon, mimetype="image/png")
+        else:
             return super().send_static_file(filename)
-        response = Response(_current_kit().page.stylesheet, mimetype="text/css")
         response.add_etag()
         response.cache_control.no_cache = True  # as Flask's own static files: ask, then reuse
         response.make_conditional(request)

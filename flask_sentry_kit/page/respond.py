@@ -124,6 +124,8 @@ class Page:
             rules = file.read() + colour.accent_rules(settings.brand.accent)
         self.stylesheet: Final = rules.encode()
         """crash.css with the app's accent colour: the content to serve at crash.css's address."""
+        with open(os.path.join(STATIC, "icon.png"), "rb") as image:
+            self.icon: Final = image.read()
 
     def warm_up(self, dsn: Dsn | None, form: bool) -> None:
         """Do the one-time work of the first page now.
