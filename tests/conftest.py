@@ -8,17 +8,16 @@ import logging
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from scripts import browser
 from tests.support.sentry import RecordingSentry
+from tests.support.serving import serving
 from tests.support.types import NewSentry
 
 pytest_plugins = ["tests.support.apps", "tests.support.beside"]
@@ -40,21 +39,14 @@ def wire(new_sentry: NewSentry) -> RecordingSentry:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
     """Serve a WSGI app from real threads on loopback; returns its address without a slash."""
-    running = []
+    with ExitStack() as stack:
 
-    def start(app: Any, host: str = "127.0.0.1", **options: Any) -> str:
-        server = make_server(host, 0, app, threaded=True, **options)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        running.append((server, thread))
-        scheme = "https" if options.get("ssl_context") else "http"
-        return f"{scheme}://{host}:{server.server_port}"
+        def start(app: Any, host: str = "127.0.0.1", **options: Any) -> str:
+            port = stack.enter_context(serving(app, host, **options))
+            scheme = "https" if options.get("ssl_context") else "http"
+            return f"{scheme}://{host}:{port}"
 
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        yield start
 
 
 def pytest_configure(config: pytest.Config) -> None:

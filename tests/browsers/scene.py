@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,12 +12,12 @@ from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
 from flask import Flask, Response
-from werkzeug.serving import make_server
 
 from flask_sentry_kit import SentryKit
 from tests.matrix.shop import Quiet, make_shop
 from tests.matrix.stage import Sentry
 from tests.matrix.visitor import Words
+from tests.support.serving import serving
 
 from .book import until
 
@@ -33,17 +32,8 @@ class Scene:
 
     def serve(self, app: Any) -> str:
         """Serve a WSGI app; returns its address without a slash."""
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        self._stack.callback(stop)
-        return f"http://127.0.0.1:{server.server_port}"
+        served = serving(app, request_handler=Quiet)
+        return f"http://127.0.0.1:{self._stack.enter_context(served)}"
 
     def crash(self, mark: str, **how: Any) -> str:
         """The address of a page that crashes, with Sentry there; keywords are ``shop``'s."""

@@ -26,10 +26,10 @@ from urllib.request import urlopen
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Request, Route
 from playwright.sync_api import TimeoutError as Timeout
-from werkzeug.serving import make_server
 
 from flask_sentry_kit.inbox import InboxServer, create_inbox
 from tests.support.certificates import Certificates
+from tests.support.serving import serving
 
 from .book import Lost
 from .shop import ROOT, Quiet, Who, make_shop
@@ -137,17 +137,8 @@ class Stage:
 
     def serve(self, app: Any, port: int = 0, host: str = "127.0.0.1") -> str:
         """Serve a WSGI app; returns its address without a slash."""
-        server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        self._stack.callback(stop)
-        return f"http://{host}:{server.server_port}"
+        served = serving(app, port=port, request_handler=Quiet)
+        return f"http://{host}:{self._stack.enter_context(served)}"
 
     def tls(self, address: str) -> str:
         """Put a proxy that ends TLS before an address; returns the proxy's."""
