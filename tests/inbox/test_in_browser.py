@@ -242,6 +242,19 @@ def test_the_list_by_keyboard(served: RunningInbox, page: Page, console: list[st
     assert console == []
 
 
+def test_a_name_that_turns_the_direction_turns_nothing_behind_it(
+    served: RunningInbox, page: Page
+) -> None:
+    """U+202E in a name or in the words: the time, and who else wrote, stay as they are."""
+    served.store()
+    served.report("\u202ewords", name="\u202eeve")
+    page.goto(served.url)
+    page.locator("[data-row]").first.click()
+    name = page.locator("figcaption bdi").bounding_box()
+    time = page.locator("figcaption time").bounding_box()
+    assert name and time and name["x"] + name["width"] <= time["x"]
+
+
 def test_keys_are_not_taken_from_someone_who_types(served: RunningInbox, page: Page) -> None:
     """In the reference field a j is a j."""
     served.store()

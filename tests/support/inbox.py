@@ -76,12 +76,12 @@ class RunningInbox:
         return self.request(method, f"/api/embed/error-page/?{urlencode(given)}", **how)
 
     def report(
-        self, words: str = "I pressed pay", event_id: str = EVENT_ID
+        self, words: str = "I pressed pay", event_id: str = EVENT_ID, name: str = "Ann"
     ) -> urllib3.BaseHTTPResponse:
         return self.error_page(
             "POST",
             query={"eventId": event_id},
-            body=urlencode({"name": "Ann", "email": "ann@shop.example", "comments": words}),
+            body=urlencode({"name": name, "email": "ann@shop.example", "comments": words}),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
 
