@@ -63,6 +63,11 @@ class Received:
         encoding = self.headers.get("Content-Encoding", "")
         if encoding == "gzip":
             return gzip.decompress(self.raw)
+        if encoding == "br":
+            # sentry-sdk packs so where brotli is installed, as it is with the inbox.
+            import brotli
+
+            return bytes(brotli.decompress(self.raw))
         return zlib.decompress(self.raw) if encoding == "deflate" else self.raw
 
     @property
