@@ -67,7 +67,8 @@ def read_feedback(item: Mapping[str, Any], envelope_id: str | None) -> Feedback 
         name=text(said.get("name"))[:_NAME],
         email=text(said.get("contact_email"))[:_NAME],
         words=cut(words, MAX_WORDS),
-        url=text(said.get("url"), _URL),
+        # @sentry/browser's captureFeedback() names the page in the event's request alone.
+        url=text(said.get("url") or _dict(item.get("request")).get("url"), _URL),
         at=time_of(item.get("timestamp")),
         facts=tuple((name, value) for name, value in facts if value),
     )

@@ -183,6 +183,15 @@ def test_what_an_item_says_is_shown(served: RunningInbox) -> None:
     assert ["environment", "staging"] in found["facts"] and ["plan", "gold"] in found["facts"]
 
 
+def test_the_page_may_be_named_in_the_request_alone() -> None:
+    """As by @sentry/browser's captureFeedback without a url."""
+    here = {"request": {"url": "https://shop.example/pay"}}
+    found = read_feedback(item(1, "words", **here), None)
+    assert found is not None and found.url == "https://shop.example/pay"
+    found = read_feedback(item(1, "words", said={"url": "https://shop.example/cart"}, **here), None)
+    assert found is not None and found.url == "https://shop.example/cart"
+
+
 def test_an_anonymous_visitor_stays_anonymous(served: RunningInbox) -> None:
     """Neither name nor address: none is made up."""
     served.store()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
-from flask_sentry_kit.inbox import InboxServer
+from flask_sentry_kit.inbox import InboxServer, create_inbox
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
@@ -89,3 +93,27 @@ class RunningInbox:
         answer = self.request("GET", f"/inbox/api/{path}")
         assert answer.status == 200
         return answer.json()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Callable[..., RunningInbox]]:
+    """Start inboxes in a folder; keywords are `create_inbox`'s. They are stopped at the end."""
+    started: list[tuple[InboxServer, threading.Thread]] = []
+    http = urllib3.PoolManager(timeout=10, retries=False)
+
+    def start(**options: Any) -> RunningInbox:
+        app = create_inbox(folder / f"inbox-{len(started)}.sqlite", **options)
+        server = InboxServer(app)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        started.append((server, thread))
+        return RunningInbox(server, http)
+
+    try:
+        yield start
+    finally:
+        http.clear()
+        for server, thread in started:
+            server.stop()
+            thread.join(10)
+            assert not thread.is_alive()
