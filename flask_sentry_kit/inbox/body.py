@@ -30,8 +30,9 @@ MAX_PARTS: Final = 250_000
 _MAX_DIGITS: Final = 100
 # A body of more weight is a large one; how many of those may wait in line.
 _LARGE: Final = 2**20
-_LARGE_PACKED: Final = 128 * 2**10
 _IN_LINE: Final = 5
+# In a body of brotli each byte may take ten times as long as in any other, whatever it unpacks to.
+_LARGE_BROTLI: Final = 32 * 2**10
 _PIECE: Final = 64 * 2**10
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Bodies:
             raise RequestEntityTooLarge("The body is too large.")
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         plain = None
-        if not encoding or len(data) <= _LARGE_PACKED:
+        if encoding != "br" or len(data) <= _LARGE_BROTLI:
             plain = self._unpack(data, encoding, _LARGE)
         if plain is not None and _weight(plain) <= _LARGE:
             yield plain

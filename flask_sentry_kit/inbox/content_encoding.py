@@ -13,9 +13,9 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 
 # brotli gets its input in pieces of so many bytes, and gives its output in pieces of about as many.
 _PIECE: Final = 16 * 2**10
-_SECONDS: Final = 0.5
-"""Processor time for one body of brotli. The largest real events take a twentieth of it; 2 MB that
-are made to be slow would take 1.7 s."""
+_SECONDS: Final = 0.25
+"""Processor time for one body of brotli. The largest real events take a tenth of it; 2 MB that are
+made to be slow would take 1.7 s."""
 
 
 class MissingBrotliError(UnsupportedMediaType):

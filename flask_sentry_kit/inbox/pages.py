@@ -37,8 +37,8 @@ def index() -> str | AnyResponse:
     reference = request.args.get("reference", "").strip()[:_REFERENCE]
     if reference:
         event_id = event_id_of(reference)
-        if event_id and project.store.has_event(event_id):
-            return redirect(url_for("pages.event", event_id=event_id))
+        if event_id and (page := _page_of(event_id)):
+            return redirect(page)
     number = _number("page", 1, 10_000)
     total, unread = project.store.counts()
     written, unread_words = project.store.counts_without_crash()
@@ -56,6 +56,19 @@ def index() -> str | AnyResponse:
         dsn=dsn_of(project),
         changes=project.store.changes(),
     )
+
+
+def _page_of(reference: str) -> str | None:
+    """The page that shows an event, or a visitor's words about it or of this id."""
+    store = current_project().store
+    if store.has_event(reference):
+        return url_for("pages.event", event_id=reference)
+    report = store.report_of_reference(reference)
+    if report is None:
+        return None
+    if store.has_event(report.event_id):
+        return url_for("pages.event", event_id=report.event_id)
+    return url_for("pages.words")
 
 
 @bp.get("/crashes/<key>/")

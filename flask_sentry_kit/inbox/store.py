@@ -300,6 +300,12 @@ class Store(Database):
         """The latest report on an event."""
         return next(iter(self.reports_on_event(event_id, 1)), None)
 
+    def report_of_reference(self, reference: str) -> Report | None:
+        """A report on an event of this id, or the feedback item of this id."""
+        with self._open() as db:
+            where = "event_id = ?1 OR feedback_id = ?1"
+            return next(report_table.newest(db, where, reference, limit=1), None)
+
     def reports(self, limit: int = 100) -> list[Report]:
         """The newest reports, up to 1 MB of words."""
         with self._open() as db:

@@ -1,4 +1,4 @@
-"""Sentry's protocol: events at ``/store/``, events and reports at ``/envelope/``.
+"""Sentry's protocol: events at ``/store/``, events and visitors' words at ``/envelope/``.
 
 Answers as real servers were observed to. The contents of an event are read in ``reading.py``, and
 the crash dialog's address is in ``error_page.py``.

@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
-import zlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flask_sentry_kit.inbox.feedback import MAX_WORDS, read_feedback
-from flask_sentry_kit.inbox.reading import read_event
-from flask_sentry_kit.inbox.store import Store
-from tests.support.inbox import EVENT_ID, RunningInbox
+from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
 
 OTHER = "f" * 32
-
-
-def item(number: int, words: object, about: object = EVENT_ID, **more: Any) -> dict[str, Any]:
-    """A feedback item as the specification has it."""
-    said = {"message": words, "associated_event_id": about, **more.pop("said", {})}
-    return {"event_id": f"{number:032x}", "contexts": {"feedback": said}, **more}
-
-
-def send(served: RunningInbox, *items: object, kind: str = "feedback") -> Any:
-    lines: list[object] = [{"dsn": served.dsn, "event_id": f"{99:032x}"}]
-    for one in items:
-        lines += [{"type": kind}, one]
-    body = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in lines)
-    answer = served.request("POST", "/api/1/envelope/", body=body.encode())
-    assert answer.status == 200
-    return answer.json()
 
 
 def words(served: RunningInbox) -> list[str]:
@@ -52,12 +29,11 @@ def in_order(page: str, *parts: str) -> bool:
 def test_several_on_one_event_are_all_kept_beside_it(served: RunningInbox) -> None:
     """From one envelope or several, the oldest first, with the form's words among them."""
     served.store()
-    send(served, item(1, "first words", timestamp=1_700_000_000.0))
+    served.envelope(feedback_item(1, "first words", timestamp=1_700_000_000.0))
     served.report("words by form")
-    send(
-        served,
-        item(2, "second words", timestamp=1_700_000_001.0),
-        item(3, "third words", timestamp=1_700_000_002.0),
+    served.envelope(
+        feedback_item(2, "second words", timestamp=1_700_000_001.0),
+        feedback_item(3, "third words", timestamp=1_700_000_002.0),
     )
     page = text(served, f"/events/{EVENT_ID}/")
     assert in_order(page, "first words", "second words", "third words", "words by form")
@@ -75,7 +51,7 @@ def test_several_on_one_event_are_all_kept_beside_it(served: RunningInbox) -> No
 def test_the_form_still_overwrites_its_own_words_alone(served: RunningInbox) -> None:
     """As at Sentry: a second form on the same event replaces the first, and no feedback item."""
     served.store()
-    send(served, item(1, "an item"))
+    served.envelope(feedback_item(1, "an item"))
     served.report("form, first")
     served.report("form, second")
     assert sorted(words(served)) == ["an item", "form, second"]
@@ -83,11 +59,11 @@ def test_the_form_still_overwrites_its_own_words_alone(served: RunningInbox) -> 
 
 def test_a_repeated_delivery_of_an_item_changes_nothing(served: RunningInbox) -> None:
     """A client that lost the answer sends again. An item that merely has the same id is kept."""
-    send(served, item(1, "words"))
+    served.envelope(feedback_item(1, "words"))
     before = served.api("pulse")
-    send(served, item(1, "words"))
+    served.envelope(feedback_item(1, "words"))
     assert served.api("pulse") == before
-    send(served, item(1, "other words"))
+    served.envelope(feedback_item(1, "other words"))
     assert sorted(words(served)) == ["other words", "words"]
 
 
@@ -102,7 +78,7 @@ def test_items_without_an_id_are_kept_each(served: RunningInbox) -> None:
 
 def test_an_item_before_its_event_joins_it(served: RunningInbox) -> None:
     """It is where words without a crash are until the event comes, and then beside the crash."""
-    send(served, item(1, "too early"), item(2, "early too"))
+    served.envelope(feedback_item(1, "too early"), feedback_item(2, "early too"))
     assert "too early" in text(served, "/words/") and EVENT_ID in text(served, "/words/")
     served.store()
     assert "too early" not in text(served, "/words/")
@@ -117,7 +93,7 @@ def test_words_without_a_crash_are_the_first_row_of_the_list(
     """About no crash, or about one that is not here: a row above all crashes leads to them, unread
     until they were seen."""
     served.store()
-    send(served, item(1, "the shop is slow", about))
+    served.envelope(feedback_item(1, "the shop is slow", about))
     page = text(served, "/")
     assert in_order(page, 'href="/words/"', "the shop is slow", "ValueError")
     assert "<title>(2) Inbox" in page
@@ -127,14 +103,30 @@ def test_words_without_a_crash_are_the_first_row_of_the_list(
     read = served.request("POST", f"/words/{number}/read", headers={"Origin": served.url})
     assert read.status == 303
     assert "<title>(1) Inbox" in text(served, "/")
-    send(served, item(2, "still slow", about))
+    served.envelope(feedback_item(2, "still slow", about))
     assert "<title>(2) Inbox" in text(served, "/")
+
+
+def test_a_reference_finds_words_too(served: RunningInbox) -> None:
+    """The id of a feedback item leads to its crash, or to the words without one; so does the id of
+    an event that never came and has words."""
+    served.store()
+    served.envelope(
+        feedback_item(1, "beside"), feedback_item(2, "loose", None), feedback_item(3, "lost", OTHER)
+    )
+    found = {
+        reference: served.request("GET", f"/?reference={reference}").headers.get("Location")
+        for reference in (f"{1:032x}", f"{2:032x}", OTHER, "e" * 32)
+    }
+    assert list(found.values()) == [f"/events/{EVENT_ID}/", "/words/", "/words/", None]
 
 
 def test_words_without_a_crash_can_be_deleted(served: RunningInbox) -> None:
     """One by one, from our own page alone; words beside a crash go with their crash."""
     served.store()
-    send(served, item(1, "one", None), item(2, "two", None), item(3, "beside"))
+    served.envelope(
+        feedback_item(1, "one", None), feedback_item(2, "two", None), feedback_item(3, "beside")
+    )
     number = {report["comments"]: report["id"] for report in served.api("reports")["reports"]}
     own = {"Origin": served.url}
     path = f"/words/{number['one']}/delete"
@@ -148,7 +140,9 @@ def test_words_without_a_crash_can_be_deleted(served: RunningInbox) -> None:
 def test_the_words_have_pages(served: RunningInbox) -> None:
     """Fifty a page, the latest first."""
     for start in (1, 31):
-        send(served, *(item(n, f"w{n}.", None, timestamp=n) for n in range(start, start + 30)))
+        served.envelope(
+            *(feedback_item(n, f"w{n}.", None, timestamp=n) for n in range(start, start + 30))
+        )
     first, second = text(served, "/words/"), text(served, "/words/?page=2")
     assert (first.count("<figure"), second.count("<figure")) == (50, 10)
     assert "w60." in first and "w1." in second
@@ -170,7 +164,7 @@ def test_what_an_item_says_is_shown(served: RunningInbox) -> None:
         "tags": {"plan": "gold"},
     }
     served.store()
-    send(served, item(1, "beside", **more), item(2, "loose", None, **more))
+    served.envelope(feedback_item(1, "beside", **more), feedback_item(2, "loose", None, **more))
     for path in (f"/events/{EVENT_ID}/", "/words/"):
         page = text(served, path)
         for shown in ("Ann", "mailto:ann%40shop.example", "https://shop.example/pay", "staging"):
@@ -186,16 +180,18 @@ def test_what_an_item_says_is_shown(served: RunningInbox) -> None:
 def test_the_page_may_be_named_in_the_request_alone() -> None:
     """As by @sentry/browser's captureFeedback without a url."""
     here = {"request": {"url": "https://shop.example/pay"}}
-    found = read_feedback(item(1, "words", **here), None)
+    found = read_feedback(feedback_item(1, "words", **here), None)
     assert found is not None and found.url == "https://shop.example/pay"
-    found = read_feedback(item(1, "words", said={"url": "https://shop.example/cart"}, **here), None)
+    found = read_feedback(
+        feedback_item(1, "words", said={"url": "https://shop.example/cart"}, **here), None
+    )
     assert found is not None and found.url == "https://shop.example/cart"
 
 
 def test_an_anonymous_visitor_stays_anonymous(served: RunningInbox) -> None:
     """Neither name nor address: none is made up."""
     served.store()
-    send(served, item(1, "no name"))
+    served.envelope(feedback_item(1, "no name"))
     assert "Someone" in text(served, f"/events/{EVENT_ID}/")
     found = served.api("reports")["reports"][0]
     assert (found["name"], found["email"]) == ("", "")
@@ -205,7 +201,7 @@ def test_words_beyond_the_limit_are_cut_and_said_so() -> None:
     """4,096 characters, by the specification; names, addresses and facts have bounds as well."""
     long = "w" * (MAX_WORDS + 1_000)
     found = read_feedback(
-        item(
+        feedback_item(
             1,
             long,
             said={"name": long, "contact_email": long, "url": long},
@@ -218,7 +214,7 @@ def test_words_beyond_the_limit_are_cut_and_said_so() -> None:
     assert found.words == "w" * MAX_WORDS + "… (1,000 more characters)"
     assert len(found.name) == len(found.email) == 200
     assert len(found.url) < 2_100 and len(repr(found.facts)) < 6_000
-    whole = read_feedback(item(1, "w" * MAX_WORDS), None)
+    whole = read_feedback(feedback_item(1, "w" * MAX_WORDS), None)
     assert whole is not None and whole.words == "w" * MAX_WORDS
 
 
@@ -226,9 +222,9 @@ MALFORMED: list[object] = [
     {},
     {"contexts": None},
     {"contexts": {"feedback": []}},
-    item(1, None),
-    item(1, " \n"),
-    item(1, ["words"]),
+    feedback_item(1, None),
+    feedback_item(1, " \n"),
+    feedback_item(1, ["words"]),
     [1],
     "no json",
     "[" * 5_000,
@@ -240,7 +236,7 @@ def test_a_malformed_item_is_skipped_counted_and_logged(
 ) -> None:
     """The other items of its envelope are kept."""
     caplog.set_level(logging.WARNING, "flask_sentry_kit.inbox")
-    send(served, item(1, "before"), *MALFORMED, item(2, "behind"))
+    served.envelope(feedback_item(1, "before"), *MALFORMED, feedback_item(2, "behind"))
     assert sorted(words(served)) == ["before", "behind"]
     assert served.api("skipped") == {"skipped": {"feedback": len(MALFORMED)}}
     assert [one.getMessage().count("skipped") for one in caplog.records] == [1] * len(MALFORMED)
@@ -248,12 +244,12 @@ def test_a_malformed_item_is_skipped_counted_and_logged(
 
 def test_other_items_are_counted_and_skipped(served: RunningInbox) -> None:
     """By their type; the number of types is bounded, whatever a client sends."""
-    send(served, {"a": 1}, kind="transaction")
-    send(served, {"a": 1}, {}, kind="session")
+    served.envelope({"a": 1}, kind="transaction")
+    served.envelope({"a": 1}, {}, kind="session")
     counted = served.api("skipped")["skipped"]
     assert counted == {"transaction": 1, "session": 2}
     for number in range(60):
-        send(served, {}, kind=f"{number}" * 1_000)
+        served.envelope({}, kind=f"{number}" * 1_000)
     counted = served.api("skipped")["skipped"]
     assert sum(counted.values()) == 63 and len(json.dumps(counted)) < 4_000
 
@@ -261,10 +257,10 @@ def test_other_items_are_counted_and_skipped(served: RunningInbox) -> None:
 def test_an_event_of_type_feedback_is_feedback(served: RunningInbox) -> None:
     """sentry-sdk's capture_event sends it as an item of type event. Without words, it is an event
     as any other: nothing is lost."""
-    assert send(served, {**item(1, "words"), "type": "feedback"}, kind="event") == {
+    assert served.envelope({**feedback_item(1, "words"), "type": "feedback"}, kind="event") == {
         "id": f"{1:032x}"
     }
-    send(served, {"type": "feedback", "message": "odd", "event_id": OTHER}, kind="event")
+    served.envelope({"type": "feedback", "message": "odd", "event_id": OTHER}, kind="event")
     assert words(served) == ["words"]
     assert [event["event_id"] for event in served.api("events")["events"]] == [OTHER]
 
@@ -296,115 +292,13 @@ def test_nothing_in_an_item_becomes_markup(served: RunningInbox) -> None:
         "tags": {EVIL: EVIL},
     }
     served.store({**served.event(), "tags": {"crash.event_id": EVIL}})
-    send(served, item(1, EVIL, **more), item(2, EVIL, None, **more), item(3, EVIL, EVIL, **more))
+    served.envelope(
+        feedback_item(1, EVIL, **more),
+        feedback_item(2, EVIL, None, **more),
+        feedback_item(3, EVIL, EVIL, **more),
+    )
     for path in ("/", f"/events/{EVENT_ID}/", "/words/"):
         page = text(served, path)
         assert "alert(1)" in page
         assert "<script>alert" not in page and "<img" not in page
         assert 'href="javascript' not in page
-
-
-def add(store: Store, number: int) -> str:
-    event_id = f"{number:032x}"
-    body = {"message": "m"}
-    store.add_event(event_id, body, read_event(body))
-    return event_id
-
-
-def feedback(store: Store, number: int, words: str, about: object) -> None:
-    found = read_feedback(item(number, words, about), None)
-    assert found is not None
-    store.add_feedback(found)
-
-
-def test_items_go_with_their_event(tmp_path: Path) -> None:
-    """Whether it is no longer kept, or its crash is deleted."""
-    store = Store(tmp_path / "inbox.sqlite", keep_events=3)
-    first = add(store, 1)
-    feedback(store, 91, "a", first)
-    feedback(store, 92, "b", first)
-    assert len(store.reports_on_event(first)) == 2
-    for number in (2, 3, 4):
-        add(store, number)
-    assert store.reports() == []
-    feedback(store, 93, "c", f"{4:032x}")
-    store.delete(store.crashes(1)[0].key)
-    assert store.reports() == []
-
-
-@pytest.mark.parametrize("about", [None, OTHER, f"{1:032x}"])
-def test_the_number_of_items_is_bounded(tmp_path: Path, about: str | None) -> None:
-    """Whoever sends words on one event, on none, or on those that never come fills no disk: as
-    many are kept as events may be, the latest arrivals, whatever the time that they claim."""
-    store = Store(tmp_path / "inbox.sqlite", keep_events=5)
-    add(store, 1)
-    for number in range(10):
-        found = read_feedback(item(100 + number, f"w{number}", about, timestamp=99 - number), None)
-        assert found is not None
-        store.add_feedback(found)
-    assert sorted(report.comments for report in store.reports()) == ["w5", "w6", "w7", "w8", "w9"]
-    assert store.event(f"{1:032x}") is not None
-
-
-OLDER = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-INSERT INTO facts VALUES ('changes', 7);
-INSERT INTO facts VALUES ('public_key', 'kkkk');
-CREATE TABLE crashes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
-    type TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, level TEXT NOT NULL,
-    count INTEGER NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
-    touched REAL NOT NULL, unread INTEGER NOT NULL
-);
-CREATE INDEX crashes_touched ON crashes (touched);
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id TEXT NOT NULL UNIQUE,
-    crash INTEGER NOT NULL REFERENCES crashes (id),
-    at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, person TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX events_crash ON events (crash, seq);
-CREATE INDEX events_size ON events (size);
-CREATE TABLE reports (
-    event_id TEXT PRIMARY KEY,
-    crash INTEGER,
-    name TEXT NOT NULL, email TEXT NOT NULL, comments TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE INDEX reports_crash ON reports (crash, at);
-INSERT INTO crashes VALUES (1, 'abcd', 'KeyError', 'sum', 'shop', 'error', 1, 5.0, 5.0, 5.0, 0);
-INSERT INTO reports VALUES ('e1', 1, 'Ann', 'a@b.example', 'beside', 6.0);
-INSERT INTO reports VALUES ('e2', NULL, 'Bob', 'b@b.example', 'waiting', 7.0);
-PRAGMA application_id = 1581756613;
-"""
-
-
-def test_a_file_of_the_version_before_keeps_its_reports(
-    tmp_path: Path, serve_inbox: Callable[..., Any]
-) -> None:
-    """They are where they were, the form still overwrites them, and items come beside them."""
-    path = tmp_path / "inbox-0.sqlite"
-    db = sqlite3.connect(path)
-    db.executescript(OLDER.replace("'e1'", f"'{EVENT_ID}'").replace("'e2'", f"'{OTHER}'"))
-    db.execute(
-        "INSERT INTO events VALUES (1, ?, 1, 5.0, 5.0, 2, 'ada', ?)",
-        (EVENT_ID, zlib.compress(b"{}")),
-    )
-    db.commit()
-    db.close()
-    path.chmod(0o600)
-    served = serve_inbox()
-    assert served.key == "kkkk"
-    kept = served.api(f"events/{EVENT_ID}")
-    assert [(one["name"], one["comments"], one["at"]) for one in kept["reports"]] == [
-        ("Ann", "beside", 6.0)
-    ]
-    assert "waiting" in text(served, "/words/")
-    served.report("beside, again")
-    served.report("waiting, again", event_id=OTHER)
-    send(served, item(1, "an item"))
-    assert sorted(words(served)) == ["an item", "beside, again", "waiting, again"]
-    again = Store(path)
-    assert len(again.reports()) == 3
-    again._close_keeper()

@@ -17,6 +17,14 @@ from flask_sentry_kit.inbox import InboxServer, create_inbox
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
+def feedback_item(
+    number: int, words: object, about: object = EVENT_ID, **more: Any
+) -> dict[str, Any]:
+    """A ``feedback`` item as the specification has it; ``said`` goes to its context."""
+    said = {"message": words, "associated_event_id": about, **more.pop("said", {})}
+    return {"event_id": f"{number:032x}", "contexts": {"feedback": said}, **more}
+
+
 class RunningInbox:
     """One running inbox, and the few things every test does with it."""
 
@@ -72,6 +80,17 @@ class RunningInbox:
         ]
         failure = {"type": kind, "value": "no sum", "stacktrace": {"frames": frames}}
         return {"event_id": event_id, "exception": {"values": [failure]}, **more}
+
+    def envelope(self, *items: object, kind: str = "feedback") -> Any:
+        """Send items of one type in one envelope, as JSON or as the text given. Returns the
+        answer's JSON."""
+        lines: list[object] = [{"dsn": self.dsn, "event_id": f"{99:032x}"}]
+        for item in items:
+            lines += [{"type": kind}, item]
+        body = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in lines)
+        answer = self.request("POST", "/api/1/envelope/", body=body.encode())
+        assert answer.status == 200
+        return answer.json()
 
     def error_page(self, method: str, **how: Any) -> urllib3.BaseHTTPResponse:
         """Ask the dialog's address; ``query`` changes its arguments, None leaves one out."""
