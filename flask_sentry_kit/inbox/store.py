@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from . import report_table
 from .database import Database
+from .errors import DamagedEventError
 from .feedback import Feedback
 from .reading import Event
 from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of
@@ -264,6 +265,9 @@ class Store(Database):
                 )
             ]
             written = report_table.count(db, "event_id = ?", event_id)
+        if event_id not in same:
+            # In a damaged file a row and the index that lists it may differ.
+            raise DamagedEventError(event_id)
         index = same.index(event_id)
         return KeptEvent(
             event_id=event_id,
