@@ -226,6 +226,7 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
     project = _admit(project_id, header)
     envelope_id = event_id_of(header.get("event_id"))
     answer: dict[str, str] = {}
+    wordless = 0
     # All items are read before any is kept: a client repeats an envelope that is refused.
     for kind, payload in list(_items(data, start, reader)):
         if kind == "event":
@@ -236,10 +237,13 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
             project.skip(kind)
         elif not _keep_feedback(project, payload, envelope_id):
             project.skip(kind)
-            _log.warning(
-                "A feedback item was skipped, since contexts.feedback.message holds no words. The"
-                " other items of its envelope are kept."
-            )
+            wordless += 1
+    if wordless:
+        _log.warning(
+            "An envelope's feedback items were skipped: %d, each without words in"
+            " contexts.feedback.message. Its other items are kept.",
+            wordless,
+        )
     if not answer and envelope_id:
         answer["id"] = envelope_id
     return answer

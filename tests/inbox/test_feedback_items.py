@@ -239,7 +239,8 @@ def test_a_malformed_item_is_skipped_counted_and_logged(
     served.envelope(feedback_item(1, "before"), *MALFORMED, feedback_item(2, "behind"))
     assert sorted(words(served)) == ["before", "behind"]
     assert served.api("skipped") == {"skipped": {"feedback": len(MALFORMED)}}
-    assert [one.getMessage().count("skipped") for one in caplog.records] == [1] * len(MALFORMED)
+    (record,) = caplog.records
+    assert f"skipped: {len(MALFORMED)}," in record.getMessage()
 
 
 def test_other_items_are_counted_and_skipped(served: RunningInbox) -> None:
