@@ -169,9 +169,11 @@
   }
 
   function show(form, answer) {
-    var errors = answer.errors || {}, region = say(answer.message), first;
+    var errors = answer.errors || {}, region = say(answer.message);
+    var token = field(form, "token"), first;
     mark(form, errors);
-    if (answer.outcome === "sent" || answer.outcome === "saved") {
+    if (answer.token && token) token.value = answer.token;
+    if (/^(sent|passed|saved)$/.test(answer.outcome)) {
       hide(form, true);
       if (!region) return;
       // The focused button is hidden together with the form.
