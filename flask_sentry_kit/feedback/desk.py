@@ -6,7 +6,6 @@ the words belong to. An error in here is logged and shown to the visitor, never 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -29,6 +28,7 @@ from ..settings import Settings
 from . import form, relay, token
 from .limit import AddressLimit, address_of
 from .origin import origin_of
+from .taken import TakenReports
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -99,7 +99,7 @@ class FeedbackDesk:
     def __init__(self, app: Flask, host: Host) -> None:
         self._app = weakref.ref(app)
         self._host = host
-        self._taken = token.TakenReports()
+        self._taken = TakenReports()
         self._by_address: AddressLimit | None = None
         self._logged: set[str] = set()
 
@@ -202,23 +202,19 @@ class FeedbackDesk:
         report = relay.Report(
             event_id, submission.comments, submission.name, form.email_of(submission)
         )
-        digest = hashlib.sha256(
-            "\0".join((report.comments, report.name, report.email)).encode()
-        ).digest()
         with self._taken.lock:
-            sent = self._taken.get(event_id)
-            first = sent is None
-            if sent is None:
+            ticket = self._taken.find(report)
+            wait = relay.WAIT if ticket is None else 0
+            if ticket is None:
+                if not self._taken.takes_others(event_id):
+                    raise RefusedReport("again")
                 ticket = relay.put(kit.outbox, kit.dsn, report, origin_of(request))
                 if ticket is None:
                     raise RefusedReport("full")
-                sent = token.TakenReport(digest, ticket)
-                self._taken.note(event_id, sent)
-            elif sent.digest != digest:
-                raise RefusedReport("again")
+                self._taken.note(report, ticket)
         # A second click is answered with the state of the first one's report. If each click waited
         # for Sentry, a few clicks would take all of a server's threads.
-        return event_id, relay.outcome(sent.ticket, relay.WAIT if first else 0)
+        return event_id, relay.outcome(ticket, wait)
 
     def _event_of(self, submission: form.Submission) -> str | None:
         """The event that a submission's token names; None if there is no valid token in it.

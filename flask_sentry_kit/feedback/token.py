@@ -14,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import OrderedDict
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,7 +21,6 @@ from flask import Flask
 from itsdangerous import BadData, TimestampSigner
 
 from ..dsn import Dsn
-from ..threads import lock_at_use
 
 MAX_AGE: Final = 24 * 60 * 60
 """Seconds. No server refuses words for their age."""
@@ -115,42 +112,3 @@ def renew_token(app: Flask, dsn: Dsn | None, token: str) -> str | None:
     except TokenError:
         return None
     return sign_token(app, dsn, event_id)
-
-
-@dataclass(frozen=True, slots=True)
-class TakenReport:
-    """The report that this process has taken for an event."""
-
-    digest: bytes
-    """Of the words, which are the same for a second click and differ for a second report."""
-    ticket: Any
-
-
-class TakenReports:
-    """The reports that this process has taken, by event; the oldest are forgotten.
-
-    By event and not by token, because a second report on one event replaces the first at Sentry.
-    """
-
-    def __init__(self, size: int = 1000) -> None:
-        self._size = size
-        self._sent: OrderedDict[str, TakenReport] = OrderedDict()
-        self._lock = lock_at_use()
-
-    @property
-    def lock(self) -> Any:
-        """Held from ``get`` to ``note``, so that two clicks at the same time are one report."""
-        return self._lock.get()
-
-    def get(self, event_id: str) -> TakenReport | None:
-        with self.lock:
-            return self._sent.get(event_id)
-
-    def note(self, event_id: str, sent: TakenReport) -> None:
-        with self.lock:
-            self._sent[event_id] = sent
-            while len(self._sent) > self._size:
-                self._sent.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._sent)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import secrets
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -175,30 +173,3 @@ def test_no_made_up_token_passes(made_up: str) -> None:
     """Whatever arrives as a token is refused in one way."""
     with pytest.raises(token.TokenError):
         token.read_token(app_with("key"), DSN, made_up)
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    """However many reports a process takes, it remembers a fixed number; the oldest go."""
-    spent = token.TakenReports(size=10)
-    events = [secrets.token_hex(16) for _ in range(50)]
-    for event_id in events:
-        spent.note(event_id, token.TakenReport(b"", None))
-    assert len(spent) == 10
-    assert spent.get(events[0]) is None
-    assert spent.get(events[-1]) is not None
-
-
-def test_remembering_is_safe_under_threads() -> None:
-    """Many threads at once neither lose the bound nor fail."""
-    spent = token.TakenReports(size=50)
-
-    def note() -> None:
-        for _ in range(300):
-            spent.note(secrets.token_hex(16), token.TakenReport(b"", None))
-
-    threads = [threading.Thread(target=note) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(spent) == 50
