@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from flask_sentry_kit.feedback.relay import Report
 from flask_sentry_kit.feedback.taken import TakenReports
-from flask_sentry_kit.outbox import Item, Ticket
+from flask_sentry_kit.outbox import Ticket
 from flask_sentry_kit.outbox.item import Outcome
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp, Visit
@@ -113,27 +112,18 @@ def words_at(sentry: RecordingSentry) -> list[str]:
     return [seen.fields["comments"] for seen in sentry.reports if "error-page" in seen.path]
 
 
-def pass_on(app: Flask) -> None:
-    """Have the app's outbox take every server for one that may not keep the words."""
-    outbox: Any = app.extensions["sentry_kit"].outbox
-    put = outbox.put
-
-    def put_unsure(item: Item) -> Ticket | None:
-        if item.kind == "feedback":
-            item = replace(item, request=replace(item.request, keeps=False))
-        return put(item)  # type: ignore[no-any-return]
-
-    outbox.put = put_unsure
-
-
 @pytest.mark.parametrize("in_place", [False, True])
 def test_words_that_may_not_be_kept_are_passed_on(
-    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry, in_place: bool
+    crashing_app: MakeApp,
+    visit: Visit,
+    sentry: RecordingSentry,
+    may_not_keep_words: Callable[[Flask], None],
+    in_place: bool,
 ) -> None:
-    """ "Sent" is said only where the server keeps them. The same words are the same report, and
-    other words are taken."""
+    """Nothing says that they were sent. The same words are the same report, and other words are
+    taken."""
     app = crashing_app(SENTRY_DSN=sentry.dsn)
-    pass_on(app)
+    may_not_keep_words(app)
     visitor = visit(app)
     page = visitor.crash()
     for words in ("First", "First", "Second", "First"):
