@@ -186,8 +186,11 @@
   }
 
   function rest(form) {
+    var region = document.getElementById("sentry-kit-outcome");
     busy = false;
     form.removeAttribute("aria-busy");
+    // On a phone, what is said may be below the button, outside of the window.
+    if (region && !form.querySelector("[aria-invalid]")) region.scrollIntoView({ block: "nearest" });
   }
 
   if (window.fetch && window.URLSearchParams && window.AbortController) {

@@ -49,6 +49,24 @@ def test_an_old_page_sends_at_the_second_press(
     assert sentry.wait_for_report().fields == words
 
 
+IN_WINDOW = """id => {
+    const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+}"""
+
+
+@pytest.mark.parametrize("crash", [True], indirect=True)
+def test_what_is_said_is_in_the_window(crash: Any, later: PutClockAhead) -> None:
+    """On a phone, where the button that was pressed is at the lower edge."""
+    crash.set_viewport_size({"width": 320, "height": 400})
+    crash.fill(f"{FORM} textarea", "Words")
+    crash.evaluate("send => document.querySelector(send).scrollIntoView(false)", SEND)
+    later(3 * 24 * 60 * 60)
+    crash.click(SEND)
+    crash.wait_for_function(f"!document.querySelector('{FORM}').hasAttribute('aria-busy')")
+    assert crash.evaluate(IN_WINDOW, "sentry-kit-outcome")
+
+
 def test_what_is_passed_on_is_not_called_sent(
     crash: Any, app: Flask, sentry: RecordingSentry, may_not_keep_words: Callable[[Flask], None]
 ) -> None:
