@@ -63,7 +63,8 @@ class FeedbackForm:
     """The content of the fields: prefilled, or the visitor's earlier input."""
 
     outcome: str = ""
-    """Empty before sending, then ``"sent"``, ``"saved"`` (not sent yet) or ``"refused"``."""
+    """Empty before sending, then ``"sent"``, ``"passed"`` (to a server that may not keep it),
+    ``"saved"`` (not sent yet) or ``"refused"``."""
 
     errors: Mapping[str, str] = field(default_factory=dict)
     """Messages about invalid input, by field name; the empty name means the whole form."""

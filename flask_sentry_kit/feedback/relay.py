@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 from ..dsn import AUTH_HEADER, Dsn
-from ..outbox import Item, Outbox, Request, Ticket
+from ..outbox import Alternative, Item, Outbox, Request, Ticket
+
+Shown = Literal["sent", "passed", "saved", "refused"]
 
 ANONYMOUS_NAME: Final = "Anonymous"
 ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
@@ -24,6 +26,8 @@ WAIT: Final = 2.0
 
 WAITING_MAX: Final = 2
 """Requests of one process that wait at a time: half of waitress's four threads."""
+
+_MISSING: Final = frozenset((403, 404, 405, 410))
 
 # Taking a place and giving it back is one atomic step each. A lock would be of the wrong kind after
 # gevent patches late.
@@ -68,8 +72,9 @@ def item(dsn: Dsn, report: Report, origin: str) -> Item:
             url=dsn.report_url(report.event_id),
             headers=headers,
             body=urlencode(words).encode("ascii"),
+            name="form",
         ),
-        fallback=_envelope(dsn, report.event_id, words),
+        alternatives=(Alternative(_envelope(dsn, report.event_id, words), _MISSING),),
     )
 
 
@@ -95,8 +100,9 @@ def put(outbox: Outbox, dsn: Dsn, report: Report, origin: str) -> Ticket | None:
     return outbox.put(item(dsn, report, origin))
 
 
-def outcome(ticket: Ticket, wait: float = WAIT) -> str:
-    """The outcome to show: ``"sent"``, ``"saved"`` (it is queued) or ``"refused"``.
+def outcome(ticket: Ticket, wait: float = WAIT) -> Shown:
+    """The outcome to show: ``"sent"`` (the server keeps the words), ``"passed"`` (it took them, and
+    may not keep them), ``"saved"`` (they are queued) or ``"refused"``.
 
     :param wait: seconds to wait for the server, if fewer than ``WAITING_MAX`` requests wait.
     """

@@ -39,10 +39,10 @@ class Outbox:
     The oldest item of a server is sent first and keeps its place while it is retried. A server
     that cannot be reached does not hold up another server's items. 2xx: sent. 429, 5xx and no
     answer: retried with exponential back-off and full jitter, or when the server says (at most ten
-    minutes later). Any other answer, redirects included, drops that item alone and is logged (403,
-    404, 405 and 410 only once the item's fallback, if it has one, was answered so too). An item
-    that is answered 500 ten times is given up; an item for a server that cannot be reached, or is
-    away (502, 503, 504), stays queued. When the queue is full the newest item is refused, because
+    minutes later). Any other answer, redirects included, drops that item alone and is logged,
+    unless the item has an alternative for it (``Item.alternatives``). An item that is answered 500
+    ten times is given up; an item for a server that cannot be reached, or is away (502, 503, 504),
+    stays queued. When the queue is full the newest item is refused, because
     the ids of the older ones have been shown already.
 
     At its end (``atexit``) a process spends at most two seconds on sending what is queued. A

@@ -169,9 +169,11 @@
   }
 
   function show(form, answer) {
-    var errors = answer.errors || {}, region = say(answer.message), first;
+    var errors = answer.errors || {}, region = say(answer.message);
+    var token = field(form, "token"), first;
     mark(form, errors);
-    if (answer.outcome === "sent" || answer.outcome === "saved") {
+    if (answer.token && token) token.value = answer.token;
+    if (/^(sent|passed|saved)$/.test(answer.outcome)) {
       hide(form, true);
       if (!region) return;
       // The focused button is hidden together with the form.
@@ -184,8 +186,11 @@
   }
 
   function rest(form) {
+    var region = document.getElementById("sentry-kit-outcome");
     busy = false;
     form.removeAttribute("aria-busy");
+    // On a phone, what is said may be below the button, outside of the window.
+    if (region && !form.querySelector("[aria-invalid]")) region.scrollIntoView({ block: "nearest" });
   }
 
   if (window.fetch && window.URLSearchParams && window.AbortController) {
