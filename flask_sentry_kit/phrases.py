@@ -70,6 +70,7 @@ dialog has no ``noteOptional``, ``errorComments`` and ``errorEmail``, and passes
 
 OUTCOMES: Final = {
     "sent": phrase("Sent. Thank you."),
+    "passed": phrase("Passed on. Thank you."),
     "saved": phrase("Saved. It will be sent as soon as we can."),
 }
 """What the form answers when words were taken."""

@@ -14,7 +14,7 @@ import re
 import weakref
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -22,9 +22,6 @@ from werkzeug.exceptions import HTTPException, NotFound
 from .. import headers, phrases
 from ..addresses import mount_point
 from ..crash import Crash, FeedbackForm
-from ..dsn import Dsn
-from ..outbox import Outbox
-from ..settings import Settings
 from . import form, relay, token
 from .limit import AddressLimit, address_of
 
@@ -59,22 +56,11 @@ class AnsweringPage(Protocol):
     def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response: ...
 
 
-class Host(Protocol):
+class Host(relay.Host, Protocol):
     """What the desk needs of the app's kit."""
 
     @property
-    def settings(self) -> Settings: ...
-
-    @property
     def page(self) -> AnsweringPage: ...
-
-    @property
-    def dsn(self) -> Dsn | None: ...
-
-    @property
-    def outbox(self) -> Outbox: ...
-
-    def url(self, tail: str, **values: Any) -> str: ...
 
 
 class RefusedReport(Exception):
@@ -213,7 +199,8 @@ class FeedbackDesk:
             sent = self._taken.get(event_id)
             first = sent is None
             if sent is None:
-                ticket = relay.put(kit.outbox, kit.dsn, report, _origin())
+                page = headers.value(request.environ, "HTTP_REFERER")
+                ticket = relay.put(kit, report, _origin(), page)
                 if ticket is None:
                     raise RefusedReport("full")
                 sent = token.TakenReport(digest, ticket)
