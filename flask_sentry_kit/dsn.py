@@ -36,6 +36,8 @@ ENVELOPE_PATH: Final = "/api/{project}/envelope/"
 ERROR_PAGE_PATH: Final = "/api/embed/error-page/"
 """The crash dialog's script and its form's target: Sentry from 8 on, and GlitchTip."""
 
+_STORE_URL = re.compile(r"(https?://[^?#]*/api/[^/?#]+)/store/")
+
 AUTH_HEADER: Final = "X-Sentry-Auth"
 
 _PROTOCOL: Final = "7"
@@ -53,6 +55,15 @@ _SCHEME = re.compile(r"(?:[a-z]+\+)*(https?)")
 
 class DsnError(ValueError):
     """The text is not a valid DSN. The message never holds any part of a key or secret."""
+
+
+def envelope_url_of(store_url: str) -> str | None:
+    """The address that takes envelopes where this one takes events; see ``ENVELOPE_PATH``.
+
+    :returns: None if the address is not one of ``STORE_PATH``.
+    """
+    found = _STORE_URL.fullmatch(store_url)
+    return f"{found[1]}/envelope/" if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +216,13 @@ class Dsn:
         name = (urlsplit(self.origin).hostname or "").rstrip(".")
         # Hosts under sentry.io that accept events redirect the dialog's script to sentry.io.
         return [self.origin, "https://sentry.io"] if name.endswith(".sentry.io") else [self.origin]
+
+    @property
+    def is_sentry_io(self) -> bool:
+        """Whether the server is Sentry's own, which takes envelopes on ``*.ingest.sentry.io``,
+        ``*.ingest.us.sentry.io`` and ``*.ingest.de.sentry.io``; old DSNs name ``sentry.io``."""
+        name = (urlsplit(self.origin).hostname or "").rstrip(".")
+        return name == "sentry.io" or name.endswith(".sentry.io")
 
     @property
     def error_page_url(self) -> str:

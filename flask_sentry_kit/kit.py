@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from typing import Any, Final
+from uuid import UUID
 
 from flask import Flask, Request, current_app, g, has_request_context, request
 from flask.wrappers import Response
@@ -16,6 +17,7 @@ from .crash import Crash
 from .dsn import Dsn
 from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
+from .feedback.words import put_words
 from .headers import framed
 from .outbox import Outbox
 from .page import Page, Part
@@ -102,7 +104,9 @@ class Kit:
         if self._own_outbox is None:
             dsn = self.dsn
             self._own_outbox = Outbox(
-                spool=self.settings.spool, destination=dsn.origin if dsn else None
+                spool=self.settings.spool,
+                envelopes=self.settings.server == "spotlight",
+                destination=dsn.origin if dsn else None,
             )
         return self._own_outbox
 
@@ -235,6 +239,44 @@ def current_kit() -> Kit:
     if kit is None:
         raise RuntimeError(_MISSING.format(current_app.name))
     return kit
+
+
+def capture_feedback(
+    message: str,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    event_id: str | UUID | None = None,
+    url: str | None = None,
+) -> str | None:
+    """Send words without a crash, or about an earlier one, from an app's own form or command::
+
+        @app.post("/feedback")
+        def feedback():
+            capture_feedback(request.form["words"], email=current_user.email)
+            return "Thank you."
+
+    It needs an app context. They have the environment, release, user and tags of the crash, if this
+    process has captured it lately, else of the current request. On a server that is not known to
+    have feedback they are an event of level info, of its own issue; ``SENTRY_KIT_SERVER`` says
+    which server it is.
+
+    :param message: plain text. Of more than 4,096 characters the first ones are sent, and that is
+        logged.
+    :param name: who wrote it; None stays anonymous. At most 128 characters are sent.
+    :param email: where an answer goes to. It is not checked, so that no words are lost for it; at
+        most 320 characters are sent.
+    :param event_id: the event that they are about, as ``g.sentry_event_id`` or ``X-Sentry-ID`` had
+        it: 32 hexadecimal digits, with or without hyphens.
+    :param url: the page that they are about, http or https. What is secret in it is masked. The
+        default is the address of the crash, where this process knows it.
+    :return: the id of what arrives, 32 hexadecimal digits; None if it was not accepted for sending:
+        there is no DSN, or the queue is full.
+    :raises TypeError: an argument is no string.
+    :raises ValueError: the message is empty or blank, or ``event_id`` or ``url`` is malformed.
+    :raises RuntimeError: there is no app context, or the blueprint is not registered on the app.
+    """
+    return put_words(current_kit(), message, name=name, email=email, event_id=event_id, url=url)
 
 
 def csp_sources(app: Flask) -> dict[str, list[str]]:

@@ -46,6 +46,8 @@ __all__ = [
 
 PREFIX: Final = "SENTRY_KIT_"
 
+_WITHOUT_DIALOG: Final = ("bugsink", "spotlight")
+
 T = TypeVar("T")
 
 
@@ -86,7 +88,7 @@ class Settings:
         meaning="Further options of Raven.showReportDialog (title, subtitle, labelName, lang …);"
         " False: no hosted dialog.",
     )
-    """None: no hosted dialog."""
+    """None: no hosted dialog, as always for a ``server`` that has none."""
 
     feedback: bool = _row(
         takes="True or False", default=True, check=check.flag, meaning="The page's own form."
@@ -171,6 +173,15 @@ class Settings:
         check=check.flag,
         meaning="The kit answers every crash, in place of the app's own handlers for 500, for"
         " Exception and for HTTPException. Other errors are left to them. False: they stay.",
+    )
+    server: str = _row(
+        takes='"auto", "sentry", "bugsink" or "spotlight"',
+        default="auto",
+        check=check.server_name,
+        meaning="Which server the DSN leads to, for the form in which it keeps the visitor's words."
+        ' "auto" is right for Sentry and GlitchTip, and finds out what others lack; "sentry" is for'
+        " a self-hosted Sentry of 24.4.2 or later; with the last two the page leaves out the hosted"
+        " dialog, which they do not have.",
     )
     reporter: str = _row(
         takes='"auto" or "raven"',
@@ -267,6 +278,8 @@ def read_settings(
             value, name = config.get(setting.name, setting.default), setting.name
         values[setting.keyword] = _checked(setting, value, name)
     values["prefill"] = values["prefill"] and values["pii"]
+    if values["server"] in _WITHOUT_DIALOG:
+        values["dialog"] = None
     return Settings(**values)
 
 

@@ -13,7 +13,7 @@ import re
 import weakref
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -22,9 +22,6 @@ from .. import headers, phrases
 from ..addresses import mount_point
 from ..containment import contained
 from ..crash import Crash, FeedbackForm
-from ..dsn import Dsn
-from ..outbox import Outbox
-from ..settings import Settings
 from . import form, relay, token
 from .limit import AddressLimit, address_of
 from .origin import origin_of
@@ -58,22 +55,11 @@ class AnsweringPage(Protocol):
     def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response: ...
 
 
-class Host(Protocol):
+class Host(relay.Host, Protocol):
     """What the desk needs of the app's kit."""
 
     @property
-    def settings(self) -> Settings: ...
-
-    @property
     def page(self) -> AnsweringPage: ...
-
-    @property
-    def dsn(self) -> Dsn | None: ...
-
-    @property
-    def outbox(self) -> Outbox: ...
-
-    def url(self, tail: str, **values: Any) -> str: ...
 
 
 class RefusedReport(Exception):
@@ -208,7 +194,8 @@ class FeedbackDesk:
             if ticket is None:
                 if not self._taken.takes_others(event_id):
                     raise RefusedReport("again")
-                ticket = relay.put(kit.outbox, kit.dsn, report, origin_of(request))
+                page = headers.value(request.environ, "HTTP_REFERER")
+                ticket = relay.put(kit, report, origin_of(request), page)
                 if ticket is None:
                     raise RefusedReport("full")
                 self._taken.note(report, ticket)

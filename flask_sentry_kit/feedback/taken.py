@@ -31,7 +31,7 @@ class TakenReports:
     def __init__(self, events: int = EVENTS_MAX, reports: int = REPORTS_MAX) -> None:
         self._events_max = events
         self._reports_max = reports
-        self._events: OrderedDict[str, OrderedDict[bytes, Ticket]] = OrderedDict()
+        self._events: OrderedDict[str | None, OrderedDict[bytes, Ticket]] = OrderedDict()
         self._lock = lock_at_use()
 
     @property

@@ -18,6 +18,7 @@ from .backoff import Backoff
 from .delivery_log import FAILURES_LOGGED, DeliveryLog
 from .item import Answer, Entry, Outcome, State
 from .memory import MemoryQueue, packed
+from .roads import Roads
 from .send import Sender
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 
@@ -59,13 +60,19 @@ class Delivery:
     """
 
     def __init__(
-        self, sender: Sender, memory: MemoryQueue, spool: Spool | None, changed: threading.Condition
+        self,
+        sender: Sender,
+        memory: MemoryQueue,
+        spool: Spool | None,
+        changed: threading.Condition,
+        roads: Roads,
     ) -> None:
         self.pid = os.getpid()
         self.home = self.pid, patch_state()
         self.sender = sender
         self.memory = memory
         self.spool = spool
+        self.roads = roads
         # Guards everything here but the spool, which guards itself. Never held over I/O.
         self.changed = changed
         self.released = False
@@ -242,7 +249,7 @@ class Delivery:
     def _deliver(self, spool: Spool | None, entry: Entry) -> None:
         request = entry.request
         origin = entry.origin
-        answer = self.sender.post(request.packed() if entry.item.kind == "event" else request)
+        answer = self.roads.post(request, self.sender.post)
         status = answer.status
         with self.changed:
             failures = self._backoff.failures(origin)

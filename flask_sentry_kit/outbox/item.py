@@ -17,6 +17,8 @@ keeps it is not known. ``"refused"``: it never will take it."""
 # Bytes. Compressing a shorter body gains nothing: it fits one packet either way.
 GZIP_FROM = 1024
 
+FORM_TYPE = "application/x-www-form-urlencoded"
+
 # Seconds between a ticket's looks into the spool, from which another process may deliver.
 TICKET_LOOKS_EVERY = 0.05
 
@@ -48,9 +50,13 @@ class Request:
         return origin_of(self.url)
 
     def packed(self) -> Request:
-        """The same request with its body gzipped, if that makes it smaller."""
+        """The same request with its body gzipped, if that makes it smaller.
+
+        A form's stays as it is: no Sentry unpacks one.
+        """
         if len(self.body) <= GZIP_FROM or any(
-            name.lower() == "content-encoding" for name in self.headers
+            name.lower() == "content-encoding" or value == FORM_TYPE
+            for name, value in self.headers.items()
         ):
             return self
         import gzip  # loaded by the thread that delivers

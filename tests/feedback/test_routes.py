@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sentry import SECRET_KEY, RecordingSentry
+from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp, PutClockAhead, Visit
 from tests.support.visitor import Visitor
 
@@ -103,42 +103,6 @@ def test_with_a_spool_the_words_survive_a_restart(
         report = back.wait_for_report()
     assert report.fields["comments"] == "Words from before"
     assert report.query["eventId"] == page.headers["X-Sentry-ID"]
-
-
-def test_an_origin_that_is_refused_takes_the_other_door(
-    shop: Visitor, sentry: RecordingSentry
-) -> None:
-    """A project that does not list the host still gets the words: envelopes need no origin."""
-    sentry.answers["POST", "error-page"] = (403, {}, b"{}")
-    answer = shop.send(shop.crash(), comments="Words")
-    assert "Sent. Thank you." in shop.follow(answer).text
-    assert sentry.reports[-1].path == "/api/7/envelope/"
-
-
-@pytest.mark.parametrize("status", [404, 405, 410])
-def test_a_server_without_the_address_gets_an_envelope(
-    shop: Visitor, sentry: RecordingSentry, status: int
-) -> None:
-    """Bugsink and Spotlight have no crash dialog: a user_report in an envelope reaches them."""
-    sentry.answers["POST", "error-page"] = (status, {}, b"")
-    page = shop.crash()
-    answer = shop.send(page, comments="Words", name="Ada")
-    assert "Sent. Thank you." in shop.follow(answer).text
-    [_, envelope] = sentry.reports
-    assert envelope.path == "/api/7/envelope/"
-    assert "sentry_key=public" in envelope.headers["X-Sentry-Auth"]
-    assert "Origin" not in envelope.headers
-    header, kind, payload, rest = envelope.body.split(b"\n")
-    event_id = page.headers["X-Sentry-ID"]
-    assert json.loads(header)["event_id"] == event_id
-    assert json.loads(kind) == {"type": "user_report", "length": len(payload)}
-    assert json.loads(payload) == {
-        "event_id": event_id,
-        "name": "Ada",
-        "email": "anonymous@example.invalid",
-        "comments": "Words",
-    }
-    assert rest == b"" and SECRET_KEY.encode() not in envelope.body
 
 
 def test_a_refusal_is_said_and_logged(

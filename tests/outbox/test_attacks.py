@@ -91,7 +91,7 @@ def test_the_address_and_not_the_column_says_where_a_row_goes(
     assert outbox.flush(5) is True
     assert attacker.received == []
     assert outbox.counters.dropped == 3
-    assert len(server.received) <= 1
+    assert len(server.received) <= 2  # the third, by both of the addresses for events
 
 
 def test_only_headers_that_are_ours_are_sent(

@@ -96,6 +96,19 @@ class Received:
         return found if isinstance(found, dict) else None
 
     @property
+    def items(self) -> list[tuple[str, Any]]:
+        """Of an envelope: the type of each item, and its JSON."""
+        header, *lines = self.body.rstrip(b"\n").split(b"\n")
+        assert isinstance(json.loads(header), dict)
+        heads, bodies = lines[::2], lines[1::2]
+        for head, body in zip(heads, bodies, strict=True):
+            assert json.loads(head).get("length", len(body)) == len(body)
+        return [
+            (json.loads(head)["type"], json.loads(body))
+            for head, body in zip(heads, bodies, strict=True)
+        ]
+
+    @property
     def id(self) -> str:
         """The event's."""
         return str(self.json()["event_id"])
