@@ -41,6 +41,9 @@ class Crash:
     refused: bool = False
     """The server refuses the events of this DSN, so there may be no report of this crash."""
 
+    hosted_dialog: bool = True
+    """Whether the page may show the server's own dialog: not where its words are lost."""
+
     @property
     def public_dsn(self) -> str | None:
         """The DSN a browser may see, or None."""

@@ -23,7 +23,7 @@ from .outbox import Outbox
 from .page import Page, Part
 from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
-from .settings import Settings
+from .settings import WITHOUT_DIALOG, Settings
 from .text import one_line
 from .user import Person, person
 from .watch import Answers, OwnRoutes, add_header, is_ordinary_answer
@@ -95,6 +95,15 @@ class Kit:
         return self.reporter.dsn
 
     @property
+    def server(self) -> str:
+        """Which server the DSN leads to: a value of ``SENTRY_KIT_SERVER``. ``"auto"`` becomes
+        ``"glitchtip"`` when an event was answered as GlitchTip answers."""
+        server, dsn = self.settings.server, self.dsn
+        if server == "auto" and dsn is not None and self.outbox.is_glitchtip(dsn.store_url):
+            return "glitchtip"
+        return server
+
+    @property
     def outbox(self) -> Outbox:
         """The reporter's queue, so that feedback is sent after its event. If the reporter has
         none, a queue of the kit's own."""
@@ -142,6 +151,7 @@ class Kit:
         return Crash(
             event_id=event_id,
             refused=event_id is not None and reporter.refused,
+            hosted_dialog=self.server not in WITHOUT_DIALOG,
             dsn=dsn,
             method=failed.method,
             url=asked_for(failed.environ),
@@ -213,6 +223,7 @@ class Kit:
         return Crash(
             event_id=event_id,
             refused=self.reporter.refused,
+            hosted_dialog=self.server not in WITHOUT_DIALOG,
             dsn=dsn,
             user_name=who.name,
             user_email=who.email,

@@ -203,7 +203,7 @@ def names(value: Any) -> tuple[str, ...]:
 
 
 def server_name(value: Any) -> str:
-    if value in ("auto", "sentry", "bugsink", "spotlight"):
+    if value in ("auto", "sentry", "glitchtip", "bugsink", "spotlight"):
         return str(value)
     raise InvalidValue
 

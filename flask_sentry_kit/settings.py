@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 __all__ = [
+    "WITHOUT_DIALOG",
     "RAVEN_JS_INTEGRITY",
     "RAVEN_JS_URL",
     "SETTINGS",
@@ -46,7 +47,9 @@ __all__ = [
 
 PREFIX: Final = "SENTRY_KIT_"
 
-_WITHOUT_DIALOG: Final = ("bugsink", "spotlight")
+WITHOUT_DIALOG: Final = frozenset(("glitchtip", "bugsink", "spotlight"))
+"""The servers whose hosted dialog the page leaves out. Bugsink and Spotlight have none; GlitchTip 6
+keeps what is written in its own where no page shows it."""
 
 T = TypeVar("T")
 
@@ -175,13 +178,14 @@ class Settings:
         " Exception and for HTTPException. Other errors are left to them. False: they stay.",
     )
     server: str = _row(
-        takes='"auto", "sentry", "bugsink" or "spotlight"',
+        takes='"auto", "sentry", "glitchtip", "bugsink" or "spotlight"',
         default="auto",
         check=check.server_name,
         meaning="Which server the DSN leads to, for the form in which it keeps the visitor's words."
-        ' "auto" is right for Sentry and GlitchTip, and finds out what others lack; "sentry" is for'
-        " a self-hosted Sentry of 24.4.2 or later; with the last two the page leaves out the hosted"
-        " dialog, which they do not have.",
+        ' "auto" is right for Sentry, and finds out what others lack; "sentry" is for a self-hosted'
+        " Sentry of 24.4.2 or later. With the last three the page leaves out the hosted dialog:"
+        " Bugsink and Spotlight have none, and what is written in GlitchTip 6's own is shown to"
+        " nobody.",
     )
     reporter: str = _row(
         takes='"auto" or "raven"',
@@ -278,7 +282,7 @@ def read_settings(
             value, name = config.get(setting.name, setting.default), setting.name
         values[setting.keyword] = _checked(setting, value, name)
     values["prefill"] = values["prefill"] and values["pii"]
-    if values["server"] in _WITHOUT_DIALOG:
+    if values["server"] in WITHOUT_DIALOG:
         values["dialog"] = None
     return Settings(**values)
 

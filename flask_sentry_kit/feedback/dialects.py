@@ -23,7 +23,7 @@ from ..dsn import AUTH_HEADER, Dsn
 from ..event.event_facts import EventFacts
 from ..event.event_id import new_event_id
 from ..outbox import Alternative, Item, Request
-from ..outbox.item import FORM_TYPE
+from ..outbox.item import FORM_TYPE, NO_CONTENT
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -42,6 +42,10 @@ _MISSING: Final = frozenset((403, 404, 405, 410))
 # domains).
 _REDIRECTS: Final = frozenset(range(300, 400))
 # sentry.io's ingest hosts redirect the form. No redirect is followed.
+_WITHOUT_BODY: Final = frozenset((NO_CONTENT,))
+# GlitchTip answers the form so, and Sentry ``{}``. GlitchTip 6 keeps such words where no page shows
+# them, since it looks for the crash by an id of its own.
+_TAKEN: Final = frozenset(range(200, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ class Dialect:
 
 
 _FORM_FIRST: Final = Dialect(
-    (("form", frozenset()), ("feedback", _REDIRECTS), ("event", _MISSING | _REDIRECTS))
+    (
+        ("form", frozenset()),
+        ("feedback", _REDIRECTS),
+        ("event", _MISSING | _REDIRECTS | _WITHOUT_BODY),
+    )
 )
 _SENTRY_IO: Final = Dialect(
     (("feedback", frozenset()), ("event", _MISSING | _REDIRECTS)), feedback_is_kept=True
@@ -83,10 +91,16 @@ _SENTRY: Final = Dialect(
     (("feedback", frozenset()), ("form", _MISSING), ("event", _MISSING | _REDIRECTS)),
     feedback_is_kept=True,
 )
+_GLITCHTIP: Final = Dialect(
+    # Both, and in this order: 5 shows the form's words and drops the item, with a 200. 6 shows the
+    # item's words, and keeps the first ones about a crash alone.
+    (("feedback", frozenset()), ("form", _TAKEN | _MISSING), ("event", _MISSING | _REDIRECTS))
+)
 _EVENTS_ALONE: Final = Dialect((("event", frozenset()),))
 
 _BY_SERVER: Final[Mapping[str, Dialect]] = {
     "sentry": _SENTRY,
+    "glitchtip": _GLITCHTIP,
     "bugsink": _EVENTS_ALONE,
     "spotlight": _EVENTS_ALONE,
 }
@@ -96,7 +110,7 @@ _BY_SERVER: Final[Mapping[str, Dialect]] = {
 def dialect_of(dsn: Dsn, server: str) -> Dialect:
     """The dialect of a DSN's server.
 
-    :param server: the setting ``SENTRY_KIT_SERVER``.
+    :param server: the setting ``SENTRY_KIT_SERVER``, or what is known of the server.
     """
     return _BY_SERVER.get(server) or (_SENTRY_IO if dsn.is_sentry_io else _FORM_FIRST)
 

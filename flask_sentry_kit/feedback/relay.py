@@ -45,6 +45,9 @@ class Host(Protocol):
     def settings(self) -> Settings: ...
 
     @property
+    def server(self) -> str: ...
+
+    @property
     def dsn(self) -> Dsn | None: ...
 
     @property
@@ -73,7 +76,7 @@ def put(host: Host, report: Report, origin: str, page: str = "") -> Ticket | Non
     if not url and _is_page_of_the_app(host, page, origin):
         url = host.reporter.shown_url(page)
     report = replace(report, facts=facts, url=url)
-    return host.outbox.put(dialects.report_item(dsn, report, origin, host.settings.server))
+    return host.outbox.put(dialects.report_item(dsn, report, origin, host.server))
 
 
 def _is_page_of_the_app(host: Host, page: str, origin: str) -> bool:

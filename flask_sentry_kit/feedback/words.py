@@ -61,7 +61,7 @@ def put_words(
     facts = host.reporter.facts(about)
     page = host.reporter.shown_url(address) if address else facts.url if about else ""
     report = Report(about, words, **said, url=page, facts=facts)
-    ticket = host.outbox.put(feedback_item(dsn, report, host.settings.server))
+    ticket = host.outbox.put(feedback_item(dsn, report, host.server))
     return None if ticket is None else report.id
 
 

@@ -254,14 +254,14 @@ class Delivery:
         with self.changed:
             failures = self._backoff.failures(origin)
         following = entry.item.next_after(entry.at, status)
-        if 200 <= status < 300:
-            state: State = "sent" if request.keeps else "passed"
-            self._settle(spool, entry, Outcome(state, request.name or None))
-        elif following is not None:
+        if following is not None:
             entry.at, entry.tries = following, 0
             if spool is not None:
                 spool.update(entry)
             return
+        if 200 <= status < 300:
+            state: State = "sent" if request.keeps else "passed"
+            self._settle(spool, entry, Outcome(state, request.name or None))
         elif answer.unsendable or 300 <= status < 500 and status != 429:
             self._settle(spool, entry, Outcome("refused", reason=answer.reason))
         elif status >= 500 and self._is_given_up(entry, status):

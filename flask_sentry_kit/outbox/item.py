@@ -19,6 +19,8 @@ GZIP_FROM = 1024
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
+NO_CONTENT = 204
+
 # Seconds between a ticket's looks into the spool, from which another process may deliver.
 TICKET_LOOKS_EVERY = 0.05
 
@@ -70,13 +72,15 @@ class Answer:
     """The result of one attempt."""
 
     status: int = 0
-    """The HTTP status, or 0 when the server did not answer."""
+    """The HTTP status, or 0 when the server did not answer. A 200 without a body is a 204."""
     reason: str = ""
     """The message of the server or the network: one bounded line, without the secret."""
     wait: float | None = None
     """Seconds that the server asks for (Retry-After, X-Sentry-Rate-Limits), unbounded."""
     unsendable: bool = False
     """The request itself cannot be sent, now or later."""
+    body: bytes = field(default=b"", repr=False)
+    """Of a 2xx: its beginning."""
 
 
 class Outcome(NamedTuple):
@@ -102,7 +106,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A request that is sent in place of one before it."""
+    """A request that is sent in place of one before it, or besides it."""
 
     request: Request
     after: frozenset[int]
@@ -121,7 +125,8 @@ class Item:
     request: Request
     alternatives: tuple[Alternative, ...] = ()
     """In order: after an answer, the first one behind the request that got it and whose ``after``
-    has its status is sent. An answer that none of them is for decides about the item."""
+    has its status is sent, also after a 2xx. An answer that none of them is for decides about the
+    item."""
 
     @property
     def requests(self) -> tuple[Request, ...]:

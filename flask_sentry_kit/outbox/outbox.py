@@ -151,6 +151,15 @@ class Outbox:
             delivery_log.logger.warning("Whether events are refused is not known", exc_info=True)
             return False
 
+    def is_glitchtip(self, url: str) -> bool:
+        """Whether the server at an address for events is GlitchTip, as far as this process has seen
+        from its answers. Never raises."""
+        try:
+            return self._current_worker().roads.is_glitchtip(url)
+        except Exception:
+            delivery_log.logger.warning("Which server it is is not known", exc_info=True)
+            return False
+
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
         if self._spool is not None and not self._closed:

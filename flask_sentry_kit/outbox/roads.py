@@ -28,7 +28,7 @@ Post = Callable[[Request], Answer]
 
 
 class Roads:
-    """What one process knows about the servers' addresses. For one thread.
+    """What one process knows about the servers' addresses. ``post`` is for one thread.
 
     :param envelopes: whether events go as envelopes until a server has no address for those.
     """
@@ -36,6 +36,11 @@ class Roads:
     def __init__(self, envelopes: bool = False) -> None:
         self._envelopes = envelopes
         self._known: OrderedDict[str, bool] = OrderedDict()
+        self._glitchtips: OrderedDict[str, None] = OrderedDict()
+
+    def is_glitchtip(self, url: str) -> bool:
+        """Whether an event that was sent to this address was answered as GlitchTip answers."""
+        return url in self._glitchtips
 
     def post(self, request: Request, post: Post) -> Answer:
         """Send an event to the address that its server has: two attempts where that is not known.
@@ -55,6 +60,10 @@ class Roads:
                     return first
                 self._note(url, False)
         answer = post(request.packed())
+        if _is_from_glitchtip(answer):
+            self._glitchtips[url] = None
+            if len(self._glitchtips) > ADDRESSES_MAX:
+                self._glitchtips.popitem(last=False)
         if answer.status != 404 or first is not None:
             return answer
         envelope = as_envelope(request)
@@ -69,6 +78,18 @@ class Roads:
         self._known[url] = envelopes
         if len(self._known) > ADDRESSES_MAX:
             self._known.popitem(last=False)
+
+
+def _is_from_glitchtip(answer: Answer) -> bool:
+    """GlitchTip 5 and 6 answer ``/store/`` with ``{"event_id": …}``, all others with ``{"id": …}``.
+    Seen on 5.2."""
+    if not (200 <= answer.status < 300 and answer.body.startswith(b'{"event_id"')):
+        return False
+    try:
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and "id" not in said
 
 
 def as_envelope(request: Request) -> Request | None:
