@@ -352,7 +352,7 @@ def policy_none(stage: Stage) -> None:
     stage.crash_and_write(_with_policy(stage.shop(), "default-src 'none'"))
 
 
-@setting("`require-trusted-types-for 'script'`", "dialog", asked=False)
+@setting("`require-trusted-types-for 'script'`", "form", asked=False)
 def trusted_types(stage: Stage) -> None:
     stage.sentry.start()
     stage.crash_and_write(_with_policy(stage.shop(), "require-trusted-types-for 'script'"))
