@@ -46,6 +46,10 @@ _PROTOCOL: Final = "7"
 _AUTH = re.compile(r"Sentry\s+(.*)", re.IGNORECASE | re.DOTALL)
 _AUTH_MAX: Final = 4_096
 
+# sentry.io's hosts for events, with the region if they name one: ``o1.ingest.de.sentry.io``, or in
+# the other order as its documentation has it; and sentry.io itself, the host of the oldest DSNs.
+_INGEST = re.compile(r"(?:(?:[^.]+\.)?(?:([a-z0-9-]+)\.)?ingest\.(?:([a-z0-9-]+)\.)?)?sentry\.io")
+
 # Finds secrets in the header, and in a DSN or another address with a password.
 _SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
 
@@ -212,10 +216,21 @@ class Dsn:
 
     @property
     def dialog_origins(self) -> list[str]:
-        """The origins that serve the crash dialog's script and receive its form."""
+        """The origins that serve the crash dialog's script and receive its form.
+
+        At sentry.io the ingest host redirects the script to ``sentry.io``, and the form goes to the
+        host of the organization's region. A DSN that names no region is of ``us``: it is older than
+        the regions, and Sentry reads it so too (``proxy_error_embed_request`` in its
+        ``hybridcloud/apigateway``). Any other server has the form sent to its own
+        ``system.url-prefix``, which a DSN does not name and which mostly is the DSN's host.
+        """
         name = (urlsplit(self.origin).hostname or "").rstrip(".")
-        # Hosts under sentry.io that accept events redirect the dialog's script to sentry.io.
-        return [self.origin, "https://sentry.io"] if name.endswith(".sentry.io") else [self.origin]
+        ingest = _INGEST.fullmatch(name)
+        if ingest is None:
+            return [self.origin]
+        region = ingest[1] or ingest[2] or "us"
+        origins = [self.origin, "https://sentry.io", f"https://{region}.sentry.io"]
+        return list(dict.fromkeys(origins))
 
     @property
     def is_sentry_io(self) -> bool:

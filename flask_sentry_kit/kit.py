@@ -304,6 +304,9 @@ def csp_sources(app: Flask) -> dict[str, list[str]]:
     Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
     ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
 
+    A self-hosted Sentry whose ``system.url-prefix`` is another than the DSN's host needs that one
+    too, since its dialog posts there: add it to ``connect-src``.
+
     Call it after registering the blueprint.
 
     :return: empty if there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``.

@@ -349,8 +349,8 @@ class _Handler(BaseHTTPRequestHandler):
         request.status, extra, content = answer
         self.send_response(request.status)
         # As Sentry does: pages of other origins send events and reports.
-        self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
-        for name, value in extra.items():
+        allowed = {"Access-Control-Allow-Origin": self.headers.get("Origin", "*")}
+        for name, value in {**allowed, **extra}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
