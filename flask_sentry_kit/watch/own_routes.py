@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from ..addresses import app_path
-from ..compat import current_context
+from ..compat import CONTEXT_COMES_FIRST, current_context
 from .notes import RequestNotes, notes_key, notes_of
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -38,15 +38,22 @@ class OwnRoutes:
         preprocess: Callable[..., Any] = app.preprocess_request
         own = frozenset(filter(self._is_own, app.view_functions))
 
-        # Wraps all hooks, because one more hook would cost a healthy request more.
-        def preprocess_request(*context: Any) -> Any:
+        # Wraps all hooks, because one more hook would cost a healthy request more, and so would one
+        # function for both forms of the call.
+        def preprocess_request() -> Any:
             rule = current_context().request.url_rule
             if rule is not None and rule.endpoint in own:
                 return self._dispatch(rule.endpoint)
-            # Flask gives a context from 3.2 on. A call without "*" is faster.
-            return preprocess(*context) if context else preprocess()
+            return preprocess()
 
-        app.preprocess_request = preprocess_request  # type: ignore[method-assign]  # of this app alone
+        def preprocess_request_of(context: Any) -> Any:
+            rule = context.request.url_rule
+            if rule is not None and rule.endpoint in own:
+                return self._dispatch(rule.endpoint)
+            return preprocess(context)
+
+        made = preprocess_request_of if CONTEXT_COMES_FIRST else preprocess_request
+        app.preprocess_request = made  # type: ignore[method-assign, assignment]  # of this app alone
         if app.url_map.host_matching or app.subdomain_matching:
             app.before_request_funcs.setdefault(None, []).insert(0, self._on_any_host())
 
