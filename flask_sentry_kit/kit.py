@@ -125,6 +125,10 @@ class Kit:
         reporter.warm_up()
         dsn = reporter.dsn
         form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
+        if form:
+            # A failure is not logged: it is logged if it happens again at a crash.
+            with contained(None):
+                self.feedback.form_for(Crash("0" * 32, dsn))
         self.page.warm_up(dsn, form)
 
     def url(self, tail: str, **values: Any) -> str:

@@ -133,6 +133,9 @@ class ClientReporter:
         if not self._warm and self.client.is_enabled():
             self._warm = True
             warm_up(self.client.event_options())
+            # A failure is not logged: it is logged if it happens again at a crash.
+            with contained(None):
+                _ = self.client.outbox  # makes it; no file is opened and no thread started
 
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)
