@@ -16,7 +16,8 @@ from datetime import datetime, timezone
 from typing import Final
 
 from ..dsn import envelope_url_of
-from .item import Answer, Request
+from .delivery_log import logger
+from .item import Answer, Request, origin_of
 
 ADDRESSES_MAX: Final = 100
 """Addresses that are remembered. An outbox sends to one, a spool that apps share to a few."""
@@ -60,10 +61,8 @@ class Roads:
                     return first
                 self._note(url, False)
         answer = post(request.packed())
-        if _is_from_glitchtip(answer):
-            self._glitchtips[url] = None
-            if len(self._glitchtips) > ADDRESSES_MAX:
-                self._glitchtips.popitem(last=False)
+        if url not in self._glitchtips and _is_from_glitchtip(answer):
+            self._note_glitchtip(url)
         if answer.status != 404 or first is not None:
             return answer
         envelope = as_envelope(request)
@@ -73,6 +72,18 @@ class Roads:
         if 200 <= second.status < 300:
             self._note(url, True)
         return answer if second.status == 404 else second
+
+    def _note_glitchtip(self, url: str) -> None:
+        self._glitchtips[url] = None
+        if len(self._glitchtips) > ADDRESSES_MAX:
+            self._glitchtips.popitem(last=False)
+        logger.warning(
+            "The server at %s answers as GlitchTip does, which shows nobody what is written in its"
+            " own crash dialog (version 6): from now on crash pages of this process are without it,"
+            " and have the page's form. Set SENTRY_KIT_SERVER = 'glitchtip', so that the first page"
+            " is as well",
+            origin_of(url),
+        )
 
     def _note(self, url: str, envelopes: bool) -> None:
         self._known[url] = envelopes

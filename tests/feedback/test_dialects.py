@@ -342,10 +342,13 @@ def test_a_form_that_is_answered_without_a_body_is_followed_by_an_event(
 
 
 def test_glitchtip_is_known_by_its_answer_to_an_event(
-    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+    crashing_app: MakeApp,
+    visit: Visit,
+    sentry: RecordingSentry,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """From the second crash on it gets the item and the form, and the page leaves out its dialog.
-    One of the two is shown to a reader, in version 5 and in version 6."""
+    One of the two is shown to a reader, in version 5 and in version 6. The log says so once."""
     sentry.answers = {
         ("POST", STORE): (200, {}, b'{"event_id": "0123456789abcdef0123456789abcdef"}'),
         ("POST", FORM): (200, {}, b""),
@@ -356,6 +359,7 @@ def test_glitchtip_is_known_by_its_answer_to_an_event(
     assert app.extensions["sentry_kit"].reporter.flush(5)
     assert "showReportDialog" not in shop.crash().text
     assert send(shop, sentry) == ("sent", [ENVELOPE, FORM])
+    assert caplog.text.count("Set SENTRY_KIT_SERVER = 'glitchtip'") == 1
 
 
 @pytest.mark.parametrize(
