@@ -18,8 +18,8 @@ from .verdict import verdict
 HEALTHY_GOAL = 1.02  # × bare
 CRASH_GOAL = 0.25  # × raven's recipe
 ENVIRONMENT = (
-    "one process each, WSGI calls without a socket, perf_counter_ns, collector on (gc.freeze()"
-    " before the first call), events delivered to a server on loopback"
+    "processes of their own, WSGI calls without a socket, perf_counter_ns, collector on"
+    " (gc.freeze() before the first call), events delivered to a server on loopback"
 )
 
 

@@ -16,7 +16,8 @@ _TAKES_SECRET: Final = re.compile(
 # "password=%s" and "token={}", which get their value with % or format().
 _PLACE: Final = r"[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)"
 _HAS_PLACE: Final = re.compile(_PLACE)  # rules out most literals faster than the whole pattern
-_TEMPLATE: Final = re.compile(rf"([\w.-]{{1,80}})[\"']?\s{{0,5}}{_PLACE}")
+# "(?=(…))\1" takes the whole name or none: a part of it is never before the sign.
+_TEMPLATE: Final = re.compile(rf"(?=([\w.-]{{1,80}}))\1[\"']?\s{{0,5}}{_PLACE}")
 
 
 def names_columns(literal: str, hides: Callable[[str], bool]) -> bool:
