@@ -84,7 +84,7 @@ test-main: browser $(npm)
 	  "addresses that pip installs: make test-main FLASK=../flask WERKZEUG=../werkzeug" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)-main
 	$(VENV)-main/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-main/bin/python -m pip install --quiet --editable . --group dev
+	$(VENV)-main/bin/python -m pip install --quiet --editable . --group dev --group new-flask
 	$(VENV)-main/bin/python -m pip install --quiet --force-reinstall --no-deps $(FLASK) $(WERKZEUG)
 	$(VENV)-main/bin/python -m pytest $(ARGS)
 
@@ -142,7 +142,7 @@ $(venv):
 
 # pip 25.1 is the first that knows dependency groups.
 $(dev): pyproject.toml $(venv)
-	$(bin)/python -m pip install --quiet --editable '.[inbox]' --group dev
+	$(bin)/python -m pip install --quiet --editable '.[inbox]' --group dev --group new-flask
 	@touch $@ $(runtime)
 
 $(runtime): pyproject.toml $(venv)

@@ -11,20 +11,12 @@ import pytest
 import sqlalchemy
 from flask import Flask, g
 from flask_login import LoginManager, UserMixin, current_user, login_user
-from flask_security import (
-    RoleMixin,
-    Security,
-    SQLAlchemyUserDatastore,
-    hash_password,
-)
-from flask_security import UserMixin as SecurityUser
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from flask_sentry_kit import sentry_kit
 from flask_sentry_kit.user import person, user_facts
 
 Make = Callable[..., Flask]
-PASSWORD = "correct horse battery"
 
 
 def shop(app: Flask, *, active_in_database: bool = False) -> flask_sqlalchemy.SQLAlchemy:
@@ -93,66 +85,6 @@ def test_an_integrity_error_keeps_the_users_id(
     assert event["user"]["id"] == "7"
     assert event["user"].get("is_authenticated") is not False
     assert event["user"].get("is_anonymous") is not True
-
-
-def test_flask_securitys_user_is_kept_too(make_app: Make, wire: Any) -> None:
-    """Flask-Security: whether a user is active and the id itself are columns."""
-    app = make_app(
-        SQLALCHEMY_DATABASE_URI="sqlite://",
-        SECURITY_PASSWORD_SALT="146585145368132386173505678016728509634",
-        SECURITY_PASSWORD_HASH="plaintext",
-        SECURITY_PASSWORD_SINGLE_HASH=["plaintext"],
-        SECURITY_PASSWORD_SCHEMES=["plaintext"],
-        WTF_CSRF_ENABLED=False,
-    )
-
-    class Base(DeclarativeBase):
-        pass
-
-    roles_of = sqlalchemy.Table(
-        "roles_of",
-        Base.metadata,
-        sqlalchemy.Column("person_id", sqlalchemy.ForeignKey("person.id")),
-        sqlalchemy.Column("role_id", sqlalchemy.ForeignKey("role.id")),
-    )
-
-    class Role(RoleMixin, Base):
-        __tablename__ = "role"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        name: Mapped[str] = mapped_column(unique=True)
-
-    class Person(SecurityUser, Base):
-        __tablename__ = "person"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        email: Mapped[str] = mapped_column(unique=True)
-        password: Mapped[str]
-        active: Mapped[bool]
-        fs_uniquifier: Mapped[str] = mapped_column(unique=True)
-        roles = relationship(Role, secondary=roles_of)
-
-    db = flask_sqlalchemy.SQLAlchemy(app, model_class=Base)
-    store = SQLAlchemyUserDatastore(db, Person, Role)
-    Security(app, store)
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
-        user = store.create_user(email="a@example.org", password=hash_password(PASSWORD))
-        db.session.commit()
-        number = user.fs_uniquifier
-
-    @app.get("/insert")
-    def insert() -> str:
-        assert current_user.is_authenticated
-        db.session.add(Role(name=None))
-        db.session.flush()
-        return ""
-
-    client = app.test_client()
-    answer = client.post("/login", data={"email": "a@example.org", "password": PASSWORD})
-    assert answer.status_code == 302
-    client.get("/insert")
-    user = wire.one_event(app)["user"]
-    assert user["id"] == number
-    assert user.get("is_authenticated") is not False
 
 
 def test_a_loader_that_raises_leaves_the_id(make_app: Make, wire: Any) -> None:
