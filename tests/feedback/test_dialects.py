@@ -6,7 +6,11 @@ import json
 from typing import Any
 
 import pytest
+import raven
+from flask import Flask
+from raven.transport.http import HTTPTransport
 
+from flask_sentry_kit import Sentry, SentryKit
 from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.feedback.dialects import Report, dialect_of, feedback_item, report_item
 from tests.support.sentry import SECRET_KEY, Received, RecordingSentry
@@ -383,3 +387,20 @@ def test_other_answers_to_an_event_are_no_glitchtips(
     shop.crash()
     assert app.extensions["sentry_kit"].reporter.flush(5)
     assert "showReportDialog" in shop.crash().text
+
+
+def test_a_client_of_ravens_own_class_gives_what_all_its_events_have(
+    visit: Visit, sentry: RecordingSentry
+) -> None:
+    """Those of one event are known to raven alone; the words arrive by the kit's own queue."""
+    app = Flask("shop")
+    app.config.update(SECRET_KEY="not secret in a test", SENTRY_KIT_SERVER="sentry")
+    options = {"release": "1.2.3", "environment": "production", "tags": {"api_key": "hunter2"}}
+    Sentry(app, client=raven.Client(sentry.dsn, transport=HTTPTransport, **options))
+    app.add_url_rule("/boom", view_func=lambda: str(1 / 0), endpoint="boom")
+    app.register_blueprint(SentryKit())
+    assert send(visit(app), sentry)[0] == "sent"
+    [(_, item)] = sentry.wait_for_report().items
+    assert (item["release"], item["environment"]) == ("1.2.3", "production")
+    assert item["tags"] == {"api_key": "********"} and "user" not in item
+    app.extensions["sentry_kit"].outbox.close(0)
