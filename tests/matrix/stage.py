@@ -236,7 +236,8 @@ class Stage:
                 flush(10)
 
     def judge(self, crash: Crash, words: Words, kind: str = "Broken") -> None:
-        """Whether the crash's event is in the inbox, and the words are that event's.
+        """Whether the crash's event is in the inbox, and the words are that event's: a report on it,
+        or where the server refuses one, an event of their own that names it.
 
         :param kind: the type of the exception that is the crash.
         :raises Lost: not within ``PATIENCE``; says what was there instead.
@@ -248,7 +249,10 @@ class Stage:
             mine = [one for one in events if _is_of(one["event"], crash.mark, kind)]
             tied = [one for one in mine if words.are(one["report"])]
             reports = self.sentry.read("reports")["reports"]
-            if tied and sum(words.are(report) for report in reports) == 1:
+            ids = {one["event_id"] for one in mine}
+            own = [one for one in events if _names(one["event"], ids, words)]
+            reported = sum(words.are(report) for report in reports)
+            if len(tied) + len(own) == reported + len(own) == 1:
                 self.road = crash.tab.road
                 return
             if time.monotonic() > deadline:
@@ -307,6 +311,12 @@ def _stop_fetches(route: Route, request: BrowserRequest) -> None:
         route.abort("blockedbyclient")
     else:
         route.continue_()
+
+
+def _names(event: Any, ids: set[str], words: Words) -> bool:
+    """Whether an event holds the words, and names a crash."""
+    tags = dict(event.get("tags") or {})
+    return words.comments in str(event.get("message")) and tags.get("crash.event_id") in ids
 
 
 def _is_of(event: dict[str, Any], mark: str, kind: str) -> bool:

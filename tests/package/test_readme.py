@@ -42,7 +42,7 @@ def test_every_python_example_runs(
     monkeypatch.setattr(logging.getLogger(), "handlers", list(logging.getLogger().handlers))
     monkeypatch.setenv("SENTRY_DSN", wire.dsn)
     app = Flask("readme", root_path=str(ROOT))
-    if re.search(r"sentry\.(capture|flush)|csp_sources\(", example):
+    if re.search(r"sentry\.(capture|flush)|(csp_sources|capture_feedback)\(", example):
         # These ask the kit at once; the others are the app's set-up, which comes before it.
         app.register_blueprint(sentry_kit)
     given: dict[str, Any] = {
