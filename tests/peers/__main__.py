@@ -21,11 +21,11 @@ import threading
 from contextlib import ExitStack
 from dataclasses import asdict
 
-from tests.matrix.runner import chromium
 from tests.support.sentry import JSON, RecordingSentry
 
 from . import table
 from .book import Peer, Verdict
+from .names import chromium, sentry_io_is_here
 from .runner import PEERS, brought_up, play, settings_for
 
 SHORT = (["self-hosted", "inbox"], ["JavaScript off"])
@@ -83,6 +83,7 @@ def main() -> int:
     peers: list[Peer] = []
     verdicts: list[Verdict] = []
     with ExitStack() as stack:
+        stack.enter_context(sentry_io_is_here())
         browser = stack.enter_context(chromium())
         for name in [one for one in PEERS if not arguments.peer or one in arguments.peer]:
             with brought_up(name) as peer:

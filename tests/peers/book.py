@@ -138,6 +138,8 @@ def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tup
         for text in (words.name, words.email):
             if not any(text in found for found in (*beside, *named)):
                 faults.append(f"{text} is not shown with the words")
+        if not words.email and any(".invalid" in text for text in named):
+            faults.append("an anonymous visitor's event has an address that nobody gave")
         if told in (Told.NOT_SENT, Told.NOTHING):
             faults.append(
                 f"the words arrived, and the visitor was told {told.value or 'nothing'!r}"

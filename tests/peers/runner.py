@@ -17,7 +17,7 @@ from .book import SETTINGS, Peer, Setting
 from .glitchtip import GlitchTip5, GlitchTip6
 from .plays import NAMED
 from .stage import play
-from .standins import Old, Redirecting, SelfHosted
+from .standins import Old, Redirecting, SelfHosted, SentryIo
 
 if TYPE_CHECKING:
     pass
@@ -49,6 +49,7 @@ def _standin(make: Callable[[], Any]) -> Callable[[Path], Any]:
 
 STANDINS = (Redirecting, SelfHosted, Old, GlitchTip5, GlitchTip6)
 PEERS: dict[str, Callable[[Path], Any]] = {
+    "sentry.io": SentryIo,
     **{one.name: _standin(one) for one in STANDINS},
     "bugsink": _bugsink,
     "spotlight": _spotlight,

@@ -70,7 +70,7 @@ class Stage:
         address = (
             f"http://127.0.0.1:{self._stack.enter_context(serving(app, request_handler=Quiet))}"
         )
-        context = self._browser.new_context(**options)
+        context = self._browser.new_context(ignore_https_errors=True, **options)
         self._stack.callback(context.close)
         context.set_default_timeout(10_000)
         for origin in block:

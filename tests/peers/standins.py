@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from tests.support.certificates import Certificates
 from tests.support.sentry import JSON, PUBLIC_KEY, Answer, Received, RecordingSentry
 
 from .book import End, Look
+from .names import INGEST, WEB
 from .port import Port
 
 DIALOG = Path(__file__).with_name("dialog.js")
@@ -96,19 +99,23 @@ class SelfHosted:
     server: str = "sentry"
     keeps = End.READ
     has_dialog = True
+    scheme = "http"
+    host = "localhost"
+    """The name in the DSN."""
+    tls: ssl.SSLContext | None = None
     items: tuple[str, ...] = ("event", "user_report", "feedback")
     """What is kept of an envelope; other items are dropped, after a 200."""
 
     def __init__(self) -> None:
-        self._port = Port()
+        self._port = Port(self.host)
         self.kept = Kept()
         self.running: RecordingSentry | None = None
-        self.dsn = f"http://{PUBLIC_KEY}:hidden@{self._port.netloc}/{PROJECT}"
-        self.web = f"http://{self._port.netloc}"
+        self.dsn = f"{self.scheme}://{PUBLIC_KEY}:hidden@{self._port.netloc}/{PROJECT}"
+        self.web = f"{self.scheme}://{self._port.netloc}"
         self.origins: tuple[str, ...] = (self.web,)
 
     def start(self) -> None:
-        self.running = RecordingSentry(answer=self.answer, port=self._port.number)
+        self.running = RecordingSentry(self.tls, answer=self.answer, port=self._port.number)
 
     def stop(self) -> None:
         if self.running:
@@ -219,22 +226,24 @@ class Old(SelfHosted):
 
 
 class Redirecting(SelfHosted):
-    """sentry.io: the ingest host takes events and envelopes, and redirects all else to the web
-    server, which is another host."""
+    """An ingest host as sentry.io's: it takes events and envelopes, and redirects all else to the
+    web server, which is another host."""
 
-    name = "sentry.io"
-    title = "sentry.io, a redirecting ingest host"
+    name = "redirecting"
+    title = "a redirecting ingest host"
+    web_host = "127.0.0.1"
 
     def __init__(self) -> None:
         super().__init__()
-        self._web_port = Port("127.0.0.1")
-        self.web = f"http://{self._web_port.netloc}"
+        self._web_port = Port(self.web_host)
+        self.web = f"{self.scheme}://{self._web_port.netloc}"
         self.origins = (*self.origins, self.web)
         self._web_running: RecordingSentry | None = None
 
     def start(self) -> None:
         super().start()
-        self._web_running = RecordingSentry(answer=super().answer, port=self._web_port.number)
+        port = self._web_port.number
+        self._web_running = RecordingSentry(self.tls, answer=super().answer, port=port)
 
     def stop(self) -> None:
         super().stop()
@@ -250,6 +259,24 @@ class Redirecting(SelfHosted):
         if re.match(r"/api/\d+/", request.path):
             return super().answer(request)
         return 302, {"Location": self.web + request.target}, b""
+
+
+class SentryIo(Redirecting):
+    """The same at the names of sentry.io, by which ``auto`` knows it (``names.py``), and over TLS,
+    since browsers ask these names nothing without it.
+
+    :param folder: for the certificates.
+    """
+
+    name = "sentry.io"
+    title = "sentry.io"
+    scheme, host, web_host = "https", INGEST, WEB
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        certificates = Certificates(folder)
+        self.tls = certificates.context(INGEST, WEB)
+        self.dsn += f"?ca_certs={certificates.ca}"
 
 
 def taken_envelope(request: Received) -> Answer:
