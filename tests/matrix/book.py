@@ -29,13 +29,11 @@ class Setting:
     """By which the kit's words travel: the hosted dialog where it can open, else its own form."""
     asked: bool
     """Named by the project's plan; the others are our own questions."""
-    alone: bool
-    """Whether the kit's form is asked alone, too, where the dialog opens."""
 
     @property
     def whose(self) -> list[Who]:
         """Who plays it."""
-        alone: list[Who] = ["kit, form alone"] if self.road == "dialog" and self.alone else []
+        alone: list[Who] = ["kit, form alone"] if self.road == "dialog" else []
         return ["raven", "kit", *alone, "kit, own page"]
 
 
@@ -57,13 +55,11 @@ Verdicts = dict[tuple[str, str], Verdict]
 SETTINGS: list[Setting] = []
 
 
-def setting(
-    title: str, road: Road, *, asked: bool = True, alone: bool = True
-) -> Callable[..., Callable[..., None]]:
+def setting(title: str, road: Road, *, asked: bool = True) -> Callable[..., Callable[..., None]]:
     """Put a function into the list, below those that are there."""
 
     def add(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        SETTINGS.append(Setting(title, play, road, asked, alone))
+        SETTINGS.append(Setting(title, play, road, asked))
         return play
 
     return add

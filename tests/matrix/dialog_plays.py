@@ -45,8 +45,7 @@ def embedder_policy_before(stage: Stage) -> None:
     _embedder(stage)
 
 
-# The form alone gets through once the kit has another way than the form's address.
-@setting("the ingest host redirects to another", "dialog", alone=False)
+@setting("the ingest host redirects to another", "dialog")
 def redirected(stage: Stage) -> None:
     stage.sentry.behind_ingest_host()
     stage.sentry.start()

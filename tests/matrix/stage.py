@@ -236,8 +236,8 @@ class Stage:
                 flush(10)
 
     def judge(self, crash: Crash, words: Words, kind: str = "Broken") -> None:
-        """Whether the crash's event is in the inbox, and the words are that event's: a report on it,
-        or where the server refuses one, an event of their own that names it.
+        """Whether the crash's event is in the inbox, and the words are that event's: a report on
+        it, or where the server refuses one, an event of their own that names it.
 
         :param kind: the type of the exception that is the crash.
         :raises Lost: not within ``PATIENCE``; says what was there instead.

@@ -97,10 +97,9 @@ def main() -> int:
     stale = table.stale(peers, verdicts) if arguments.check else []
     for line in stale:
         print(f"{table.PAGE.name} is out of date (run `make peers`); it does not have", line)
-    bad = [one for one in verdicts if not one.good]
-    print(
-        f"{len(verdicts) - len(bad)} of {len(verdicts)} can be read, {len(bad)} not as they should"
-    )
+    bad = [one for one in verdicts if not one.expected]
+    good = sum(one.good for one in verdicts)
+    print(f"{good} of {len(verdicts)} can be read, {len(bad)} not as they should")
     return 1 if bad or stale or not verdicts else 0
 
 

@@ -37,11 +37,14 @@ class Peer(Protocol):
     title: str
     """The column's head: the server, with the version that runs."""
     server: str
-    """The value of ``SENTRY_KIT_SERVER`` that names it; empty where ``auto`` is all there is."""
+    """The value of ``SENTRY_KIT_SERVER`` that names it, for the last row; empty where there is
+    none, or where all rows have it."""
+    uses: str
+    """The value of ``SENTRY_KIT_SERVER`` in the other rows."""
     keeps: End
     """The best that ``auto`` can do here: ``READ`` or ``KEPT``."""
-    has_dialog: bool
-    """Whether it hosts the crash dialog."""
+    dialog_keeps: bool
+    """Whether it shows what is written in its own dialog."""
     origins: tuple[str, ...]
     """Every origin that a browser asks for the dialog."""
     dsn: str
@@ -85,6 +88,7 @@ class End(Enum):
     KEPT = "kept as an event"
     PASSED = "passed on, not kept"
     REFUSED = "not sent (said so)"
+    ITS_DIALOG = "lost by its own dialog"
     LIE = "**said sent, lost**"
     LOST = "**lost**"
 
@@ -95,6 +99,9 @@ MEANINGS = {
     End.PASSED: "the server took the words and shows them to nobody; the visitor was told no more"
     " than “Passed on”",
     End.REFUSED: "no reader has the words, and the visitor was told that they were not sent",
+    End.ITS_DIALOG: "the server's own dialog says that they are sent, and the server shows them to"
+    " nobody. The kit knows that server from the answer to the first event of a process, and leaves"
+    " its dialog out from then on; set `SENTRY_KIT_SERVER`, and it never shows",
     End.LIE: "the visitor was told “Sent”, and no reader has the words",
     End.LOST: "no reader has the words, and the visitor was told that they are saved, or nothing",
 }
@@ -118,6 +125,11 @@ class Verdict:
         """Whether the words can be read, and all was as expected."""
         return self.end in (End.READ, End.KEPT) and not self.faults
 
+    @property
+    def expected(self) -> bool:
+        """Whether it is good, or a fault of the server's own dialog, which is known."""
+        return (self.good or self.end is End.ITS_DIALOG) and not self.faults
+
 
 def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tuple[End, list[str]]:
     """What became of the words, and what is wrong apart from that.
@@ -130,7 +142,8 @@ def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tup
     faults = []
     if mark not in look.crash:
         faults.append("no reader has the crash")
-    if len(beside) + len(own) > 1:
+    # Beside the crash and as an event: where a server may show one of the two.
+    if len(beside) > 1 or len(own) > 1:
         faults.append("the words are there more than once")
     if own and not named:
         faults.append("an event has the words and does not name its crash")

@@ -17,8 +17,8 @@ from contextlib import ExitStack
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID, uuid4
 
 from tests.browsers.processes import running
 
@@ -44,7 +44,8 @@ class Bugsink:
     name = "bugsink"
     server = "bugsink"
     keeps = End.KEPT
-    has_dialog = False
+    dialog_keeps = True
+    uses = "auto"
 
     def __init__(self, folder: Path) -> None:
         if not (BIN / "gunicorn").exists():
@@ -93,6 +94,14 @@ class Bugsink:
         command = (str(BIN / "gunicorn"), where, "--threads=4", "bugsink.wsgi")
         self._stack.enter_context(running(*command, environment=self._environment, tidies=True))
         until(lambda: answers(f"{self._url}/health/ready"), "Bugsink answers", 60)
+        if self._project:
+            return
+        # The first event takes seconds: its code is loaded then.
+        self.fresh()
+        event = {"event_id": uuid4().hex, "platform": "python", "message": "the first of all"}
+        store = f"{self._url}/api/{self._project}/store/?sentry_key={urlsplit(self.dsn).username}"
+        first = urllib.request.Request(store, json.dumps(event).encode())
+        urllib.request.urlopen(first, timeout=60).close()
 
     def stop(self) -> None:
         self._stack.close()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from tests.support.sentry import PUBLIC_KEY, Answer, Received
 
+from .book import End
 from .standins import (
     PROJECT,
     REQUIRED,
@@ -28,7 +29,7 @@ class GlitchTip5(SelfHosted):
 
     name = "glitchtip5"
     title = "GlitchTip 5"
-    server = ""
+    server = "glitchtip"
     items: tuple[str, ...] = ("event",)
     ends_at: tuple[str, ...] = ("feedback", "user_report")
     """Of an envelope, what is behind such an item is dropped as well."""
@@ -114,7 +115,8 @@ class GlitchTip6(GlitchTip5):
 
     name = "glitchtip6"
     title = "GlitchTip 6"
-    server = "sentry"
+    dialog_keeps = False
+    keeps = End.KEPT
     items = ("event", "user_report", "feedback")
     ends_at = ()
     links_forms = False
@@ -126,3 +128,13 @@ class GlitchTip6(GlitchTip5):
         words = item["contexts"]["feedback"] if kind == "feedback" else item
         about = words.get("associated_event_id" if kind == "feedback" else "event_id") or ""
         self.keep_words(about, words, linked=about in self.kept.events)
+
+
+class GlitchTip6Named(GlitchTip6):
+    """The same with its own value of ``SENTRY_KIT_SERVER`` in every row."""
+
+    name = "glitchtip6-named"
+    title = 'GlitchTip 6, `"glitchtip"`'
+    server = ""
+    uses = "glitchtip"
+    keeps = End.READ

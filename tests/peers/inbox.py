@@ -21,7 +21,8 @@ class Inbox:
     title = "the kit's inbox"
     server = ""
     keeps = End.READ
-    has_dialog = True
+    dialog_keeps = True
+    uses = "auto"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,5 +1,5 @@
-"""Has the names of sentry.io lead to loopback, so that what the kit does for a server because of its
-name is tried too. Nothing leaves this machine."""
+"""Has the names of sentry.io lead to loopback, so that what the kit does for a server because of
+its name is tried too. Nothing leaves this machine."""
 
 from __future__ import annotations
 

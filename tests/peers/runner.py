@@ -6,21 +6,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from flask_sentry_kit.settings import Settings
+from typing import Any
 
 from . import plays  # noqa: F401  # fills SETTINGS
 from .book import SETTINGS, Peer, Setting
-from .glitchtip import GlitchTip5, GlitchTip6
+from .glitchtip import GlitchTip5, GlitchTip6, GlitchTip6Named
 from .plays import NAMED
 from .stage import play
 from .standins import Old, Redirecting, SelfHosted, SentryIo
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["PEERS", "SETTINGS", "STANDINS", "brought_up", "play", "settings_for"]
 
@@ -47,7 +41,7 @@ def _standin(make: Callable[[], Any]) -> Callable[[Path], Any]:
     return lambda folder: make()
 
 
-STANDINS = (Redirecting, SelfHosted, Old, GlitchTip5, GlitchTip6)
+STANDINS = (Redirecting, SelfHosted, Old, GlitchTip5, GlitchTip6, GlitchTip6Named)
 PEERS: dict[str, Callable[[Path], Any]] = {
     "sentry.io": SentryIo,
     **{one.name: _standin(one) for one in STANDINS},
@@ -76,10 +70,9 @@ def brought_up(name: str) -> Iterator[Peer]:
 
 def settings_for(peer: Peer, words: list[str]) -> list[Setting]:
     """The settings that one server is asked, with one of the words in their title."""
-    known = any(field.name == "server" for field in fields(Settings))
     return [
         one
         for one in SETTINGS
         if (not words or any(word in one.title for word in words))
-        and (one.title != NAMED or (known and peer.server))
+        and (one.title != NAMED or peer.server)
     ]

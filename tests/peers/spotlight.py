@@ -28,7 +28,8 @@ class Spotlight:
     name = "spotlight"
     server = "spotlight"
     keeps = End.KEPT
-    has_dialog = False
+    dialog_keeps = True
+    uses = "auto"
 
     def __init__(self) -> None:
         if not PACKAGE.exists():

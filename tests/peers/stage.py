@@ -33,6 +33,8 @@ class Written:
     crash_id: str
     words: Words
     told: str
+    road: str
+    """Through which form they were sent: ``"dialog"`` or ``"form"``."""
 
 
 class Stage:
@@ -50,6 +52,7 @@ class Stage:
 
     def shop(self, **config: Any) -> Flask:
         """A shop with the kit; keywords are the app's settings."""
+        config = {"SENTRY_KIT_SERVER": self.peer.uses, **config}
         app = make_shop("kit", self.peer.dsn, **config)
         self._shops.append(app)
         return app
@@ -83,7 +86,8 @@ class Stage:
         words = Words.new(name="", email="") if anonymous else Words.new()
         writer.write(words)
         writer.send_until_told(words)
-        self.written = Written(mark, answer.header_value("x-sentry-id") or "", words, writer.told)
+        crash_id = answer.header_value("x-sentry-id") or ""
+        self.written = Written(mark, crash_id, words, writer.told, writer.road)
 
     def look(self) -> tuple[End, list[str]]:
         """Have all that waits sent, and judge what a reader sees then."""
@@ -117,6 +121,9 @@ def play(setting: Setting, peer: Peer, browser: Browser) -> Verdict:
             told = Told.read(on.written.told) if on.written else Told.NOTHING
         except Lost as lost:
             end, faults, told = End.LOST, [str(lost)], Told.NOTHING
+    by_dialog = on.written is not None and on.written.road == "dialog"
+    if end is End.LIE and by_dialog and not peer.dialog_keeps:
+        end = End.ITS_DIALOG
     if end in (End.READ, End.KEPT) and told not in setting.told:
         faults.append(f"the visitor was told {told.value!r}")
     if end is End.KEPT and peer.keeps is End.READ:

@@ -98,7 +98,8 @@ class SelfHosted:
     title = "self-hosted Sentry, 24.4.2 and later"
     server: str = "sentry"
     keeps = End.READ
-    has_dialog = True
+    dialog_keeps = True
+    uses = "auto"
     scheme = "http"
     host = "localhost"
     """The name in the DSN."""
