@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .item import Counters, Item, Request, Ticket
 from .outbox import Outbox
+from .send import Connection
 
-__all__ = ["Counters", "Item", "Outbox", "Request", "Ticket"]
+__all__ = ["Connection", "Counters", "Item", "Outbox", "Request", "Ticket"]

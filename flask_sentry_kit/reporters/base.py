@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from ..dsn import Dsn
@@ -12,6 +13,10 @@ from ..settings import Settings
 
 class Reporter(Protocol):
     """Sends the events of one app. None of its methods raises."""
+
+    @property
+    def name(self) -> str:
+        """Whose client sends the events, for log lines."""
 
     @property
     def dsn(self) -> Dsn | None:
@@ -51,6 +56,9 @@ class Reporter(Protocol):
         """Whether an exception was already handled in the current work, and the id of its event,
         or None if it has no event."""
 
+    def holding_back(self) -> AbstractContextManager[object]:
+        """Within the block events are made and get their ids, and none is sent or sampled out."""
+
     def warm_up(self) -> None:
         """Do the one-time work of a process's first event in advance. It is done only once."""
 
@@ -65,6 +73,7 @@ class Reporter(Protocol):
 class NoReporter:
     """A reporter for apps without a DSN and without a ``Sentry``. It reports nothing."""
 
+    name: Final = "nothing"
     dsn: Final = None
     switched_off: Final = False
     refused: Final = False
@@ -81,6 +90,9 @@ class NoReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, None]:
         return True, None
+
+    def holding_back(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def warm_up(self) -> None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from flask import Flask
 
@@ -18,6 +19,7 @@ from . import logs
 from .client import Client
 from .exceptions import original_error
 from .hooks import Hooks, Taken, crash_at_hand
+from .sending import held_back
 
 
 class ClientReporter:
@@ -38,6 +40,10 @@ class ClientReporter:
         client.hooks = hooks
         self.handler: logs.LogHandler | None = None
         self._warm = False
+
+    @property
+    def name(self) -> str:
+        return f"{type(self.client).__module__}.{type(self.client).__name__}"
 
     @property
     def dsn(self) -> Dsn | None:
@@ -115,6 +121,9 @@ class ClientReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self.client.recall(original_error(error))
+
+    def holding_back(self) -> AbstractContextManager[object]:
+        return held_back(self.client)
 
     def warm_up(self) -> None:
         if not self._warm and self.client.is_enabled():
