@@ -19,7 +19,6 @@ from .finding import Finding, plain
 from .quiet import quiet
 
 MESSAGE: Final = "flask sentry-kit check"
-_DELETE: Final = f'"{MESSAGE}", level info; you can delete it'
 
 
 def marked_event(kit: Kit, dsn: Dsn) -> dict[str, Any]:
@@ -70,7 +69,9 @@ def _send_event(outbox: Outbox, dsn: Dsn, event: dict[str, Any], budget: Budget)
     state = "refused" if ticket is None else ticket.wait(budget.step())
     reason = "" if ticket is None else plain(ticket.reason or "")
     if state == "sent":
-        return Finding("event", "ok", f"Accepted: {event['event_id']} ({_DELETE})")
+        return Finding(
+            "event", "ok", f'Accepted, as "{MESSAGE}"; you can delete it: {event["event_id"]}'
+        )
     if state == "refused":
         return Finding("event", "broken", f"Refused: {reason}", _refused(reason))
     return Finding(

@@ -25,8 +25,8 @@ _LOCAL: Final = "http://localhost/"
 _WORKER: Final = Finding(
     "worker",
     "ok",
-    "Seen from this command. What a worker uses, whose environment may differ, is said in its log"
-    " at start (flask_sentry_kit, INFO)",
+    "Its environment may differ from this command's. Its log says at start, at level INFO, where"
+    " it reports",
 )
 
 
