@@ -20,6 +20,8 @@ from .rehearsal import Rehearsal, paths_to_try, rehearse
 HTML: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 """What browsers accept for a page."""
 
+_OWN: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
 _HTML_KINDS: Final = ("text/html", "application/xhtml+xml")
 
 
@@ -202,7 +204,8 @@ def _place(error: BaseException, app: Flask) -> str:
     if line is not None and getattr(error, "filename", None):
         return f"{_short(str(getattr(error, 'filename', '')), folder)}, line {line},"
     for frame in reversed(frames):
-        if frame.filename.startswith(folder) and "site-packages" not in frame.filename:
+        is_apps = frame.filename.startswith(folder) and not frame.filename.startswith(_OWN)
+        if is_apps and "site-packages" not in frame.filename:
             return f"{_short(frame.filename, folder)}, line {frame.lineno},"
     return "a handler or template of the app"
 

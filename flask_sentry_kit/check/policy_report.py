@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -10,7 +11,7 @@ from ..kit import Kit
 from .dialog_script import DialogScript
 from .finding import Finding
 from .markup import Markup
-from .policy import Part, Policy, read_policies
+from .policy import DIRECTIVES, Part, Policy, read_policies
 from .rehearsal import Rehearsal
 
 _SOURCES: Final = "csp_sources(app) gives the sources that the dialog needs."
@@ -41,7 +42,7 @@ def look_at_policies(
                     "policy",
                     "note",
                     f"The report-only policy blocks nothing, but would block {_list(blocked)}",
-                    "Before it is enforced: " + _advice(blocked),
+                    _advice(blocked),
                 )
             )
     findings += _special(policies, markup, form)
@@ -92,32 +93,44 @@ def _path(url: str, page: str) -> str:
     return urlsplit(url).path if _origin(url, page) == "'self'" else url
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A part of the page that a policy blocks."""
+
+    name: str
+    by: str
+    """The directive that blocks it."""
+    allow_in: str
+    """The directive to allow it in: never default-src, which would open more than is needed."""
+    source: str
+
+
 def _blocked(
     policies: Iterable[Policy], needed: list[tuple[str, Part, str]], found: Rehearsal
-) -> dict[str, tuple[str, str]]:
-    """What is blocked: by which directive, and the source that would allow it."""
-    blocked: dict[str, tuple[str, str]] = {}
+) -> list[Blocked]:
+    blocked: dict[str, Blocked] = {}
     for policy in policies:
         for name, part, source in needed:
-            directive = policy.blocked_by(part, found.address)
-            if directive is not None:
-                blocked.setdefault(name, (directive, source))
-    return blocked
+            by = policy.blocked_by(part, found.address)
+            if by is not None:
+                # The last but one is the directive that every browser knows.
+                allow_in = DIRECTIVES[part.kind][-2] if by == "default-src" else by
+                blocked.setdefault(name, Blocked(name, by, allow_in, source))
+    return list(blocked.values())
 
 
-def _list(blocked: dict[str, tuple[str, str]]) -> str:
-    return "; ".join(f"{name} ({directive})" for name, (directive, _) in blocked.items())
+def _list(blocked: list[Blocked]) -> str:
+    return "; ".join(f"{one.name} ({one.by})" for one in blocked)
 
 
-def _advice(blocked: dict[str, tuple[str, str]]) -> str:
+def _advice(blocked: list[Blocked]) -> str:
     wanted: dict[str, list[str]] = {}
-    for directive, source in blocked.values():
-        # A narrower directive beside default-src, so that nothing else is opened.
-        sources = wanted.setdefault(directive, [])
-        if source not in sources:
-            sources.append(source)
-    parts = [f"allow {', '.join(sources)} in {name}" for name, sources in wanted.items()]
-    return f"{'; '.join(parts)}. {_SOURCES}".replace("allow", "Allow", 1)
+    for one in blocked:
+        sources = wanted.setdefault(one.allow_in, [])
+        if one.source not in sources:
+            sources.append(one.source)
+    parts = [f"{name}: {', '.join(sources)}" for name, sources in wanted.items()]
+    return f"Allow in {'; '.join(parts)}. {_SOURCES}"
 
 
 def _special(policies: list[Policy], markup: Markup, form: bool) -> Iterable[Finding]:

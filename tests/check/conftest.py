@@ -25,7 +25,9 @@ def check() -> Check:
     """Run the command on an app; further arguments are the command's."""
 
     def run(app: Flask | Callable[[], Flask], *args: str) -> Checked:
-        info = ScriptInfo(create_app=lambda: app if isinstance(app, Flask) else app())
+        info = ScriptInfo(
+            create_app=lambda: app if isinstance(app, Flask) else app(), set_debug_flag=False
+        )
         result = CliRunner().invoke(plugin, ["check", "--json", *args], obj=info)
         assert not isinstance(result.exception, Exception), result.exception
         # An older click puts what is logged into the same output.
