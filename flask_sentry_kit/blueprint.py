@@ -93,6 +93,7 @@ class SentryKit(Blueprint):
         from .missing_dsn import log_missing_dsn
         from .page import PARTS
         from .reporters import make_reporter
+        from .start_log import log_start
         from .watch import add_event_id_to_log_records
 
         if kit_of(app) is not None:
@@ -110,8 +111,10 @@ class SentryKit(Blueprint):
         set_up_kit(app, kit)
         if kit.dsn is None:
             log_missing_dsn(app, kit)
-        elif settings.feedback:
-            kit.feedback.log_missing_secret()
+        else:
+            log_start(app, kit, kit.dsn)
+            if settings.feedback:
+                kit.feedback.log_missing_secret()
         if kit.dsn is not None and settings.spool:
             # Events that a killed worker left are delivered now, not at the next crash.
             kit.outbox.resume()

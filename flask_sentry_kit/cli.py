@@ -1,14 +1,16 @@
-"""``flask sentry-kit …``: commands to preview the page, and to copy its templates."""
+"""``flask sentry-kit …``: commands to check an app, preview its page and copy its templates."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 from flask import Flask, current_app
+from flask.cli import AppGroup, NoAppException, ScriptInfo
 from werkzeug.exceptions import HTTPException
 
 if TYPE_CHECKING:
@@ -21,9 +23,58 @@ _LAYOUT: Final = ("flask_sentry_kit/crash.html", "flask_sentry_kit/form.html")
 
 def add_commands(group: click.Group) -> None:
     """Put the commands on the blueprint's ``AppGroup``, which gives each the app's context."""
-    group.help = "The crash page of the Sentry kit: see it, and make it your own."
+    group.help = "The crash page of the Sentry kit: check it, see it, and make it your own."
+    # It loads the app itself, to say in one line why that fails.
+    group.add_command(click.Command("check", callback=check, params=_CHECK_OPTIONS, help=_CHECK))
     group.command("eject")(eject)
     group.command("preview")(preview)
+
+
+_CHECK: Final = """Say what would happen at a crash, and exit with 1 if something is broken.
+
+Sends a marked event, and marked words about it, to the app's Sentry. Its dialog's address is asked,
+and the app crashes once for itself, without a visitor, an event or a log line.
+"""
+
+_CHECK_OPTIONS: Final[list[click.Parameter]] = [
+    click.Option(["--dry-run"], is_flag=True, help="Send neither event nor words."),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print a list for machines."),
+    click.Option(
+        ["--url"],
+        default="",
+        metavar="URL",
+        help="The app's address as visitors have it, if SERVER_NAME does not say it.",
+    ),
+]
+
+
+@click.pass_context
+def check(context: click.Context, dry_run: bool, as_json: bool, url: str) -> None:
+    from .check import as_json as json_of
+    from .check import as_text, check_app, is_broken, not_loaded
+    from .dsn import DsnError
+    from .settings import SettingError
+
+    if url and not re.fullmatch(r"https?://[^/@?#\s]+(?:/[^?#\s]*)?", url):
+        raise click.BadParameter(
+            "takes an address such as https://shop.example", param_hint="--url"
+        )
+    name = ""
+    try:
+        app = context.ensure_object(ScriptInfo).load_app()
+        name = app.name
+        findings = check_app(app, send=not dry_run, url=url)
+    except (NoAppException, click.ClickException):
+        raise
+    except (SettingError, DsnError) as error:
+        findings = not_loaded(error, setting=True)
+    except Exception as error:
+        if name:
+            raise
+        findings = not_loaded(error, setting=False)
+    click.echo(json_of(findings) if as_json else as_text(findings))
+    if is_broken(findings):
+        context.exit(1)
 
 
 def _app_and_kit() -> tuple[Flask, Kit]:
@@ -144,3 +195,8 @@ def preview_server(app: Flask, kit: Kit, path: str) -> WSGIApplication:
             return list(response(environ, start_response))
 
     return serve
+
+
+plugin: Final = AppGroup("sentry-kit")
+"""For the entry point ``flask.commands``: the commands are there also if the app fails to load."""
+add_commands(plugin)

@@ -26,7 +26,15 @@ from .reporters import NoReporter, Reporter, reporter_for
 from .settings import WITHOUT_DIALOG, Settings
 from .text import one_line
 from .user import Person, person
-from .watch import Answers, OwnRoutes, add_header, is_ordinary_answer
+from .watch import (
+    Answers,
+    OwnRoutes,
+    RequestNotes,
+    add_header,
+    is_ordinary_answer,
+    notes_key,
+    notes_of,
+)
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -185,6 +193,7 @@ class Kit:
                 g.sentry_event_id = crash.event_id
         with contained("The feedback form could not be made; the page shows without it"):
             form = self.feedback.form_for(crash)
+        self._notes().answered_by_kit = True
         response = self.page.respond(crash, form, error)
         if crash.event_id:
             # Set here too: if one of the app's hooks fails, the later hooks do not run.
@@ -193,9 +202,13 @@ class Kit:
 
     def _report_second(self, error: BaseException) -> None:
         """Report an error while the page was made; the page keeps the first error's reference."""
+        self._notes().later_errors.append(error)
         shown = g.get("sentry_event_id")
         self.reporter.capture(error)
         g.sentry_event_id = shown
+
+    def _notes(self) -> RequestNotes:
+        return notes_of(request.environ, notes_key(self.app))
 
     def part(self, name: Part) -> Markup:
         """Markup about the crash, for an error page of the app's own. Never raises.

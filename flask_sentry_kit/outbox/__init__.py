@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from .item import Alternative, Counters, Item, Request, State, Ticket
 from .outbox import Outbox
+from .send import Connection
 
-__all__ = ["Alternative", "Counters", "Item", "Outbox", "Request", "State", "Ticket"]
+__all__ = [
+    "Alternative",
+    "Connection",
+    "Counters",
+    "Item",
+    "Outbox",
+    "Request",
+    "State",
+    "Ticket",
+]

@@ -19,7 +19,7 @@ from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
 from .roads import Roads
-from .send import Sender, loading
+from .send import Connection, Sender, loading
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class Outbox:
         """
         if not 0 < timeout < float("inf"):
             raise ValueError("timeout takes seconds, more than 0")
-        self._make_sender = partial(
-            Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
-        )
+        self.connection = Connection(timeout, ca_certs, verify_ssl, proxy)
+        """How this outbox reaches a server."""
+        self._make_sender = partial(Sender, **self.connection._asdict())
         # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
         self._envelopes = envelopes

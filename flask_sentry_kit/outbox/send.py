@@ -6,7 +6,7 @@ delivers loads them, also at the end of a process and after a fork.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..threads import lock_at_use
 from .item import Answer, Request
@@ -20,6 +20,24 @@ if TYPE_CHECKING:
 loading: Final = lock_at_use()
 """Held while modules are loaded. A fork waits for it: a child that is forked in the middle of an
 import can never import that module."""
+
+
+class Connection(NamedTuple):
+    """How an outbox reaches a server; the fields are :class:`Sender`'s parameters."""
+
+    timeout: float
+    ca_certs: str | None
+    verify_ssl: bool
+    proxy: str | None
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context that trusts the same CAs.
+
+        :raises ValueError: for CAs that cannot be read.
+        """
+        from .tls import make_context
+
+        return make_context(self.ca_certs, verify=self.verify_ssl)
 
 
 class Sender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from ..dsn import Dsn
@@ -13,6 +14,10 @@ from ..settings import Settings
 
 class Reporter(Protocol):
     """Sends the events of one app. None of its methods raises."""
+
+    @property
+    def name(self) -> str:
+        """Whose client sends the events, for log lines."""
 
     @property
     def dsn(self) -> Dsn | None:
@@ -64,6 +69,9 @@ class Reporter(Protocol):
         """The address of a page of the app's, masked and bounded as in events; empty if it is no
         http or https address."""
 
+    def holding_back(self) -> AbstractContextManager[object]:
+        """Within the block events are made and get their ids, and none is sent or sampled out."""
+
     def warm_up(self) -> None:
         """Do the one-time work of a process's first event in advance. It is done only once."""
 
@@ -78,6 +86,7 @@ class Reporter(Protocol):
 class NoReporter:
     """A reporter for apps without a DSN and without a ``Sentry``. It reports nothing."""
 
+    name: Final = "nothing"
     dsn: Final = None
     switched_off: Final = False
     refused: Final = False
@@ -100,6 +109,9 @@ class NoReporter:
 
     def shown_url(self, url: str) -> str:
         return ""
+
+    def holding_back(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def warm_up(self) -> None:
         return None

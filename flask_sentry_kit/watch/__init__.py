@@ -10,6 +10,7 @@ from .answers import Answers
 from .escapes import Capture, Middleware
 from .handlers import capture_what_handlers_answer, is_ordinary_answer
 from .log_records import EVENT_ID_FIELD, EventIdFilter, add_event_id_to_log_records
+from .notes import RequestNotes, notes_key, notes_of
 from .own_routes import OwnRoutes
 from .shown_id import add_header, declare_event_id, show_event_id
 
@@ -19,10 +20,13 @@ __all__ = [
     "Capture",
     "EventIdFilter",
     "OwnRoutes",
+    "RequestNotes",
     "add_event_id_to_log_records",
     "add_header",
     "declare_event_id",
     "is_ordinary_answer",
+    "notes_key",
+    "notes_of",
     "show_event_id",
     "watch_escapes",
     "watch_handlers",

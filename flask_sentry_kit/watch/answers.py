@@ -96,6 +96,7 @@ class Answers:
                 answer = self._noting(handle_user)(*args, **kwargs)
             except Exception as second:
                 if second is not error:
+                    self._notes().later_errors.append(second)
                     self._report_first(error)
                 raise
             if found.exact or _is_http(error):
@@ -140,6 +141,19 @@ class Answers:
         None in a view, and in a handler for some other error: that may answer with a 400.
         """
         return self._notes().answering
+
+    def handlers(self, blueprints: Sequence[str]) -> list[Handler]:
+        """The app's handlers that answer a view's crashes: one for exceptions that it raises, and
+        one for ``abort(500)`` and all other crashes.
+
+        :param blueprints: the names of the view's blueprints, the innermost first.
+        """
+        first: tuple[type[Exception], tuple[int | None, ...]] = (Exception, (None,))
+        return [
+            handler
+            for kind, codes in (first, (InternalServerError, (500, None)))
+            for handler in islice(self._handlers(kind, blueprints, codes), 1)
+        ]
 
     def _noting(self, handle: Callable[..., Any]) -> Callable[..., Any]:
         """A method of Flask's that calls handlers, with the crash noted that they answer."""
@@ -242,12 +256,9 @@ class Answers:
         return notes_of(request.environ, self._notes_key)
 
     def _log_who_answers(self, blueprints: Sequence[str]) -> None:
-        """Log the handlers that answer a view's crashes: one for exceptions that it raises, and
-        one for ``abort(500)`` and all other crashes."""
-        first: tuple[type[Exception], tuple[int | None, ...]] = (Exception, (None,))
-        for kind, codes in (first, (InternalServerError, (500, None))):
-            for handler in islice(self._handlers(kind, blueprints, codes), 1):
-                self._log(handler)
+        """Log the handlers that answer a view's crashes."""
+        for handler in self.handlers(blueprints):
+            self._log(handler)
 
     def _log(self, handler: Handler) -> None:
         """Log once which handler answers crashes, and how to change that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask
@@ -25,6 +25,12 @@ class RequestNotes:
 
     answering: BaseException | None = None
     """The crash that a handler of the app's is making its answer to."""
+
+    later_errors: list[BaseException] = field(default_factory=list)
+    """Errors while the crash was answered, in a handler or a template of the app's."""
+
+    answered_by_kit: bool = False
+    """The kit's page, or what it answers an API, was made."""
 
     header_planned: bool = False
     """A hook that adds ``X-Sentry-ID`` to the response is registered."""

@@ -9,7 +9,7 @@ the next request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from .client_facts import address_alone, configured_facts
 from .exceptions import exception_of, original_error
 from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
+from .sending import held_back
 
 _SCOPES: Final = "_sentry_kit_scopes"
 # Attribute of a client with a wrapped capture. Its scopes know the captured exceptions.
@@ -43,6 +44,10 @@ class RavenSentryReporter:
     def __init__(self, sentry: Any) -> None:
         self._sentry = sentry
         self._scopes = Scopes()
+
+    @property
+    def name(self) -> str:
+        return _name_of(getattr(self._sentry, "client", None))
 
     @property
     def dsn(self) -> Dsn | None:
@@ -85,6 +90,9 @@ class RavenSentryReporter:
     def shown_url(self, url: str) -> str:
         return address_alone(url)
 
+    def holding_back(self) -> AbstractContextManager[object]:
+        return held_back(getattr(self._sentry, "client", None))
+
     def warm_up(self) -> None:
         return None
 
@@ -113,6 +121,10 @@ class RavenClientReporter:
         self.handler: LogHandler | None = None
         self._is_active = is_active
         _wrap_capture(client)
+
+    @property
+    def name(self) -> str:
+        return _name_of(self.client)
 
     @property
     def dsn(self) -> Dsn | None:
@@ -162,6 +174,9 @@ class RavenClientReporter:
 
     def shown_url(self, url: str) -> str:
         return address_alone(url)
+
+    def holding_back(self) -> AbstractContextManager[object]:
+        return held_back(self.client)
 
     def warm_up(self) -> None:
         return None
@@ -257,3 +272,7 @@ def dsn_of_client(client: Any) -> Dsn | None:
         )
     except DsnError:
         return None
+
+
+def _name_of(client: Any) -> str:
+    return f"{type(client).__module__}.{type(client).__name__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from flask import Flask
 
@@ -20,6 +21,7 @@ from . import logs
 from .client import Client
 from .exceptions import original_error
 from .hooks import Hooks, Taken, crash_at_hand
+from .sending import held_back
 
 
 class ClientReporter:
@@ -40,6 +42,10 @@ class ClientReporter:
         client.hooks = hooks
         self.handler: logs.LogHandler | None = None
         self._warm = False
+
+    @property
+    def name(self) -> str:
+        return f"{type(self.client).__module__}.{type(self.client).__name__}"
 
     @property
     def dsn(self) -> Dsn | None:
@@ -128,6 +134,9 @@ class ClientReporter:
         with contained("An address could not be masked; the words are sent without it"):
             return "" if app is None else page_url(app, url, self.client.scrubber)
         return ""
+
+    def holding_back(self) -> AbstractContextManager[object]:
+        return held_back(self.client)
 
     def warm_up(self) -> None:
         if not self._warm and self.client.is_enabled():

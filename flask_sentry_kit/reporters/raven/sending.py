@@ -7,6 +7,8 @@ override each of them. Overridden steps are called, and the others are one step 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -113,6 +115,26 @@ def _by_transport(client: Sending, event: dict[str, Any]) -> bool:
         client.refuse("the app's transport failed")
         return False
     return True
+
+
+@contextmanager
+def held_back(client: Any) -> Iterator[None]:
+    """Within the block a client of raven's or of ours makes its events and sends none of them.
+
+    Nor is one sampled out: the block sees what becomes of a crash that is reported.
+    """
+    if client is None:
+        yield
+        return
+    attributes = vars(client)
+    before = {name: attributes[name] for name in ("send", "sample_rate") if name in attributes}
+    attributes.update(send=lambda *args, **kwargs: None, sample_rate=1.0)
+    try:
+        yield
+    finally:
+        for name in ("send", "sample_rate"):
+            del attributes[name]
+        attributes.update(before)
 
 
 def warn_of_what_is_never_called(kind: type) -> None:
