@@ -53,6 +53,7 @@ def check(context: click.Context, dry_run: bool, as_json: bool, url: str) -> Non
     from .check import as_json as json_of
     from .check import as_text, check_app, is_broken, not_loaded
     from .dsn import DsnError
+    from .outbox.outbox import without_resuming
     from .settings import SettingError
 
     if url and not re.fullmatch(r"https?://[^/@?#\s]+(?:/[^?#\s]*)?", url):
@@ -61,7 +62,8 @@ def check(context: click.Context, dry_run: bool, as_json: bool, url: str) -> Non
         )
     name = ""
     try:
-        app = context.ensure_object(ScriptInfo).load_app()
+        with without_resuming():
+            app = context.ensure_object(ScriptInfo).load_app()
         name = app.name
         findings = check_app(app, send=not dry_run, url=url)
     except (NoAppException, click.ClickException):

@@ -95,7 +95,7 @@ def look_at_proxy_fix(kit: Kit, found: Rehearsal) -> Finding:
         "Not there: right if no proxy stands in front of the app. Behind one, "
         + ("SENTRY_KIT_FEEDBACK_LIMIT is not applied, and " if limit else "")
         + "the app takes a wrong address for its own",
-        "Behind a proxy: app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)",
+        "Behind a proxy: app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)",
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from flask import Flask
 
 from ..kit import Kit
-from .deadline import OutOfTime
+from .deadline import CRASH_SECONDS, CRASHES_SECONDS, Budget, OutOfTime
 from .dialog_script import DialogScript
 from .finding import Finding, plain
 from .markup import Markup, read_markup
@@ -36,10 +36,12 @@ def look_at_crash(
     """
     findings: list[Finding] = []
     first = None
+    budget = Budget(CRASHES_SECONDS)
     for path, blueprints in paths_to_try(app, kit):
         is_api = any(name in kit.settings.apis for name in blueprints)
         try:
-            found = rehearse(app, kit, path, base_url, "*/*" if is_api else HTML)
+            accept = "*/*" if is_api else HTML
+            found = rehearse(app, kit, path, base_url, accept, budget.step(CRASH_SECONDS))
         except OutOfTime as error:
             findings.append(
                 Finding(

@@ -18,6 +18,9 @@ STEP_SECONDS: Final = 5.0
 CRASH_SECONDS: Final = 10.0
 """For one marked crash in the app."""
 
+CRASHES_SECONDS: Final = 30.0
+"""For all of them."""
+
 
 class OutOfTime(Exception):
     """A step did not end in its time."""
@@ -51,17 +54,18 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
 
 class Budget:
-    """The time that is left for all steps over the network."""
+    """The time that is left for several steps."""
 
     def __init__(self, seconds: float = NETWORK_SECONDS) -> None:
         self._at = time.monotonic() + seconds
 
-    def step(self, most: float = STEP_SECONDS) -> float:
+    def step(self, most: float | None = None) -> float:
         """Seconds for the next step.
 
+        :param most: by default those for one request over the network.
         :raises OutOfTime: there are none left.
         """
-        left = min(most, self._at - time.monotonic())
+        left = min(STEP_SECONDS if most is None else most, self._at - time.monotonic())
         if left <= 0:
-            raise OutOfTime("the time for all questions over the network is over")
+            raise OutOfTime("the time for all of this is over")
         return left

@@ -21,7 +21,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from ..kit import Kit
 from ..watch import notes_key, notes_of
-from .deadline import CRASH_SECONDS, within
+from .deadline import within
 from .quiet import quiet
 
 _MARK: Final = "flask_sentry_kit.check"
@@ -109,11 +109,14 @@ def _is_page(app: Flask, kit: Kit, rule: Rule) -> bool:
     )
 
 
-def rehearse(app: Flask, kit: Kit, path: str, base_url: str, accept: str) -> Rehearsal:
+def rehearse(
+    app: Flask, kit: Kit, path: str, base_url: str, accept: str, seconds: float
+) -> Rehearsal:
     """Crash on one path.
 
     :param base_url: the app's address, with the path that it is mounted at.
     :param accept: the request's Accept header.
+    :param seconds: the most that the app may take.
     :raises OutOfTime: the app did not answer in time.
     """
     headers = Headers()
@@ -130,7 +133,7 @@ def rehearse(app: Flask, kit: Kit, path: str, base_url: str, accept: str) -> Reh
         stack.enter_context(_answering(app))
         stack.enter_context(_crashing(app))
         stack.enter_context(template_rendered.connected_to(_note_template, app))
-        within(CRASH_SECONDS, lambda: _request(app, environ, found))
+        within(seconds, lambda: _request(app, environ, found))
     if found.environ is not None:
         notes = notes_of(found.environ, notes_key(app))
         found.by_kit = notes.answered_by_kit

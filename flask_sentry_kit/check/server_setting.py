@@ -34,8 +34,8 @@ def look_at_server_setting(dsn: Dsn, server: Server, setting: str) -> Finding:
 
     :param setting: ``SENTRY_KIT_SERVER``.
     """
-    first = dialect_of(dsn, setting).steps[0][0]
-    ways = f"words go {_WAYS[first]}"
+    steps = dialect_of(dsn, setting).steps
+    ways = f"words go {'first ' if len(steps) > 1 else ''}{_WAYS[steps[0][0]]}"
     if not server.name:
         what = f"It does not show which one it is, and SENTRY_KIT_SERVER is {setting!r}: {ways}"
         if setting == "auto":

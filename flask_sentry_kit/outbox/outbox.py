@@ -10,6 +10,9 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +35,19 @@ SPOOL_ITEMS = 10_000
 SPOOL_BYTES = 100 * 2**20
 
 EXIT_TIMEOUT = 2.0
+
+
+_without_resuming: ContextVar[bool] = ContextVar("flask_sentry_kit.without_resuming", default=False)
+
+
+@contextmanager
+def without_resuming() -> Iterator[None]:
+    """For a command that only looks at an app: ``resume`` does nothing within the block."""
+    before = _without_resuming.set(True)
+    try:
+        yield
+    finally:
+        _without_resuming.reset(before)
 
 
 class Outbox:
@@ -161,8 +177,9 @@ class Outbox:
             return False
 
     def resume(self) -> None:
-        """Deliver what an earlier process left in the spool. Starts nothing if it is empty."""
-        if self._spool is not None and not self._closed:
+        """Deliver what an earlier process left in the spool. Starts nothing if it is empty, or
+        within ``without_resuming``."""
+        if self._spool is not None and not self._closed and not _without_resuming.get():
             self._current_worker().resume()
 
     def flush(self, timeout: float = 2.0) -> bool:

@@ -185,7 +185,6 @@ def test_a_server_that_hangs_is_given_up(
 ) -> None:
     """After the first question without an answer no other one is asked."""
     monkeypatch.setattr(deadline, "STEP_SECONDS", 0.2)
-    monkeypatch.setattr(deadline.Budget.step, "__defaults__", (0.2,))
     server.hold()
     started = time.monotonic()
     found = check(shop())
