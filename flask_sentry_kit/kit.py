@@ -17,7 +17,7 @@ from .dsn import Dsn
 from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
 from .headers import framed
-from .outbox import Outbox
+from .outbox import Outbox, request_end
 from .page import Page, Part
 from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
@@ -111,6 +111,8 @@ class Kit:
         reporter = self.reporter
         reporter.warm_up()
         dsn = reporter.dsn
+        if dsn is not None:
+            request_end.prepare()
         form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
         self.page.warm_up(dsn, form)
 

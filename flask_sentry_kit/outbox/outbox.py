@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
-from . import delivery_log, spool_rows
+from . import delivery_log, request_end, spool_rows
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
@@ -88,6 +88,8 @@ class Outbox:
         """
         if not 0 < timeout < float("inf"):
             raise ValueError("timeout takes seconds, more than 0")
+        if request_end.threads_stop():
+            timeout = max(timeout, request_end.ATTEMPT_TIMEOUT)
         self._make_sender = partial(
             Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
         )
@@ -224,6 +226,7 @@ class Outbox:
                 SPOOL_BYTES if self._max_bytes is None else self._max_bytes,
             )
         worker = Worker(self._make_sender(), memory, spool, threading.Condition(threading.RLock()))
+        worker.stops_between_requests = request_end.threads_stop()
         if register:
             self._workers[worker.home] = worker
         return worker

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Literal
 
 from ..threads import patch_state
-from . import spool_rows
-from .delivery import Delivery, running
+from . import request_end, spool_rows
+from .delivery import REQUEST_WAIT, Delivery, running
 from .item import Counters, Item, Place, Ticket
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 
@@ -32,7 +32,23 @@ def _is_uwsgi_master() -> bool:
 class Worker(Delivery):
     """An ``Outbox`` makes one for each process in which it is used."""
 
+    _is_putting = False
+
     def put(self, item: Item) -> Ticket | None:
+        if not self.stops_between_requests or request_end.expected() or self._is_putting:
+            return self._put(item)
+        # No request is known whose end will be seen: a task of uWSGI's, or an app that the kit
+        # does not wrap. Not within another put, which a signal handler or a finaliser may interrupt
+        # while it holds ``changed``.
+        self._is_putting = True
+        try:
+            ticket = self._put(item)
+            self.deliver_now(time.monotonic() + REQUEST_WAIT)
+            return ticket
+        finally:
+            self._is_putting = False
+
+    def _put(self, item: Item) -> Ticket | None:
         if self.closed:
             self.refuse("the outbox is closed")
             return None

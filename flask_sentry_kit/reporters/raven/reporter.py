@@ -11,7 +11,7 @@ from ...containment import FOREIGN_ERRORS, contained, log_exception
 from ...dsn import Dsn
 from ...event.scope import Environ
 from ...event.warm import warm_up
-from ...outbox import Counters, Outbox
+from ...outbox import Counters, Outbox, request_end
 from ...settings import Settings
 from ...watch import show_event_id
 from . import logs
@@ -120,6 +120,7 @@ class ClientReporter:
         if not self._warm and self.client.is_enabled():
             self._warm = True
             warm_up(self.client.event_options())
+            request_end.prepare()
 
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)
