@@ -20,13 +20,16 @@ dev     := $(VENV)/.stamp-dev
 nox     := $(VENV)/.stamp-nox
 audit   := $(VENV)/.stamp-audit
 oldest  := $(VENV)-oldest/.stamp-dev
+bugsink := $(VENV)-bugsink/.stamp-bugsink
 js      := tests/js
 npm     := $(js)/node_modules/.stamp-npm
+peers   := tests/peers/npm
+spotlight := $(peers)/node_modules/.stamp-npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-oldest test-main lint browser browsers faults matrix attacks leaks audit bench docs translations screenshots clean
+.PHONY: help demo test test-all test-oldest test-main lint browser browsers faults matrix peers attacks leaks audit bench docs translations screenshots clean
 
 help:
 	@echo "make demo          a shop to break, and an inbox to read about it (PORT=, INBOX_PORT=)"
@@ -42,6 +45,8 @@ help:
 	@echo "make faults        raven's faults, one a line: shown with raven, mended with the kit  [SHORT]"
 	@echo "make matrix        where the visitor's words arrive, with raven's recipe and with the kit;"
 	@echo "                   writes the README's table  [SHORT] [CHECK]"
+	@echo "make peers         where a reader finds the visitor's words, on a real Bugsink and Spotlight and on"
+	@echo "                   stand-ins of Sentry and GlitchTip; writes docs/servers.md  [SHORT] [CHECK]"
 	@echo "make leaks         planted secrets that come out: the kit beside raven beside sentry-sdk  [SHORT]"
 	@echo "make attacks       what a healthy request waits while the app is attacked, kit beside raven  [SHORT]"
 	@echo "make audit         published holes in the dependencies, oldest and newest  [SHORT]"
@@ -93,6 +98,10 @@ faults: $(dev)
 matrix: browser $(npm)
 	$(bin)/python -m tests.matrix $(options) $(if $(SHORT)$(CHECK),,--readme)
 
+# The short form asks stand-ins alone.
+peers: browser $(if $(SHORT),,$(bugsink) $(spotlight))
+	$(bin)/python -m tests.peers $(options) $(if $(SHORT)$(CHECK),,--write)
+
 leaks: $(dev)
 	$(bin)/python -m tests.leaks $(if $(SHORT),--share 10 kit)
 
@@ -115,7 +124,8 @@ screenshots: browser
 	$(bin)/python -m scripts.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-main .nox .browser $(js)/node_modules dist
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-main $(VENV)-bugsink .nox .browser dist
+	rm -rf $(js)/node_modules $(peers)/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -150,7 +160,17 @@ $(oldest): pyproject.toml scripts/oldest.py $(dev)
 	$(VENV)-oldest/bin/python -m pip install --quiet --editable '.[inbox]' --group dev --constraint $(VENV)-oldest/oldest.txt
 	@touch $@
 
+$(bugsink): pyproject.toml $(venv)
+	$(PYTHON) -m venv $(VENV)-bugsink
+	$(VENV)-bugsink/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-bugsink/bin/python -m pip install --quiet --upgrade --group peers
+	@touch $@
+
 # npm itself comes from PyPI, so no Node.js is asked of the machine.
 $(npm): $(js)/package.json $(js)/package-lock.json $(js)/.npmrc $(dev)
 	$(bin)/npm --prefix $(js) ci
+	@touch $@
+
+$(spotlight): $(peers)/package.json $(peers)/package-lock.json $(peers)/.npmrc $(dev)
+	$(bin)/npm --prefix $(peers) ci
 	@touch $@

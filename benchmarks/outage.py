@@ -80,7 +80,7 @@ def work(name: str, dsn: str, spool: str, ledger: str, items: str) -> None:
     for number in range(int(items)):
         key = f"{name} {number}"
         if number % 5 == 4 and ids[-1]:
-            accepted = put(kit.outbox, kit.dsn, Report(ids[-1], key), "http://shop.test")
+            accepted = put(kit, Report(ids[-1], key), "http://shop.test")
             key = key if accepted else ""
         else:
             call()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .blueprint import SentryKit, crash_response, sentry, sentry_kit
     from .dsn import DsnError
     from .feedback import limit_feedback
-    from .kit import csp_sources
+    from .kit import capture_feedback, csp_sources
     from .release import fetch_git_sha
     from .reporters.raven.client import Client
     from .reporters.raven.sentry import Sentry
@@ -27,6 +27,7 @@ __all__ = [
     "Sentry",
     "SentryKit",
     "SettingError",
+    "capture_feedback",
     "crash_response",
     "csp_sources",
     "fetch_git_sha",
@@ -42,6 +43,7 @@ _HOMES: Final = {
     "Sentry": "reporters.raven.sentry",
     "SentryKit": "blueprint",
     "SettingError": "settings",
+    "capture_feedback": "kit",
     "crash_response": "blueprint",
     "csp_sources": "kit",
     "fetch_git_sha": "release",

@@ -26,12 +26,12 @@ else:
     HTTPConnection = object
 
 
-_CONTEXT_COMES_FIRST: Final = "ctx" in inspect.signature(Flask.preprocess_request).parameters
+CONTEXT_COMES_FIRST: Final = "ctx" in inspect.signature(Flask.preprocess_request).parameters
 """From Flask 3.2 on, its methods take the app context before their other arguments."""
 
 
 def _context() -> tuple[Any, ...]:
-    return (app_ctx._get_current_object(),) if _CONTEXT_COMES_FIRST else ()  # type: ignore[attr-defined]  # LocalProxy
+    return (app_ctx._get_current_object(),) if CONTEXT_COMES_FIRST else ()  # type: ignore[attr-defined]  # LocalProxy
 
 
 def update_template_context(app: Flask, context: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def preprocess_request(app: Flask) -> None:
 
 
 current_context: Final[Callable[[], Any]] = getattr(
-    flask_globals, "_cv_app" if _CONTEXT_COMES_FIRST else "_cv_request"
+    flask_globals, "_cv_app" if CONTEXT_COMES_FIRST else "_cv_request"
 ).get
 """Returns the context that has the current ``request``, faster than ``flask.request``; raises
 LookupError if there is none (Flask 2.3 to 3.2)."""

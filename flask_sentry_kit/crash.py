@@ -41,6 +41,9 @@ class Crash:
     refused: bool = False
     """The server refuses the events of this DSN, so there may be no report of this crash."""
 
+    hosted_dialog: bool = True
+    """Whether the page may show the server's own dialog: not where its words are lost."""
+
     @property
     def public_dsn(self) -> str | None:
         """The DSN a browser may see, or None."""
@@ -63,7 +66,8 @@ class FeedbackForm:
     """The content of the fields: prefilled, or the visitor's earlier input."""
 
     outcome: str = ""
-    """Empty before sending, then ``"sent"``, ``"saved"`` (not sent yet) or ``"refused"``."""
+    """Empty before sending, then ``"sent"``, ``"passed"`` (to a server that may not keep it),
+    ``"saved"`` (not sent yet) or ``"refused"``."""
 
     errors: Mapping[str, str] = field(default_factory=dict)
     """Messages about invalid input, by field name; the empty name means the whole form."""

@@ -36,6 +36,8 @@ ENVELOPE_PATH: Final = "/api/{project}/envelope/"
 ERROR_PAGE_PATH: Final = "/api/embed/error-page/"
 """The crash dialog's script and its form's target: Sentry from 8 on, and GlitchTip."""
 
+_STORE_URL = re.compile(r"(https?://[^?#]*/api/[^/?#]+)/store/")
+
 AUTH_HEADER: Final = "X-Sentry-Auth"
 
 _PROTOCOL: Final = "7"
@@ -43,6 +45,10 @@ _PROTOCOL: Final = "7"
 
 _AUTH = re.compile(r"Sentry\s+(.*)", re.IGNORECASE | re.DOTALL)
 _AUTH_MAX: Final = 4_096
+
+# sentry.io's hosts for events, with the region if they name one: ``o1.ingest.de.sentry.io``, or in
+# the other order as its documentation has it; and sentry.io itself, the host of the oldest DSNs.
+_INGEST = re.compile(r"(?:(?:[^.]+\.)?(?:([a-z0-9-]+)\.)?ingest\.(?:([a-z0-9-]+)\.)?)?sentry\.io")
 
 # Finds secrets in the header, and in a DSN or another address with a password.
 _SECRETS = re.compile(r"(?:sentry_secret=|://[^/@\s:]*:)([^,@&\s]+)")
@@ -53,6 +59,15 @@ _SCHEME = re.compile(r"(?:[a-z]+\+)*(https?)")
 
 class DsnError(ValueError):
     """The text is not a valid DSN. The message never holds any part of a key or secret."""
+
+
+def envelope_url_of(store_url: str) -> str | None:
+    """The address that takes envelopes where this one takes events; see ``ENVELOPE_PATH``.
+
+    :returns: None if the address is not one of ``STORE_PATH``.
+    """
+    found = _STORE_URL.fullmatch(store_url)
+    return f"{found[1]}/envelope/" if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +216,28 @@ class Dsn:
 
     @property
     def dialog_origins(self) -> list[str]:
-        """The origins that serve the crash dialog's script and receive its form."""
+        """The origins that serve the crash dialog's script and receive its form.
+
+        At sentry.io the ingest host redirects the script to ``sentry.io``, and the form goes to the
+        host of the organization's region. A DSN that names no region is of ``us``: it is older than
+        the regions, and Sentry reads it so too (``proxy_error_embed_request`` in its
+        ``hybridcloud/apigateway``). Any other server has the form sent to its own
+        ``system.url-prefix``, which a DSN does not name and which mostly is the DSN's host.
+        """
         name = (urlsplit(self.origin).hostname or "").rstrip(".")
-        # Hosts under sentry.io that accept events redirect the dialog's script to sentry.io.
-        return [self.origin, "https://sentry.io"] if name.endswith(".sentry.io") else [self.origin]
+        ingest = _INGEST.fullmatch(name)
+        if ingest is None:
+            return [self.origin]
+        region = ingest[1] or ingest[2] or "us"
+        origins = [self.origin, "https://sentry.io", f"https://{region}.sentry.io"]
+        return list(dict.fromkeys(origins))
+
+    @property
+    def is_sentry_io(self) -> bool:
+        """Whether the server is Sentry's own, which takes envelopes on ``*.ingest.sentry.io``,
+        ``*.ingest.us.sentry.io`` and ``*.ingest.de.sentry.io``; old DSNs name ``sentry.io``."""
+        name = (urlsplit(self.origin).hostname or "").rstrip(".")
+        return name == "sentry.io" or name.endswith(".sentry.io")
 
     @property
     def error_page_url(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from typing import Any, Final
+from uuid import UUID
 
 from flask import Flask, Request, current_app, g, has_request_context, request
 from flask.wrappers import Response
@@ -16,12 +17,13 @@ from .crash import Crash
 from .dsn import Dsn
 from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
+from .feedback.words import put_words
 from .headers import framed
 from .outbox import Outbox, request_end
 from .page import Page, Part
 from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
-from .settings import Settings
+from .settings import WITHOUT_DIALOG, Settings
 from .text import one_line
 from .user import Person, person
 from .watch import Answers, OwnRoutes, add_header, is_ordinary_answer
@@ -93,6 +95,15 @@ class Kit:
         return self.reporter.dsn
 
     @property
+    def server(self) -> str:
+        """Which server the DSN leads to: a value of ``SENTRY_KIT_SERVER``. ``"auto"`` becomes
+        ``"glitchtip"`` when an event was answered as GlitchTip answers."""
+        server, dsn = self.settings.server, self.dsn
+        if server == "auto" and dsn is not None and self.outbox.is_glitchtip(dsn.store_url):
+            return "glitchtip"
+        return server
+
+    @property
     def outbox(self) -> Outbox:
         """The reporter's queue, so that feedback is sent after its event. If the reporter has
         none, a queue of the kit's own."""
@@ -102,7 +113,9 @@ class Kit:
         if self._own_outbox is None:
             dsn = self.dsn
             self._own_outbox = Outbox(
-                spool=self.settings.spool, destination=dsn.origin if dsn else None
+                spool=self.settings.spool,
+                envelopes=self.settings.server == "spotlight",
+                destination=dsn.origin if dsn else None,
             )
         return self._own_outbox
 
@@ -114,6 +127,10 @@ class Kit:
         if dsn is not None:
             request_end.prepare()
         form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
+        if form:
+            # A failure is not logged: it is logged if it happens again at a crash.
+            with contained(None):
+                self.feedback.form_for(Crash("0" * 32, dsn))
         self.page.warm_up(dsn, form)
 
     def url(self, tail: str, **values: Any) -> str:
@@ -140,6 +157,7 @@ class Kit:
         return Crash(
             event_id=event_id,
             refused=event_id is not None and reporter.refused,
+            hosted_dialog=self.server not in WITHOUT_DIALOG,
             dsn=dsn,
             method=failed.method,
             url=asked_for(failed.environ),
@@ -211,6 +229,7 @@ class Kit:
         return Crash(
             event_id=event_id,
             refused=self.reporter.refused,
+            hosted_dialog=self.server not in WITHOUT_DIALOG,
             dsn=dsn,
             user_name=who.name,
             user_email=who.email,
@@ -239,6 +258,44 @@ def current_kit() -> Kit:
     return kit
 
 
+def capture_feedback(
+    message: str,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    event_id: str | UUID | None = None,
+    url: str | None = None,
+) -> str | None:
+    """Send words without a crash, or about an earlier one, from an app's own form or command::
+
+        @app.post("/feedback")
+        def feedback():
+            capture_feedback(request.form["words"], email=current_user.email)
+            return "Thank you."
+
+    It needs an app context. They have the environment, release, user and tags of the crash, if this
+    process has captured it lately, else of the current request. On a server that is not known to
+    have feedback they are an event of level info, of its own issue; ``SENTRY_KIT_SERVER`` says
+    which server it is.
+
+    :param message: plain text. Of more than 4,096 characters the first ones are sent, and that is
+        logged.
+    :param name: who wrote it; None stays anonymous. At most 128 characters are sent.
+    :param email: where an answer goes to. It is not checked, so that no words are lost for it; at
+        most 320 characters are sent.
+    :param event_id: the event that they are about, as ``g.sentry_event_id`` or ``X-Sentry-ID`` had
+        it: 32 hexadecimal digits, with or without hyphens.
+    :param url: the page that they are about, http or https. What is secret in it is masked. The
+        default is the address of the crash, where this process knows it.
+    :return: the id of what arrives, 32 hexadecimal digits; None if it was not accepted for sending:
+        there is no DSN, or the queue is full.
+    :raises TypeError: an argument is no string.
+    :raises ValueError: the message is empty or blank, or ``event_id`` or ``url`` is malformed.
+    :raises RuntimeError: there is no app context, or the blueprint is not registered on the app.
+    """
+    return put_words(current_kit(), message, name=name, email=email, event_id=event_id, url=url)
+
+
 def csp_sources(app: Flask) -> dict[str, list[str]]:
     """The Content-Security-Policy sources that the hosted dialog needs, by directive.
 
@@ -252,6 +309,9 @@ def csp_sources(app: Flask) -> dict[str, list[str]]:
 
     Leave ``style-src`` out of ``content_security_policy_nonce_in``: beside a nonce, browsers
     ignore ``'unsafe-inline'``, and the dialog brings its styles in its own markup.
+
+    A self-hosted Sentry whose ``system.url-prefix`` is another than the DSN's host needs that one
+    too, since its dialog posts there: add it to ``connect-src``.
 
     Call it after registering the blueprint.
 

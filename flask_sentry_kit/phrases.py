@@ -70,6 +70,7 @@ dialog has no ``noteOptional``, ``errorComments`` and ``errorEmail``, and passes
 
 OUTCOMES: Final = {
     "sent": phrase("Sent. Thank you."),
+    "passed": phrase("Passed on. Thank you."),
     "saved": phrase("Saved. It will be sent as soon as we can."),
 }
 """What the form answers when words were taken."""
@@ -79,7 +80,7 @@ CHECK_FIELDS: Final = phrase("Please look at the marked fields.")
 
 REFUSALS: Final = {
     "forged": phrase("we cannot tell which crash it belongs to."),
-    "expired": phrase("the crash was more than 30 minutes ago."),
+    "expired": phrase("this page is more than a day old. Please press Send once more."),
     "large": phrase("it is too long. Please shorten it."),
     "malformed": phrase("it did not arrive whole. Please send it again."),
     "type": phrase("it did not arrive as a form."),

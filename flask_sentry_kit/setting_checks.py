@@ -202,6 +202,12 @@ def names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def server_name(value: Any) -> str:
+    if value in ("auto", "sentry", "glitchtip", "bugsink", "spotlight"):
+        return str(value)
+    raise InvalidValue
+
+
 def reporter_name(value: Any) -> str:
     if value in ("auto", "raven"):
         return str(value)

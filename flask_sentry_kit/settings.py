@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 __all__ = [
+    "WITHOUT_DIALOG",
     "RAVEN_JS_INTEGRITY",
     "RAVEN_JS_URL",
     "SETTINGS",
@@ -45,6 +46,10 @@ __all__ = [
 ]
 
 PREFIX: Final = "SENTRY_KIT_"
+
+WITHOUT_DIALOG: Final = frozenset(("glitchtip", "bugsink", "spotlight"))
+"""The servers whose hosted dialog the page leaves out. Bugsink and Spotlight have none; GlitchTip 6
+keeps what is written in its own where no page shows it."""
 
 T = TypeVar("T")
 
@@ -86,7 +91,7 @@ class Settings:
         meaning="Further options of Raven.showReportDialog (title, subtitle, labelName, lang …);"
         " False: no hosted dialog.",
     )
-    """None: no hosted dialog."""
+    """None: no hosted dialog, as always for a ``server`` that has none."""
 
     feedback: bool = _row(
         takes="True or False", default=True, check=check.flag, meaning="The page's own form."
@@ -171,6 +176,16 @@ class Settings:
         check=check.flag,
         meaning="The kit answers every crash, in place of the app's own handlers for 500, for"
         " Exception and for HTTPException. Other errors are left to them. False: they stay.",
+    )
+    server: str = _row(
+        takes='"auto", "sentry", "glitchtip", "bugsink" or "spotlight"',
+        default="auto",
+        check=check.server_name,
+        meaning="Which server the DSN leads to, for the form in which it keeps the visitor's words."
+        ' "auto" is right for Sentry, and finds out what others lack; "sentry" is for a self-hosted'
+        " Sentry of 24.4.2 or later. With the last three the page leaves out the hosted dialog:"
+        " Bugsink and Spotlight have none, and what is written in GlitchTip 6's own is shown to"
+        " nobody.",
     )
     reporter: str = _row(
         takes='"auto" or "raven"',
@@ -267,6 +282,8 @@ def read_settings(
             value, name = config.get(setting.name, setting.default), setting.name
         values[setting.keyword] = _checked(setting, value, name)
     values["prefill"] = values["prefill"] and values["pii"]
+    if values["server"] in WITHOUT_DIALOG:
+        values["dialog"] = None
     return Settings(**values)
 
 

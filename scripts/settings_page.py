@@ -81,7 +81,7 @@ from its value; the two are put together.
   `SENTRY_KIT_USER` name
 - the name and email address of who is signed in, in the hosted dialog's address, before they wrote
   anything (`SENTRY_KIT_PREFILL`); the browser asks the Sentry server for the dialog, so that server
-  sees the browser's address
+  sees the browser's address and, in `Referer`, the page's origin without its path
 - the words, name and email address that they type into form or dialog and send
 
 With `SENTRY_KIT_PII = False` no address and no `Referer` are sent, not in messages and variables

@@ -264,7 +264,12 @@ QUALIFIED: Final = {
     "auth": frozenset("basic http my proxy user x digest".split()),
     "principal": frozenset(("client",)),
 }
-NOUN_LENGTHS: Final = sorted({len(noun) for noun in QUALIFIED})
+QUALIFIED_NOUNS: Final = frozenset(
+    # The same written together: "recoverycode".
+    first + noun
+    for noun, before in QUALIFIED.items()
+    for first in before
+)
 
 TAILS: Final = frozenset(
     # Words for properties of a secret that are harmless: its kind, state, size, time, place, rules.

@@ -50,7 +50,7 @@ def http_interface(request: Request, serializer: Serializer, *, failed: bool) ->
     scrubber = serializer.scrubber
     environ = request.environ
     found: dict[str, Any] = {
-        "url": scrubber.short_url(_url(request, scrubber), 2_000),
+        "url": scrubber.short_url(masked_url(request, scrubber), 2_000),
         "method": cut(request.method, 40),
         "query_string": scrubber.short_query(_query(request), 4_000),
         "headers": _headers(request, serializer),
@@ -110,7 +110,7 @@ def _query(request: Request) -> str:
     return request.query_string[:20_000].decode("utf-8", "replace")
 
 
-def _url(request: Request, scrubber: Scrubber) -> str:
+def masked_url(request: Request, scrubber: Scrubber) -> str:
     """The address without its query and without the secret arguments of its rule, such as
     ``/reset/<token>``."""
     arguments = getattr(request, "view_args", None) or {}

@@ -21,10 +21,10 @@ from .name_lists import (
     FOREIGN_PARTS,
     FOREIGN_WORDS,
     HEADS,
-    NOUN_LENGTHS,
     NUMBERS,
     PLAIN_STEMS,
     QUALIFIED,
+    QUALIFIED_NOUNS,
     SENSITIVE_NAMES,
     SENSITIVE_PARTS,
     SENSITIVE_WORDS,
@@ -40,7 +40,8 @@ from .name_lists import (
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _SPECIAL: Final = str.maketrans("łŁıøØđĐ", "lLioOdD")
 # Parts that are split off a word written together: "maxtokens", "userpassword2".
-_GLUED: Final = re.compile("password|passwd|passphrase|secret|token|credential|cookie")
+_STEMS: Final = frozenset("password passwd passphrase secret token credential cookie".split())
+_GLUED: Final = re.compile("|".join(sorted(_STEMS)))
 
 
 def _letters(name: str) -> str:
@@ -79,6 +80,18 @@ def joined(name: str) -> str:
 
 _FOREIGN_PARTS: Final = tuple(joined(part) for part in FOREIGN_PARTS)
 _FOREIGN_WORDS: Final = frozenset(joined(word) for word in FOREIGN_WORDS)
+_START: Final = 4  # letters; no part in ASCII is shorter
+_PARTS_STARTS: Final = frozenset(part[:_START] for part in (*SENSITIVE_PARTS, *_FOREIGN_PARTS))
+
+
+def _may_contain_part(whole: str) -> bool:
+    """Whether any of the parts can be in these letters. Rules out most names without a search
+    for each of the parts."""
+    if not whole.isascii():
+        return True  # a part in Chinese may have two letters
+    return not _PARTS_STARTS.isdisjoint(
+        [whole[at : at + _START] for at in range(len(whole) - _START + 1)]
+    )
 
 
 def hides(name: str) -> bool:
@@ -103,6 +116,8 @@ def hides(name: str) -> bool:
         if _is_secret(words, place, word):
             at = place
     if at < 0:
+        if not _may_contain_part(whole):
+            return False
         # Across words, as in X-Api-Key, or written together, as in "usercardnumber".
         found = next(compress(SENSITIVE_PARTS, map(whole.__contains__, SENSITIVE_PARTS)), None)
         if found is None or any(stem in whole for stem in PLAIN_STEMS):
@@ -117,7 +132,7 @@ def hides(name: str) -> bool:
 def _is_secret(words: list[str], place: int, word: str) -> bool:
     if word in SENSITIVE_WORDS:
         return word not in COMMON_WORDS or _is_meant(words, place, word)
-    if word in _FOREIGN_WORDS or _GLUED.fullmatch(word.rstrip("s")):
+    if word in _FOREIGN_WORDS or word in QUALIFIED_NOUNS or word.rstrip("s") in _STEMS:
         return True
     if word in QUALIFIED:
         before = place - 1
@@ -126,11 +141,6 @@ def _is_secret(words: list[str], place: int, word: str) -> bool:
         if before >= 0 and words[before] in QUALIFIED[word]:
             return True
         if word in NUMBERS and not TAXES.isdisjoint(words[max(0, place - 3) : place]):
-            return True
-    for length in NOUN_LENGTHS:
-        if length >= len(word):
-            break
-        if word[:-length] in QUALIFIED.get(word[-length:], ()):
             return True
     return word.endswith(("pwd", "tkn", "paswd")) or word.startswith("pwd")
 

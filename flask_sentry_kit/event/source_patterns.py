@@ -14,7 +14,10 @@ _TAKES_SECRET: Final = re.compile(
     r"[A-Z]|_*(?:set|check|verify|change|update|with|validate|compare|is|has|hash|encrypt)(?:_|[A-Z])"
 )
 # "password=%s" and "token={}", which get their value with % or format().
-_TEMPLATE: Final = re.compile(r"([\w.-]{1,80})[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)")
+_PLACE: Final = r"[=:]\s{0,5}[\"']?(?:%[^\s%]|\{|\Z)"
+_HAS_PLACE: Final = re.compile(_PLACE)  # rules out most literals faster than the whole pattern
+# "(?=(…))\1" takes the whole name or none: a part of it is never before the sign.
+_TEMPLATE: Final = re.compile(rf"(?=([\w.-]{{1,80}}))\1[\"']?\s{{0,5}}{_PLACE}")
 
 
 def names_columns(literal: str, hides: Callable[[str], bool]) -> bool:
@@ -24,7 +27,10 @@ def names_columns(literal: str, hides: Callable[[str], bool]) -> bool:
 
 def awaits_value(literal: str, hides: Callable[[str], bool]) -> bool:
     """Whether a literal has a secret's name and a placeholder, as in ``"password=%s"``."""
-    return any(hides(one[1]) for one in _TEMPLATE.finditer(literal[:400]))
+    text = literal[:400]
+    if _HAS_PLACE.search(text) is None:
+        return False
+    return any(hides(one[1]) for one in _TEMPLATE.finditer(text))
 
 
 def compares(function: str) -> bool:

@@ -6,7 +6,6 @@ the words belong to. An error in here is logged and shown to the visitor, never 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -14,19 +13,19 @@ import re
 import weakref
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from .. import headers, phrases
 from ..addresses import mount_point
+from ..containment import contained
 from ..crash import Crash, FeedbackForm
-from ..dsn import Dsn
-from ..outbox import Outbox
-from ..settings import Settings
 from . import form, relay, token
 from .limit import AddressLimit, address_of
+from .origin import origin_of
+from .taken import TakenReports
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -47,9 +46,6 @@ _STATUS: Final = {
 }
 """The status of a refusal, by the keys of ``phrases.REFUSALS``."""
 
-_ORIGIN_MAX: Final = 300
-"""Characters: the longest name there is (RFC 1035, section 2.3.4), a scheme and a port."""
-
 
 class AnsweringPage(Protocol):
     """What the desk needs of the page."""
@@ -59,22 +55,11 @@ class AnsweringPage(Protocol):
     def outcome(self, crash: Crash, feedback: FeedbackForm, status: int = 200) -> Response: ...
 
 
-class Host(Protocol):
+class Host(relay.Host, Protocol):
     """What the desk needs of the app's kit."""
 
     @property
-    def settings(self) -> Settings: ...
-
-    @property
     def page(self) -> AnsweringPage: ...
-
-    @property
-    def dsn(self) -> Dsn | None: ...
-
-    @property
-    def outbox(self) -> Outbox: ...
-
-    def url(self, tail: str, **values: Any) -> str: ...
 
 
 class RefusedReport(Exception):
@@ -100,7 +85,7 @@ class FeedbackDesk:
     def __init__(self, app: Flask, host: Host) -> None:
         self._app = weakref.ref(app)
         self._host = host
-        self._taken = token.TakenReports()
+        self._taken = TakenReports()
         self._by_address: AddressLimit | None = None
         self._logged: set[str] = set()
 
@@ -180,6 +165,7 @@ class FeedbackDesk:
             comes first.
         """
         app, kit = self.app, self._host
+        event_id = self._event_of(submission)
         self._limit_by_address()
         for check in limits_of(app):
             try:
@@ -191,12 +177,8 @@ class FeedbackDesk:
                 logger.exception("The limit on feedback failed; the report is taken without it")
         if submission.problem:
             raise RefusedReport(submission.problem)
-        try:
-            event_id = token.read_token(app, kit.dsn, submission.token)
-        except token.TokenExpired:
-            raise RefusedReport("expired") from None
-        except token.TokenError:
-            raise RefusedReport("forged") from None
+        if event_id is None:
+            raise RefusedReport("forged")
         if submission.trapped:
             raise RefusedReport("trapped")
         if submission.errors:
@@ -206,23 +188,33 @@ class FeedbackDesk:
         report = relay.Report(
             event_id, submission.comments, submission.name, form.email_of(submission)
         )
-        digest = hashlib.sha256(
-            "\0".join((report.comments, report.name, report.email)).encode()
-        ).digest()
         with self._taken.lock:
-            sent = self._taken.get(event_id)
-            first = sent is None
-            if sent is None:
-                ticket = relay.put(kit.outbox, kit.dsn, report, _origin())
+            ticket = self._taken.find(report)
+            wait = relay.WAIT if ticket is None else 0
+            if ticket is None:
+                if not self._taken.takes_others(event_id):
+                    raise RefusedReport("again")
+                page = headers.value(request.environ, "HTTP_REFERER")
+                ticket = relay.put(kit, report, origin_of(request), page)
                 if ticket is None:
                     raise RefusedReport("full")
-                sent = token.TakenReport(digest, ticket)
-                self._taken.note(event_id, sent)
-            elif sent.digest != digest:
-                raise RefusedReport("again")
+                self._taken.note(report, ticket)
         # A second click is answered with the state of the first one's report. If each click waited
         # for Sentry, a few clicks would take all of a server's threads.
-        return event_id, relay.outcome(sent.ticket, relay.WAIT if first else 0)
+        return event_id, relay.outcome(ticket, wait)
+
+    def _event_of(self, submission: form.Submission) -> str | None:
+        """The event that a submission's token names; None if there is no valid token in it.
+
+        :raises RefusedReport: if it is too old. That comes before the limits: nothing is sent yet,
+            and a limit of one would refuse the second press, which the visitor is asked for.
+        """
+        try:
+            return token.read_token(self.app, self._host.dsn, submission.token)
+        except token.TokenExpired:
+            raise RefusedReport(submission.problem or "expired") from None
+        except token.TokenError:
+            return None
 
     def _limit_by_address(self) -> None:
         rate = self._host.settings.feedback_limit
@@ -254,8 +246,9 @@ class FeedbackDesk:
         if outcome not in phrases.OUTCOMES:
             raise NotFound
         try:
-            # Signed, so that no link can thank for a report that was never sent.
-            event_id = token.read_token(app, kit.dsn, receipt, f"receipt {outcome}")
+            # Signed, so that no link can thank for a report that was never sent. Of any age: a
+            # reload, or a browser that opens its tabs again, shows the same.
+            event_id = token.read_token(app, kit.dsn, receipt, f"receipt {outcome}", None)
         except token.TokenError:
             raise NotFound from None
         form_facts = FeedbackForm(kit.url("feedback"), "", outcome=outcome)
@@ -270,6 +263,10 @@ class FeedbackDesk:
             name: phrases.FIELD_ERRORS[name, error] for name, error in submission.errors.items()
         }
         kit, reason = self._host, refused.reason
+        renewed = None
+        with contained(None):  # if signing fails, so did reading, which is logged
+            # In every answer, so that who is asked to wait, or to mend a field, has time for it.
+            renewed = token.renew_token(self.app, kit.dsn, submission.token)
         status = _STATUS.get(reason, HTTPStatus.BAD_REQUEST)
         words = phrases.REFUSALS.get(reason, "")
         if reason:
@@ -279,11 +276,11 @@ class FeedbackDesk:
             said = kit.page.say(phrases.REFUSED) + " "
             said += kit.page.say(words or phrases.CHECK_FIELDS)
             marked = {name: kit.page.say(error) for name, error in errors.items() if name}
-            answer = _json(status, "refused", said, marked)
+            answer = _json(status, "refused", said, marked, renewed)
         else:
             again = FeedbackForm(
                 action=kit.url("feedback"),
-                token=submission.token,
+                token=renewed or submission.token,
                 name=submission.name,
                 email=submission.email,
                 comments=submission.comments,
@@ -332,10 +329,14 @@ def _crash(event_id: str | None) -> Crash:
     return Crash(event_id, method="POST", root_url=f"{mount_point(request.environ)}/")
 
 
-def _json(status: int, outcome: str, message: str, errors: dict[str, str]) -> Response:
+def _json(
+    status: int, outcome: str, message: str, errors: dict[str, str], renewed: str | None = None
+) -> Response:
+    said: dict[str, object] = {"outcome": outcome, "message": message, "errors": errors}
+    if renewed:
+        said["token"] = renewed
     # Not with the app's JSON provider, whose output the page's script may not understand.
-    body = json.dumps({"outcome": outcome, "message": message, "errors": errors}) + "\n"
-    answer = Response(body, status=status, mimetype="application/json")
+    answer = Response(json.dumps(said) + "\n", status=status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Vary"] = "Accept, Accept-Language"
@@ -345,13 +346,3 @@ def _json(status: int, outcome: str, message: str, errors: dict[str, str]) -> Re
 def _wants_json() -> bool:
     kinds = headers.media_types(request.environ)
     return kinds.best_match(["text/html", "application/json"]) == "application/json"
-
-
-def _origin() -> str:
-    """The app's own origin: with ProxyFix, as the browser knows it."""
-    try:
-        origin = request.host_url.rstrip("/")
-    except (HTTPException, ValueError):
-        return ""
-    fits = len(origin) <= _ORIGIN_MAX and origin.isascii() and origin.isprintable()
-    return origin if fits else ""

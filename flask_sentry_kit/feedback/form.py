@@ -114,13 +114,15 @@ def _begun(environ: dict[str, Any]) -> ReadSoFar:
     return read_so_far(environ.get("werkzeug.request"))
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
+    """The text without control characters, and with one kind of line end."""
     # Databases behind Sentry refuse NUL. The other control characters would disturb a reader.
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-def _line(text: str) -> str:
-    return " ".join(_clean(text).split())
+def clean_line(text: str) -> str:
+    """The text without control characters on one line."""
+    return " ".join(clean_text(text).split())
 
 
 def _address(text: str) -> str:
@@ -175,9 +177,9 @@ def read_submission(environ: dict[str, Any]) -> Submission:
         fields.setdefault(key, value)
     if not fields:
         return Submission(problem="malformed")
-    name = _line(fields.get("name", ""))
-    email = _line(fields.get("email", ""))
-    comments = _clean(fields.get("comments", ""))
+    name = clean_line(fields.get("name", ""))
+    email = clean_line(fields.get("email", ""))
+    comments = clean_text(fields.get("comments", ""))
     return Submission(
         token=fields.get("token", "")[:512],
         name=name,

@@ -1,23 +1,23 @@
-"""Makes the request that carries a visitor's words, as every server since Sentry 8 accepts it.
+"""Hands the visitor's words to the outbox, in the dialect of the app's server.
 
 It also waits a moment for the server's answer. Sending and retrying are the outbox's work.
 """
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from dataclasses import dataclass
-from typing import Final
-from urllib.parse import urlencode
+from dataclasses import replace
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import urlsplit
 
-from ..dsn import AUTH_HEADER, Dsn
-from ..outbox import Item, Outbox, Request, Ticket
+from ..dsn import Dsn
+from ..event.event_facts import EventFacts
+from ..outbox import Outbox, Ticket
+from ..settings import Settings
+from . import dialects
+from .dialects import Report as Report
 
-ANONYMOUS_NAME: Final = "Anonymous"
-ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
-"""Sentry's form requires both fields and checks the address's pattern. No address under
-``.invalid`` exists (RFC 2606, section 2), so that an answer reaches nobody by mistake."""
+Shown = Literal["sent", "passed", "saved", "refused"]
 
 WAIT: Final = 2.0
 """Seconds that a visitor waits for Sentry's answer."""
@@ -30,73 +30,68 @@ WAITING_MAX: Final = 2
 _places: Final = deque(range(WAITING_MAX))
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a visitor wrote about one crash, after the checks."""
+class EventSource(Protocol):
+    """What is needed of the app's reporter."""
 
-    event_id: str
-    comments: str
-    name: str = ""
-    email: str = ""
+    def facts(self, event_id: str | None) -> EventFacts: ...
+
+    def shown_url(self, url: str) -> str: ...
 
 
-def item(dsn: Dsn, report: Report, origin: str) -> Item:
-    """The item for the outbox: one report.
+class Host(Protocol):
+    """What is needed of the app's kit."""
 
-    The request is the POST that the hosted dialog's own form makes. Its fallback, for servers
-    without that address (Bugsink, Spotlight), is an envelope with a ``user_report``.
+    @property
+    def settings(self) -> Settings: ...
 
-    :param origin: ``scheme://host[:port]`` of the app. Sentry accepts reports from the hosts that
-        the project allows, which it looks up in Origin, then in Referer.
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def dsn(self) -> Dsn | None: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def reporter(self) -> EventSource: ...
+
+    def url(self, tail: str, **values: Any) -> str: ...
+
+
+def put(host: Host, report: Report, origin: str, page: str = "") -> Ticket | None:
+    """Put a report on a crash into the outbox, behind its event.
+
+    :param report: as the visitor wrote it; the facts of its event are added here.
+    :param origin: ``scheme://host[:port]`` of the app.
+    :param page: the address of the page that the form was on, as the browser named it. It is passed
+        on, masked, if it is the app's own and this process does not know the crash.
+    :returns: None if the queue is full, or there is no DSN.
     """
-    words = {
-        "name": report.name or ANONYMOUS_NAME,
-        "email": report.email or ANONYMOUS_EMAIL,
-        "comments": report.comments,
-    }
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "Accept": "application/json",
-    }
-    if origin:
-        # Both are the origin alone: the address of the page may hold secrets.
-        headers |= {"Origin": origin, "Referer": f"{origin}/"}
-    return Item(
-        kind="feedback",
-        event_id=report.event_id,
-        request=Request(
-            url=dsn.report_url(report.event_id),
-            headers=headers,
-            body=urlencode(words).encode("ascii"),
-        ),
-        fallback=_envelope(dsn, report.event_id, words),
-    )
+    dsn = host.dsn
+    if dsn is None:
+        return None
+    facts = host.reporter.facts(report.event_id)
+    url = facts.url
+    if not url and _is_page_of_the_app(host, page, origin):
+        url = host.reporter.shown_url(page)
+    report = replace(report, facts=facts, url=url)
+    return host.outbox.put(dialects.report_item(dsn, report, origin, host.server))
 
 
-def _envelope(dsn: Dsn, event_id: str, words: dict[str, str]) -> Request:
-    payload = json.dumps({"event_id": event_id, **words}).encode()
-    lines = (
-        json.dumps(dsn.envelope_header(event_id)).encode(),
-        json.dumps({"type": "user_report", "length": len(payload)}).encode(),
-        payload,
-    )
-    return Request(
-        url=dsn.envelope_url,
-        headers={
-            "Content-Type": "application/x-sentry-envelope",
-            AUTH_HEADER: dsn.auth_header("flask-sentry-kit"),
-        },
-        body=b"\n".join(lines) + b"\n",
-    )
+def _is_page_of_the_app(host: Host, page: str, origin: str) -> bool:
+    if not origin or not page.startswith(f"{origin}/"):
+        return False
+    try:
+        # After a refusal the form is on the page that refuses.
+        return urlsplit(page).path != host.url("feedback")
+    except ValueError:
+        return False
 
 
-def put(outbox: Outbox, dsn: Dsn, report: Report, origin: str) -> Ticket | None:
-    """Put one report into the outbox, behind its event. None: the queue is full."""
-    return outbox.put(item(dsn, report, origin))
-
-
-def outcome(ticket: Ticket, wait: float = WAIT) -> str:
-    """The outcome to show: ``"sent"``, ``"saved"`` (it is queued) or ``"refused"``.
+def outcome(ticket: Ticket, wait: float = WAIT) -> Shown:
+    """The outcome to show: ``"sent"`` (the server keeps the words), ``"passed"`` (it took them, and
+    may not keep them), ``"saved"`` (they are queued) or ``"refused"``.
 
     :param wait: seconds to wait for the server, if fewer than ``WAITING_MAX`` requests wait.
     """

@@ -3,6 +3,10 @@
 There is no session and no cookie. The page of a crash carries the token, so that only a visitor who
 saw the crash can write about it. The token holds nothing secret. It is valid in one app and for one
 project: apps that share a secret key do not accept each other's tokens.
+
+It is valid for a day, and an older one can be exchanged for a new one. So its age keeps nobody from
+writing; it keeps a request that was recorded, or that a browser repeats after days, from being a
+report. How much is written is the limits' business.
 """
 
 from __future__ import annotations
@@ -10,19 +14,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import OrderedDict
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from flask import Flask
-from itsdangerous import BadData, SignatureExpired, TimestampSigner
+from itsdangerous import BadData, TimestampSigner
 
 from ..dsn import Dsn
-from ..threads import lock_at_use
 
-MAX_AGE: Final = 30 * 60
-"""Seconds. Newer Sentry servers refuse a report on an event that is older."""
+MAX_AGE: Final = 24 * 60 * 60
+"""Seconds. No server refuses words for their age."""
 
 MAX_LENGTH: Final = 512
 """Characters. The kit's tokens have about 100."""
@@ -71,10 +72,18 @@ def sign_token(app: Flask, dsn: Dsn | None, event_id: str, purpose: str = "feedb
     return None if signer is None else signer.sign(event_id).decode("ascii")
 
 
-def read_token(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback") -> str:
+def read_token(
+    app: Flask,
+    dsn: Dsn | None,
+    token: str,
+    purpose: str = "feedback",
+    max_age: float | None = MAX_AGE,
+) -> str:
     """The event that a token is for. ``SECRET_KEY_FALLBACKS`` are accepted too.
 
-    :raises TokenExpired: the token is older than 30 minutes.
+    :param max_age: seconds; None accepts any age. A token may also be that far ahead of this
+        server's clock: servers that share a key need not have the same time.
+    :raises TokenExpired: the token is too old.
     :raises TokenError: the token is forged, or belongs to another app or project.
     """
     signer = _signer(app, dsn, purpose)
@@ -83,50 +92,23 @@ def read_token(app: Flask, dsn: Dsn | None, token: str, purpose: str = "feedback
     if len(token) > MAX_LENGTH:
         raise TokenError("it is too long")
     try:
-        event_id = signer.unsign(token, max_age=MAX_AGE).decode("utf-8")
-    except SignatureExpired as error:
-        raise TokenExpired(str(error)) from None
+        # Without its own max_age, which takes no token of a clock that is ahead.
+        value, signed_at = signer.unsign(token, return_timestamp=True)
+        event_id = value.decode("utf-8")
     except (BadData, UnicodeError) as error:
         raise TokenError(str(error)) from None
     if not _EVENT_ID.fullmatch(event_id):
         raise TokenError("it names no event")
+    age = signer.get_timestamp() - signed_at.timestamp()
+    if max_age is not None and abs(age) > max_age:
+        raise TokenExpired(f"it is {age:.0f} seconds old")
     return event_id
 
 
-@dataclass(frozen=True, slots=True)
-class TakenReport:
-    """The report that this process has taken for an event."""
-
-    digest: bytes
-    """Of the words, which are the same for a second click and differ for a second report."""
-    ticket: Any
-
-
-class TakenReports:
-    """The reports that this process has taken, by event; the oldest are forgotten.
-
-    By event and not by token, because a second report on one event replaces the first at Sentry.
-    """
-
-    def __init__(self, size: int = 1000) -> None:
-        self._size = size
-        self._sent: OrderedDict[str, TakenReport] = OrderedDict()
-        self._lock = lock_at_use()
-
-    @property
-    def lock(self) -> Any:
-        """Held from ``get`` to ``note``, so that two clicks at the same time are one report."""
-        return self._lock.get()
-
-    def get(self, event_id: str) -> TakenReport | None:
-        with self.lock:
-            return self._sent.get(event_id)
-
-    def note(self, event_id: str, sent: TakenReport) -> None:
-        with self.lock:
-            self._sent[event_id] = sent
-            while len(self._sent) > self._size:
-                self._sent.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._sent)
+def renew_token(app: Flask, dsn: Dsn | None, token: str) -> str | None:
+    """A new token for the event of a valid one of any age; None for one that is not valid."""
+    try:
+        event_id = read_token(app, dsn, token, max_age=None)
+    except TokenError:
+        return None
+    return sign_token(app, dsn, event_id)

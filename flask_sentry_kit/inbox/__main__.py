@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=KEEP_EVENTS,
         metavar="N",
-        help="keep the newest N events (%(default)s)",
+        help="keep the newest N events, and as many reports of visitors' (%(default)s)",
     )
     add(
         "--events-per-minute",

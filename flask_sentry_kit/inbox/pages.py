@@ -12,16 +12,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .reading import event_id_of, read_event
 from .records import CrashGroup, Report
+from .store import LONG_WORDS
 from .wire import Project, current_project
 
 bp = Blueprint("pages", __name__)
 
 _PAGE: Final = 100
 _REFERENCE: Final = 64
+_LARGEST: Final = 2**63 - 1  # that SQLite counts to
 
-# Reports that are shown beside the one on the event: those on the crash's other events, or those
-# whose event has not arrived.
-_OTHERS: Final = 20
+# Reports that a crash's page shows of its event, and as many of the crash's other events.
+_BESIDE: Final = 20
+_WITHOUT_CRASH: Final = 50
 
 
 def dsn_of(project: Project) -> str:
@@ -35,22 +37,38 @@ def index() -> str | AnyResponse:
     reference = request.args.get("reference", "").strip()[:_REFERENCE]
     if reference:
         event_id = event_id_of(reference)
-        if event_id and project.store.has_event(event_id):
-            return redirect(url_for("pages.event", event_id=event_id))
+        if event_id and (page := _page_of(event_id)):
+            return redirect(page)
     number = _number("page", 1, 10_000)
     total, unread = project.store.counts()
+    written, unread_words = project.store.counts_without_crash()
     return render_template(
         "list.html",
         crashes=project.store.crashes(_PAGE, (number - 1) * _PAGE),
-        waiting=project.store.waiting_reports(_OTHERS) if number == 1 else [],
+        written=written,
+        unread_words=unread_words,
+        latest=project.store.reports_without_crash(1) if number == 1 else [],
         total=total,
-        unread=unread,
+        unread=unread + (1 if unread_words else 0),
         page=number,
         more=number * _PAGE < total,
         reference=reference,
         dsn=dsn_of(project),
         changes=project.store.changes(),
     )
+
+
+def _page_of(reference: str) -> str | None:
+    """The page that shows an event, or a visitor's words about it or of this id."""
+    store = current_project().store
+    if store.has_event(reference):
+        return url_for("pages.event", event_id=reference)
+    report = store.report_of_reference(reference)
+    if report is None:
+        return None
+    if store.has_event(report.event_id):
+        return url_for("pages.event", event_id=report.event_id)
+    return url_for("pages.words")
 
 
 @bp.get("/crashes/<key>/")
@@ -73,15 +91,19 @@ def _show(event_id: str) -> str:
     if kept is None or found is None:
         abort(404, "There is no such event here. It may not have arrived, or no longer be kept.")
     above, below = store.neighbours(found)
-    others = store.reports(found, _OTHERS + 1)
+    written = store.reports_on_event(event_id, _BESIDE)
+    others = store.reports_on_others(found, event_id, _BESIDE)
     with current_project().bodies.turn_for(kept.json):
+        read = read_event(kept.body)
+        about = read.crash_event_id
         return render_template(
             "crash.html",
             crash=found,
             kept=kept,
-            event=read_event(kept.body),
-            report=store.report(event_id),
-            others=[other for other in others if other.event_id != event_id],
+            event=read,
+            about=about if about and store.has_event(about) else None,
+            reports=written[::-1],
+            others=others[::-1],
             above=above,
             below=below,
             changes=store.changes(),
@@ -106,9 +128,40 @@ def delete(key: str) -> AnyResponse:
     return _back()
 
 
-def _back() -> AnyResponse:
+@bp.get("/words/")
+def words() -> str:
+    """What visitors wrote about no crash, or about one that is not here; the latest first."""
+    store = current_project().store
+    number = _number("page", 1, 10_000)
+    written, unread = store.counts_without_crash()
+    return render_template(
+        "words.html",
+        reports=store.reports_without_crash(_WITHOUT_CRASH, (number - 1) * _WITHOUT_CRASH),
+        written=written,
+        unread=unread,
+        page=number,
+        more=number * _WITHOUT_CRASH < written,
+        most=LONG_WORDS - 1,
+        changes=store.changes(),
+    )
+
+
+@bp.post("/words/<int:number>/read")
+def mark_words_read(number: int) -> AnyResponse:
+    """Mark words without a crash as read, up to those with this number."""
+    current_project().store.mark_reports_read(min(number, _LARGEST))
+    return _back()
+
+
+@bp.post("/words/<int:number>/delete")
+def delete_words(number: int) -> AnyResponse:
+    current_project().store.delete_report(min(number, _LARGEST))
+    return _back("pages.words")
+
+
+def _back(to: str = "pages.index") -> AnyResponse:
     # 303: the browser reads the next page, and reloading that repeats nothing.
-    return redirect(url_for("pages.index"), 303)
+    return redirect(url_for(to), 303)
 
 
 @bp.get("/inbox/api/pulse")
@@ -126,7 +179,7 @@ def api_crashes() -> Response:
 
 @bp.get("/inbox/api/events")
 def api_events() -> Response:
-    """The events, newest first, each with its report or null; ``?limit=`` up to 1,000."""
+    """The events, newest first, each with its latest report or null; ``?limit=`` up to 1,000."""
     events = [
         {**item, "report": _report_facts(item["report"])}
         for item in current_project().store.events(_number("limit", _PAGE, 1_000))
@@ -136,19 +189,22 @@ def api_events() -> Response:
 
 @bp.get("/inbox/api/events/<event_id>")
 def api_event(event_id: str) -> Response:
-    """One event as it was sent, with its report or null; 404 when it is not here."""
+    """One event as it was sent, with its latest report or null, and with all, the oldest first; 404
+    when it is not here."""
     store = current_project().store
     kept = store.event(event_id)
     if kept is None:
         response = jsonify(error="There is no such event here.")
         response.status_code = 404
         return response
+    reports = [_report_facts(report) for report in store.reports_on_event(event_id, 1_000)]
     facts = {
         "event_id": kept.event_id,
         "crash": kept.crash_key,
         "at": kept.at,
         "received": kept.received,
-        "report": _report_facts(store.report(event_id)),
+        "report": next(iter(reports), None),
+        "reports": reports[::-1],
     }
     # The event is sent as the file holds it and is not parsed here.
     head = json.dumps(facts).encode()[:-1]
@@ -157,9 +213,15 @@ def api_event(event_id: str) -> Response:
 
 @bp.get("/inbox/api/reports")
 def api_reports() -> Response:
-    """What visitors wrote, newest first, whether or not the event is here."""
+    """What visitors wrote, newest first, whether or not the event is here, or there is one."""
     reports = current_project().store.reports(limit=_number("limit", _PAGE, 1_000))
     return jsonify(reports=[_report_facts(report) for report in reports])
+
+
+@bp.get("/inbox/api/skipped")
+def api_skipped() -> Response:
+    """How many items of each type were skipped, since the inbox was started."""
+    return jsonify(skipped=dict(current_project().skipped))
 
 
 def _crash(key: str) -> CrashGroup:

@@ -138,6 +138,11 @@ class Event:
         name = known.get("username") or known.get("name") or known.get("email") or ""
         return name or (f"user {known['id']}" if known.get("id") else "")
 
+    @property
+    def crash_event_id(self) -> str | None:
+        """The crash that a visitor's words are about, where they came as an event of their own."""
+        return event_id_of(dict(self.tags).get("crash.event_id"))
+
 
 def by_owner(frames: Iterable[Frame]) -> list[tuple[bool, list[Frame]]]:
     """The frames in runs that are the app's own, or not, so that the page can fold the others."""
@@ -199,7 +204,7 @@ def read_event(body: Mapping[str, Any]) -> Event:
     kind = kind or ("Message" if said else level.capitalize())
     form = rest.pairs(request.get("data"))
     return Event(
-        at=_moment(body.get("timestamp")),
+        at=time_of(body.get("timestamp")),
         type=kind,
         value=said,
         where=where,
@@ -345,7 +350,7 @@ def _breadcrumbs(body: Mapping[str, Any], budget: Budget) -> tuple[Breadcrumb, .
             parts = (budget.text(item.get("message")), budget.show(item.get("data") or None))
             crumbs.append(
                 Breadcrumb(
-                    at=_moment(item.get("timestamp")),
+                    at=time_of(item.get("timestamp")),
                     category=short(item.get("category") or item.get("type")),
                     level=_level(item.get("level"), "info"),
                     message=" ".join(filter(None, parts)),
@@ -362,7 +367,7 @@ def _level(value: Any, default: str = "error") -> str:
     return default
 
 
-def _moment(value: Any) -> float | None:
+def time_of(value: Any) -> float | None:
     """A number or an RFC 3339 time in seconds since 1970; a time without a zone is UTC."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if 0 < value < 32503680000 else None

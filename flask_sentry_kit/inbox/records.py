@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .errors import DamagedEventError
+from .shown import Pairs
 
 # Bytes of an event's JSON. Older versions kept it in ASCII, which is up to three times as long.
 _LONGEST: Final = 64 * 2**20
@@ -23,11 +23,18 @@ _LONGEST: Final = 64 * 2**20
 class Report:
     """What a visitor wrote."""
 
+    id: int
+    feedback_id: str
+    """Of a feedback item, its own event id; empty for words by form."""
     event_id: str
+    """Of the crash; empty for words about none."""
     name: str
     email: str
     comments: str
     at: float
+    url: str
+    facts: Pairs
+    """Environment, release, user and tags, as far as a feedback item says."""
 
     @property
     def reply_to(self) -> str:
@@ -75,6 +82,8 @@ class KeptEvent:
     number: int
     kept: int
     """The event is number ``number`` of the crash's ``kept`` kept events, oldest first."""
+    reports: int
+    """How many reports there are on it."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -91,16 +100,29 @@ class KeptEvent:
         return found
 
 
-def report_of(row: Iterable[Any]) -> Report:
-    *texts, at = row
-    event_id, name, email, comments = map(str, texts)
-    return Report(event_id, name, email, comments, moment_of(at))
+def report_of(row: sqlite3.Row) -> Report:
+    return Report(
+        id=_number(row["id"]),
+        feedback_id=str(row["feedback_id"]),
+        event_id=str(row["event_id"]),
+        name=str(row["name"]),
+        email=str(row["email"]),
+        comments=str(row["comments"]),
+        at=moment_of(row["at"]),
+        url=str(row["url"]),
+        facts=_pairs(row["facts"]),
+    )
 
 
-def crash_of(row: sqlite3.Row) -> CrashGroup:
-    words = None
-    if row["event_id"]:
-        words = report_of([row[name] for name in ("event_id", "name", "email", "comments", "at")])
+def _pairs(text: object) -> Pairs:
+    try:
+        found = json.loads(str(text))
+        return tuple((str(name), str(value)) for name, value in found)
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def crash_of(row: sqlite3.Row, words: Report | None) -> CrashGroup:
     return CrashGroup(
         id=row["id"],
         key=str(row["key"]),

@@ -13,12 +13,15 @@ import secrets
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from . import report_table
 from .database import Database
+from .errors import DamagedEventError
+from .feedback import Feedback
 from .reading import Event
-from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of, report_of
+from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
@@ -27,10 +30,16 @@ KEEP_BYTES: Final = 256 * 2**20
 _APPLICATION_ID: Final = 0x5E47B0C5
 _SHOWN: Final = 300
 
-# Characters of visitors' words that one call reads.
-_WORDS: Final = 2**20
+# Characters of a visitor's words that the list of crashes holds of each.
+_BEGINNING: Final = 400
 
-_SCHEMA: Final = """
+LONG_WORDS: Final = 5_000
+"""Characters of each one's words where many are shown."""
+
+_NO_CRASH: Final = "crash IS NULL"
+_READ_UP_TO: Final = "SELECT value FROM facts WHERE name = 'read_report'"
+
+_EVENTS: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 INSERT INTO facts VALUES ('changes', 0);
 CREATE TABLE crashes (
@@ -50,21 +59,16 @@ CREATE TABLE events (
 );
 CREATE INDEX events_crash ON events (crash, seq);
 CREATE INDEX events_size ON events (size);
-CREATE TABLE reports (
-    event_id TEXT PRIMARY KEY,
-    crash INTEGER,
-    name TEXT NOT NULL, email TEXT NOT NULL, comments TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE INDEX reports_crash ON reports (crash, at);
 """
+_SCHEMA: Final = _EVENTS + report_table.SCHEMA
 
 
 class Store(Database):
     """The inbox's file.
 
     :param path: of the SQLite file; if it is missing, it is made, readable by its owner only.
-    :param keep_events: how many events are kept, the newest. A report is deleted with its event; of
-        reports whose event never arrived, as many are kept.
+    :param keep_events: how many events are kept, the newest. A report is deleted with its event. As
+        many reports are kept on all events, and as many without one, the newest.
     :param keep_bytes: how many bytes the kept events take at most, compressed.
     :raises InboxError: the file cannot be made or written, or is not an inbox's.
     """
@@ -86,6 +90,7 @@ class Store(Database):
         if "whom" in columns:
             # Its name until November 2026.
             db.execute("ALTER TABLE events RENAME COLUMN whom TO person")
+        report_table.upgrade(db)
 
     def _fill(self, db: sqlite3.Connection) -> None:
         db.execute("INSERT OR IGNORE INTO facts VALUES ('changes', 0)")
@@ -149,31 +154,38 @@ class Store(Database):
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (event_id, crash, at, now, len(data), event.person[:_SHOWN], data),
             )
-            db.execute("UPDATE reports SET crash = ? WHERE event_id = ?", (crash, event_id))
+            report_table.link(db, event_id, crash)
             self._prune(db)
             _changed(db)
         return True
 
     def put_report(self, event_id: str, name: str, email: str, comments: str) -> None:
-        """Keep a visitor's words. A second report on the same event replaces the first.
+        """Keep a visitor's words by form. Those on the same event that came by form are replaced.
 
         The event may arrive later; the report is linked to it then.
         """
         now = time.time()
         with self._write() as db:
-            row = db.execute("SELECT crash FROM events WHERE event_id = ?", (event_id,)).fetchone()
-            crash = row[0] if row else None
-            db.execute(
-                "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?)",
-                (event_id, crash, name, email, comments, now),
+            self._has_report(
+                db, report_table.put_form(db, event_id, name, email, comments, now), now
             )
-            db.execute("UPDATE crashes SET touched = ?, unread = 1 WHERE id = ?", (now, crash))
-            db.execute(
-                "DELETE FROM reports WHERE crash IS NULL AND event_id NOT IN (SELECT event_id"
-                " FROM reports WHERE crash IS NULL ORDER BY at DESC LIMIT ?)",
-                (self.keep_events,),
-            )
-            _changed(db)
+
+    def add_feedback(self, item: Feedback) -> bool:
+        """Keep a feedback item beside all others. False: it is a repeated delivery.
+
+        Its event may arrive later, or never.
+        """
+        now = time.time()
+        with self._write() as db:
+            is_new, crash = report_table.add_feedback(db, item, now)
+            if is_new:
+                self._has_report(db, crash, now)
+        return is_new
+
+    def _has_report(self, db: sqlite3.Connection, crash: int | None, now: float) -> None:
+        db.execute("UPDATE crashes SET touched = ?, unread = 1 WHERE id = ?", (now, crash))
+        report_table.prune(db, self.keep_events)
+        _changed(db)
 
     def _prune(self, db: sqlite3.Connection) -> None:
         while True:
@@ -193,13 +205,10 @@ class Store(Database):
     def crashes(self, limit: int, offset: int = 0) -> list[CrashGroup]:
         """The crashes, the one with the latest event or report first."""
         with self._open() as db:
-            return [
-                crash_of(row)
-                for row in db.execute(
-                    _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
-                    (limit, offset),
-                )
-            ]
+            rows = db.execute(
+                _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?", (limit, offset)
+            )
+            return [_crash(db, row) for row in rows.fetchall()]
 
     def counts(self) -> tuple[int, int]:
         """How many crashes there are, and how many of them are unread."""
@@ -210,7 +219,7 @@ class Store(Database):
     def crash(self, key: str) -> CrashGroup | None:
         with self._open() as db:
             row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
-            return crash_of(row) if row else None
+            return _crash(db, row) if row else None
 
     def neighbours(self, crash: CrashGroup) -> tuple[str | None, str | None]:
         """The keys of the crashes above and below this one in the list."""
@@ -255,6 +264,10 @@ class Store(Database):
                     "SELECT event_id FROM events WHERE crash = ? ORDER BY seq", (row["crash"],)
                 )
             ]
+            written = report_table.count(db, "event_id = ?", event_id)
+        if event_id not in same:
+            # In a damaged file a row and the index that lists it may differ.
+            raise DamagedEventError(event_id)
         index = same.index(event_id)
         return KeptEvent(
             event_id=event_id,
@@ -267,12 +280,14 @@ class Store(Database):
             newer=next(iter(same[index + 1 : index + 2]), None),
             number=index + 1,
             kept=len(same),
+            reports=written,
         )
 
     def events(self, limit: int) -> list[Mapping[str, Any]]:
         """The newest events in short.
 
-        In short: ids, times, person, the crash's key, type, value, place, and the report or None.
+        In short: ids, times, person, the crash's key, type, value, place, and the latest report or
+        None.
         """
         with self._open() as db:
             rows = db.execute(
@@ -281,33 +296,67 @@ class Store(Database):
                 " ORDER BY e.seq DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-            reports = _reports(db, [row["event_id"] for row in rows])
-            found = {report.event_id: report for report in reports}
+            latest = report_table.latest_on(db, [row["event_id"] for row in rows])
+            found = {report.event_id: report for report in latest}
             return [{**dict(row), "report": found.get(row["event_id"])} for row in rows]
 
     def report(self, event_id: str) -> Report | None:
+        """The latest report on an event."""
+        return next(iter(self.reports_on_event(event_id, 1)), None)
+
+    def report_of_reference(self, reference: str) -> Report | None:
+        """A report on an event of this id, or the feedback item of this id."""
         with self._open() as db:
-            return next(_reports(db, [event_id]), None)
+            where = "event_id = ?1 OR feedback_id = ?1"
+            return next(report_table.newest(db, where, reference, limit=1), None)
 
-    def reports(self, crash: CrashGroup | None = None, limit: int = 100) -> list[Report]:
-        """The newest reports on one crash, or on all crashes, up to 1 MB of words."""
-        if crash is None:
-            return self._newest("", (limit,))
-        return self._newest("WHERE crash = ?", (crash.id, limit))
-
-    def waiting_reports(self, limit: int = 100) -> list[Report]:
-        """Reports whose event has not arrived, up to 1 MB of words."""
-        return self._newest("WHERE crash IS NULL", (limit,))
-
-    def _newest(self, where: str, values: tuple[int, ...]) -> list[Report]:
+    def reports(self, limit: int = 100) -> list[Report]:
+        """The newest reports, up to 1 MB of words."""
         with self._open() as db:
-            # SQLite sorts whole rows, so the words are read afterwards.
-            found = db.execute(
-                f"SELECT event_id FROM reports {where} ORDER BY at DESC LIMIT ?", values
-            )
-            return list(_reports(db, [row[0] for row in found]))
+            return list(report_table.newest(db, limit=limit))
+
+    def reports_on_event(self, event_id: str, limit: int = 100) -> list[Report]:
+        """The newest reports on one event, up to 1 MB of words."""
+        with self._open() as db:
+            return list(report_table.newest(db, "event_id = ?", event_id, limit=limit))
+
+    def reports_on_others(self, crash: CrashGroup, event_id: str, limit: int) -> list[Report]:
+        """The newest reports on the crash's other events, up to 1 MB of words."""
+        with self._open() as db:
+            where = "crash = ? AND event_id <> ?"
+            return list(report_table.newest(db, where, crash.id, event_id, limit=limit))
+
+    def reports_without_crash(self, limit: int, offset: int = 0) -> list[Report]:
+        """The newest reports about no crash, or about one that is not here; 5,000 characters of
+        each one's words."""
+        with self._open() as db:
+            found = report_table.newest(db, _NO_CRASH, limit=limit, offset=offset, most=LONG_WORDS)
+            return list(found)
+
+    def counts_without_crash(self) -> tuple[int, int]:
+        """How many reports are about no crash that is here, and how many of them are unread."""
+        with self._open() as db:
+            unread = f"{_NO_CRASH} AND id > coalesce(({_READ_UP_TO}), 0)"
+            return report_table.count(db, _NO_CRASH), report_table.count(db, unread)
 
     # Changing
+
+    def mark_reports_read(self, up_to: int) -> None:
+        """Mark the reports without a crash as read.
+
+        :param up_to: the id of the newest one that was shown.
+        """
+        with self._write() as db:
+            row = db.execute(_READ_UP_TO).fetchone()
+            if row is None or not isinstance(row[0], int) or row[0] < up_to:
+                db.execute("INSERT OR REPLACE INTO facts VALUES ('read_report', ?)", (up_to,))
+                _changed(db)
+
+    def delete_report(self, number: int) -> None:
+        """Forget one report without a crash."""
+        with self._write() as db:
+            if db.execute(f"DELETE FROM reports WHERE id = ? AND {_NO_CRASH}", (number,)).rowcount:
+                _changed(db)
 
     def mark(self, key: str, *, unread: bool) -> None:
         with self._write() as db:
@@ -328,27 +377,15 @@ class Store(Database):
                 _changed(db)
 
 
-def _reports(db: sqlite3.Connection, event_ids: list[str]) -> Iterator[Report]:
-    room = _WORDS
-    for event_id in event_ids:
-        row = db.execute(
-            "SELECT event_id, name, email, comments, at FROM reports WHERE event_id = ?",
-            (event_id,),
-        ).fetchone()
-        if row is not None:
-            yield report_of(row)
-            room -= len(str(row["comments"]))
-            if room <= 0:
-                return
-
-
-# With the beginning of the latest words, for the list.
 _CRASHES: Final = """
-SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports,
-    w.event_id, w.name, w.email, substr(w.comments, 1, 400) AS comments, w.at
-FROM crashes c LEFT JOIN reports w ON w.event_id =
-    (SELECT event_id FROM reports r WHERE r.crash = c.id ORDER BY at DESC LIMIT 1)
+SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports FROM crashes c
 """
+
+
+def _crash(db: sqlite3.Connection, row: sqlite3.Row) -> CrashGroup:
+    """With the beginning of the latest words, for the list."""
+    words = report_table.newest(db, "crash = ?", row["id"], limit=1, most=_BEGINNING)
+    return crash_of(row, next(words, None))
 
 
 def _changed(db: sqlite3.Connection) -> None:

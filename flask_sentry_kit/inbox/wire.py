@@ -1,4 +1,4 @@
-"""Sentry's protocol: events at ``/store/``, events and reports at ``/envelope/``.
+"""Sentry's protocol: events at ``/store/``, events and visitors' words at ``/envelope/``.
 
 Answers as real servers were observed to. The contents of an event are read in ``reading.py``, and
 the crash dialog's address is in ``error_page.py``.
@@ -6,9 +6,10 @@ the crash dialog's address is in ``error_page.py``.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -36,14 +37,19 @@ from ..dsn import (
     read_envelope_key,
     read_public_key,
 )
-from . import body
+from . import body, content_encoding
+from .feedback import read_feedback
 from .reading import clean, event_id_of, new_event_id, read_event
 from .store import Store
 
 bp = Blueprint("wire", __name__)
 
 _ITEMS: Final = 100
+_TYPE: Final = 40
+_TYPES: Final = 50
 _LINE_BREAKS = re.compile(rb"[\r\n]*")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -58,6 +64,8 @@ class Project:
     _arrivals: deque[float] = field(default_factory=deque)
     _lock: Lock = field(default_factory=Lock)
     bodies: body.Bodies = field(default_factory=body.Bodies)
+    skipped: Counter[str] = field(default_factory=Counter)
+    """How many items of each type were skipped since the inbox was started."""
 
     def dsn(self, scheme: str, host: str) -> Dsn:
         """Its DSN under an address that this inbox answers at.
@@ -89,6 +97,13 @@ class Project:
             if host.startswith("*.") and f".{url.hostname}".endswith(host[1:]):
                 return True
         return False
+
+    def skip(self, kind: object) -> None:
+        """Count an item that is not kept. Of types that no client has, not every name is kept."""
+        name = kind[:_TYPE] if isinstance(kind, str) else "no type"
+        with self._lock:
+            known = name in self.skipped or len(self.skipped) < _TYPES
+            self.skipped[name if known else "others"] += 1
 
     def retry_after(self) -> int:
         """Count one more event: 0, or the seconds to wait if it is one too many."""
@@ -152,7 +167,7 @@ def refuse(error: HTTPException) -> Response:
     elif isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     elif isinstance(error, UnsupportedMediaType):
-        response.headers["Accept-Encoding"] = "gzip, deflate"
+        response.headers["Accept-Encoding"] = content_encoding.accepted()
     elif isinstance(error, ServiceUnavailable):
         response.headers["Retry-After"] = "5"
     return response
@@ -197,7 +212,7 @@ def store(project_id: str) -> Response:
 
 @bp.route(ENVELOPE_PATH.format(project="<project_id>"), methods=["POST"])
 def envelope(project_id: str) -> Response:
-    """Keep the events and reports of an envelope, and skip other items, as servers do."""
+    """Keep the events and words of an envelope; count and skip other items, as servers do."""
     if read_public_key(request.headers, request.args):
         _admit(project_id)
     with current_project().bodies.reading(request) as data:
@@ -210,15 +225,25 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
     header = reader.parse(first)
     project = _admit(project_id, header)
     envelope_id = event_id_of(header.get("event_id"))
-    answer = {}
+    answer: dict[str, str] = {}
+    wordless = 0
     # All items are read before any is kept: a client repeats an envelope that is refused.
     for kind, payload in list(_items(data, start, reader)):
         if kind == "event":
             answer["id"] = _keep_event(project, payload, envelope_id)
         elif kind == "user_report":
             _keep_report(project, payload)
-        else:
-            _keep_feedback(project, payload)
+        elif kind != "feedback":
+            project.skip(kind)
+        elif not _keep_feedback(project, payload, envelope_id):
+            project.skip(kind)
+            wordless += 1
+    if wordless:
+        _log.warning(
+            "An envelope's feedback items were skipped: %d, each without words in"
+            " contexts.feedback.message. Its other items are kept.",
+            wordless,
+        )
     if not answer and envelope_id:
         answer["id"] = envelope_id
     return answer
@@ -226,10 +251,11 @@ def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
 
 def _items(
     data: bytes, at: int, reader: body.JsonReader
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Type and payload of the envelope's items to keep (develop.sentry.dev, "Envelopes").
+) -> Iterator[tuple[object, Mapping[str, Any]]]:
+    """Type and payload of the envelope's items (develop.sentry.dev, "Envelopes"). The payload is
+    empty for types that are not kept, and for a feedback item that is no JSON object.
 
-    Reads the bytes once and copies only the lines and payloads that it returns.
+    Reads the bytes once and copies only the lines and payloads to keep.
 
     :param at: where the first item begins.
     :raises BadRequest: for a header or payload that is not a JSON object, a length that is not a
@@ -252,8 +278,15 @@ def _items(
         else:
             payload, at = data[at : at + length], at + length
         kind = header.get("type")
-        if kind in ("event", "user_report", "feedback"):
+        if kind in ("event", "user_report"):
             yield kind, reader.parse(payload)
+        elif kind == "feedback":
+            try:
+                yield kind, reader.parse(payload)
+            except BadRequest:
+                yield kind, {}
+        else:
+            yield kind, {}
 
 
 def _skip_line_breaks(data: bytes, at: int) -> int:
@@ -268,6 +301,9 @@ def _line(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _keep_event(project: Project, event: Mapping[str, Any], envelope_id: str | None) -> str:
+    # sentry-sdk's capture_event() sends an event of type "feedback" as an item of type "event".
+    if event.get("type") == "feedback" and (kept_id := _keep_feedback(project, event, envelope_id)):
+        return kept_id
     wait = project.retry_after()
     if wait:
         raise TooManyRequests("Too many events.", retry_after=wait)
@@ -289,17 +325,12 @@ def _keep_report(project: Project, report: Mapping[str, Any]) -> None:
     project.store.put_report(event_id, name, email, words["comments"][: body.MAX_FORM])
 
 
-def _keep_feedback(project: Project, item: Mapping[str, Any]) -> None:
-    # Newer SDKs send a visitor's words as an event of its own that names the crash's event.
-    contexts = item.get("contexts")
-    feedback = contexts.get("feedback") if isinstance(contexts, dict) else None
-    if isinstance(feedback, dict) and event_id_of(feedback.get("associated_event_id")):
-        _keep_report(
-            project,
-            {
-                "event_id": feedback["associated_event_id"],
-                "name": feedback.get("name"),
-                "email": feedback.get("contact_email"),
-                "comments": feedback.get("message"),
-            },
-        )
+def _keep_feedback(
+    project: Project, item: Mapping[str, Any], envelope_id: str | None
+) -> str | None:
+    """Keep a feedback item. Returns its id, or None if it has no words."""
+    feedback = read_feedback(item, envelope_id)
+    if feedback is None:
+        return None
+    project.store.add_feedback(feedback)
+    return feedback.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .item import Counters, Item, Request, Ticket
+from .item import Alternative, Counters, Item, Request, State, Ticket
 from .outbox import Outbox
 
-__all__ = ["Counters", "Item", "Outbox", "Request", "Ticket"]
+__all__ = ["Alternative", "Counters", "Item", "Outbox", "Request", "State", "Ticket"]

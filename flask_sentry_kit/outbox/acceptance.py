@@ -47,7 +47,7 @@ class Acceptance:
     def _settle(self, url: str, pending: deque[Ticket]) -> None:
         while pending and (state := pending[0].state) != "waiting":
             reason = pending.popleft().reason or ""
-            if state == "sent":
+            if state in ("sent", "passed"):
                 self._refused.discard(url)
             elif reason.startswith(REFUSALS):
                 self._refused.add(url)

@@ -16,8 +16,9 @@ from ..threads import patch_state
 from .acceptance import Acceptance
 from .backoff import Backoff
 from .delivery_log import FAILURES_LOGGED, DeliveryLog
-from .item import Answer, Entry
+from .item import Answer, Entry, Outcome, State
 from .memory import MemoryQueue, packed
+from .roads import Roads
 from .send import Sender
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 # the item: a thousand waits are more than eight hours.
 TRIES = 10
 TRIES_AWAY = 1000
-# The server has no such address, or does not take reports from this origin (Sentry's allowed
-# domains): the item's fallback is tried, where it has one.
-ELSEWHERE = (403, 404, 405, 410)
 # Seconds between looks into a spool that several processes share: for items behind one that is
 # waiting, for the end of the process that delivers, and for what a dead process left.
 SPOOL_LOOKS_EVERY = 0.5
@@ -67,13 +65,19 @@ class Delivery:
     """
 
     def __init__(
-        self, sender: Sender, memory: MemoryQueue, spool: Spool | None, changed: threading.Condition
+        self,
+        sender: Sender,
+        memory: MemoryQueue,
+        spool: Spool | None,
+        changed: threading.Condition,
+        roads: Roads,
     ) -> None:
         self.pid = os.getpid()
         self.home = self.pid, patch_state()
         self.sender = sender
         self.memory = memory
         self.spool = spool
+        self.roads = roads
         # Guards everything here but the spool, which guards itself. Never held over I/O.
         self.changed = changed
         self.released = False
@@ -223,7 +227,11 @@ class Delivery:
         has_run = False
         with self.changed:
             thread = self._thread
-            while thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            while (
+                thread is not None
+                and thread.is_alive()
+                and thread is not threading.current_thread()
+            ):
                 now = time.monotonic()
                 if self._idle_puts == self._puts and now < self._idle_until:
                     return
@@ -301,21 +309,24 @@ class Delivery:
     def _deliver(self, spool: Spool | None, entry: Entry) -> None:
         request = entry.request
         origin = entry.origin
-        answer = self.sender.post(request.packed() if entry.item.kind == "event" else request)
+        answer = self.roads.post(request, self.sender.post)
         status = answer.status
         with self.changed:
             failures = self._backoff.failures(origin)
-        if 200 <= status < 300:
-            self._settle(spool, entry, None)
-        elif status in ELSEWHERE and entry.item.fallback and not entry.use_fallback:
-            entry.use_fallback = True
+        following = entry.item.next_after(entry.at, status)
+        if following is not None:
+            entry.at, entry.tries = following, 0
             if spool is not None:
                 spool.update(entry)
             return
+        if 200 <= status < 300:
+            state: State = "sent" if request.keeps else "passed"
+            self._settle(spool, entry, Outcome(state, request.name or None))
         elif answer.unsendable or 300 <= status < 500 and status != 429:
-            self._settle(spool, entry, answer.reason)
+            self._settle(spool, entry, Outcome("refused", reason=answer.reason))
         elif status >= 500 and self._is_given_up(entry, status):
-            self._settle(spool, entry, f"{answer.reason} (given up after {entry.tries} tries)")
+            reason = f"{answer.reason} (given up after {entry.tries} tries)"
+            self._settle(spool, entry, Outcome("refused", reason=reason))
         else:
             self._retry(spool, entry, answer, origin, failures + 1)
             return
@@ -338,7 +349,7 @@ class Delivery:
             self._failures += 1
             self._backoff.begin(origin, asked, failures)
             if entry.ticket is not None:
-                entry.ticket.settle("waiting", answer.reason)
+                entry.ticket.settle(Outcome("waiting", reason=answer.reason))
             self.changed.notify_all()
         if spool is not None and answer.status >= 500:
             spool.update(entry)
@@ -349,17 +360,17 @@ class Delivery:
                 f" {len(self.memory)} queued in memory{spooled} will be retried."
             )
 
-    def _settle(self, spool: Spool | None, entry: Entry, refused: str | None) -> None:
+    def _settle(self, spool: Spool | None, entry: Entry, outcome: Outcome) -> None:
         if spool is not None:
-            spool.remove(entry, refused)
+            spool.remove(entry, outcome)
         with self.changed:
             if spool is None:
                 self.memory.remove(entry)
             if entry.ticket is not None:
-                entry.ticket.settle("sent" if refused is None else "refused", refused)
-            if refused is None:
+                entry.ticket.settle(outcome)
+            if outcome.is_taken:
                 self._sent += 1
             else:
                 host = urlsplit(entry.origin).netloc or "an address that is none"
-                self._drop(f"{entry.item.kind} refused by {host}: {refused}")
+                self._drop(f"{entry.item.kind} refused by {host}: {outcome.reason}")
             self.changed.notify_all()

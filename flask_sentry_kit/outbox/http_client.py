@@ -22,7 +22,7 @@ from urllib3.response import HTTPResponse
 
 from ..compat import OwnSockets
 from ..dsn import secrets_in
-from .item import Answer, Request
+from .item import NO_CONTENT, Answer, Request
 from .proxy import Proxy
 from .tls import make_context
 
@@ -262,7 +262,7 @@ class HttpClient:
         status, headers = response.status, response.headers
         limit = _rate_limit(headers.get("X-Sentry-Rate-Limits"))
         if 200 <= status < 300:
-            return Answer(status, "", limit)
+            return Answer(NO_CONTENT if whole and not body else status, "", limit, body=body)
         wait = _retry_after(headers.get("Retry-After"), headers.get("Date"))
         if wait is None:
             wait = limit

@@ -10,10 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-State = Literal["waiting", "sent", "refused"]
+State = Literal["waiting", "sent", "passed", "refused"]
+"""``"sent"``: the server took the item and keeps it. ``"passed"``: it took the item, and whether it
+keeps it is not known. ``"refused"``: it never will take it."""
 
 # Bytes. Compressing a shorter body gains nothing: it fits one packet either way.
 GZIP_FROM = 1024
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+NO_CONTENT = 204
 
 # Seconds between a ticket's looks into the spool, from which another process may deliver.
 TICKET_LOOKS_EVERY = 0.05
@@ -35,6 +41,10 @@ class Request:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    name: str = ""
+    """What ``Ticket.taken`` says if the server takes this request: small letters, or nothing."""
+    keeps: bool = True
+    """Whether a server that takes it is known to keep what is in it."""
 
     @property
     def origin(self) -> str:
@@ -42,9 +52,13 @@ class Request:
         return origin_of(self.url)
 
     def packed(self) -> Request:
-        """The same request with its body gzipped, if that makes it smaller."""
+        """The same request with its body gzipped, if that makes it smaller.
+
+        A form's stays as it is: no Sentry unpacks one.
+        """
         if len(self.body) <= GZIP_FROM or any(
-            name.lower() == "content-encoding" for name in self.headers
+            name.lower() == "content-encoding" or value == FORM_TYPE
+            for name, value in self.headers.items()
         ):
             return self
         import gzip  # loaded by the thread that delivers
@@ -58,13 +72,29 @@ class Answer:
     """The result of one attempt."""
 
     status: int = 0
-    """The HTTP status, or 0 when the server did not answer."""
+    """The HTTP status, or 0 when the server did not answer. A 200 without a body is a 204."""
     reason: str = ""
     """The message of the server or the network: one bounded line, without the secret."""
     wait: float | None = None
     """Seconds that the server asks for (Retry-After, X-Sentry-Rate-Limits), unbounded."""
     unsendable: bool = False
     """The request itself cannot be sent, now or later."""
+    body: bytes = field(default=b"", repr=False)
+    """Of a 2xx: its beginning."""
+
+
+class Outcome(NamedTuple):
+    """What became of an item so far."""
+
+    state: State
+    taken: str | None = None
+    """The name of the request that the server took; None without one."""
+    reason: str | None = None
+    """Why it was refused, or why it is still queued; bounded, and without a secret."""
+
+    @property
+    def is_taken(self) -> bool:
+        return self.state in ("sent", "passed")
 
 
 class Place(NamedTuple):
@@ -72,6 +102,15 @@ class Place(NamedTuple):
 
     id: int
     file: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A request that is sent in place of one before it, or besides it."""
+
+    request: Request
+    after: frozenset[int]
+    """The HTTP statuses after which it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +123,27 @@ class Item:
     kind: Literal["event", "feedback"]
     event_id: str
     request: Request
-    fallback: Request | None = None
-    """Sent instead when the server answers 403, 404, 405 or 410 to ``request``."""
+    alternatives: tuple[Alternative, ...] = ()
+    """In order: after an answer, the first one behind the request that got it and whose ``after``
+    has its status is sent, also after a 2xx. An answer that none of them is for decides about the
+    item."""
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """All requests, in order."""
+        return (self.request, *(other.request for other in self.alternatives))
+
+    def next_after(self, at: int, status: int) -> int | None:
+        """The place in ``requests`` of the one to send when the one at ``at`` was answered so."""
+        for place, other in enumerate(self.alternatives[at:], at + 1):
+            if status in other.after:
+                return place
+        return None
 
     @property
     def size(self) -> int:
         """Bytes that this item counts: its bodies, and about what is stored with them."""
-        size = 1024 + len(self.request.body) + len(self.request.url)
-        if self.fallback:
-            size += len(self.fallback.body) + len(self.fallback.url)
-        return size
+        return 1024 + sum(len(request.body) + len(request.url) for request in self.requests)
 
 
 class Counters(NamedTuple):
@@ -118,16 +168,15 @@ class Entry:
     """Entries of one origin are sent in order, and are held back together."""
     tries: int = 0
     """5xx answers so far; a server that cannot be reached does not count."""
-    use_fallback: bool = False
+    at: int = 0
+    """The place in the item's ``requests`` of the one to send now."""
     ticket: Ticket | None = None
     file: tuple[int, int] | None = None
     """Device and inode of the spool that it is in."""
 
     @property
     def request(self) -> Request:
-        if self.use_fallback and self.item.fallback:
-            return self.item.fallback
-        return self.item.request
+        return self.item.requests[self.at]
 
 
 class Ticket:
@@ -136,12 +185,12 @@ class Ticket:
     It changes in the process that put the item. In a forked child it stays as it was.
     """
 
-    __slots__ = ("_changed", "_look", "_pid", "_reason", "_state")
+    __slots__ = ("_changed", "_look", "_outcome", "_pid")
 
     def __init__(
         self,
         changed: threading.Condition,
-        look: Callable[[], tuple[State, str | None]] | None = None,
+        look: Callable[[], Outcome] | None = None,
     ) -> None:
         """
         :param changed: notified when items are settled.
@@ -150,30 +199,34 @@ class Ticket:
         self._changed = changed
         self._look = look
         self._pid = os.getpid()
-        self._state: State = "waiting"
-        self._reason: str | None = None
+        self._outcome = Outcome("waiting")
 
     def __repr__(self) -> str:
-        return f"<Ticket {self._state}>"
+        return f"<Ticket {self._outcome.state}>"
 
     @property
     def state(self) -> State:
-        """``"waiting"``, ``"sent"`` (the server took it) or ``"refused"`` (it never will)."""
-        if self._state == "waiting" and self._look is not None and self._pid == os.getpid():
-            self._state, self._reason = self._look()
-        return self._state
+        """``"waiting"``, ``"sent"``, ``"passed"`` or ``"refused"``; see ``State``."""
+        if self._outcome.state == "waiting" and self._look and self._pid == os.getpid():
+            self._outcome = self._look()
+        return self._outcome.state
+
+    @property
+    def taken(self) -> str | None:
+        """The name of the request that the server took; None before that, and where it has none."""
+        return self._outcome.taken
 
     @property
     def reason(self) -> str | None:
         """Why it was refused, or why it is still queued; bounded, and without a secret."""
-        return self._reason
+        return self._outcome.reason
 
-    def settle(self, state: State, reason: str | None) -> None:
+    def settle(self, outcome: Outcome) -> None:
         """For the outbox only, with ``changed`` held."""
-        self._state, self._reason = state, reason
+        self._outcome = outcome
 
     def wait(self, timeout: float) -> State:
-        """Wait until the item is sent or refused, at most ``timeout`` seconds."""
+        """Wait until the item is settled, at most ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while self.state == "waiting" and self._pid == os.getpid():
             left = deadline - time.monotonic()
@@ -182,6 +235,6 @@ class Ticket:
             if self._look is not None:
                 left = min(left, TICKET_LOOKS_EVERY)
             with self._changed:
-                if self._state == "waiting":
+                if self._outcome.state == "waiting":
                     self._changed.wait(left)
-        return self._state
+        return self._outcome.state

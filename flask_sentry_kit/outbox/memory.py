@@ -77,8 +77,5 @@ class MemoryQueue:
 
 
 def packed(item: Item) -> Item:
-    """The item with its body gzipped, if it is an event.
-
-    Feedback is sent as a form, and no Sentry unpacks a form's body.
-    """
-    return replace(item, request=item.request.packed()) if item.kind == "event" else item
+    """The item with the body of its first request gzipped, if that makes it smaller."""
+    return replace(item, request=item.request.packed())

@@ -18,6 +18,7 @@ from . import delivery_log, request_end, spool_rows
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
+from .roads import Roads
 from .send import Sender, loading
 from .worker import Worker
 
@@ -39,10 +40,10 @@ class Outbox:
     The oldest item of a server is sent first and keeps its place while it is retried. A server
     that cannot be reached does not hold up another server's items. 2xx: sent. 429, 5xx and no
     answer: retried with exponential back-off and full jitter, or when the server says (at most ten
-    minutes later). Any other answer, redirects included, drops that item alone and is logged (403,
-    404, 405 and 410 only once the item's fallback, if it has one, was answered so too). An item
-    that is answered 500 ten times is given up; an item for a server that cannot be reached, or is
-    away (502, 503, 504), stays queued. When the queue is full the newest item is refused, because
+    minutes later). Any other answer, redirects included, drops that item alone and is logged,
+    unless the item has an alternative for it (``Item.alternatives``). An item that is answered 500
+    ten times is given up; an item for a server that cannot be reached, or is away (502, 503, 504),
+    stays queued. When the queue is full the newest item is refused, because
     the ids of the older ones have been shown already.
 
     At its end (``atexit``) a process spends at most two seconds on sending what is queued. A
@@ -69,6 +70,7 @@ class Outbox:
         proxy: str | None = None,
         max_items: int | None = None,
         max_bytes: int | None = None,
+        envelopes: bool = False,
         destination: str | None = None,
     ) -> None:
         """Open nothing and start nothing before the first ``put``.
@@ -79,6 +81,8 @@ class Outbox:
         :param proxy: ``http://[user:password@]host[:port]``. The environment is never asked.
         :param max_items: by default 1,000 in memory, 10,000 in a spool.
         :param max_bytes: by default 5 MiB in memory, 100 MiB in a spool.
+        :param envelopes: send events as envelopes at once. Otherwise that is done where a server
+            answers 404 to ``/store/``, and from then on.
         :param destination: an address of the server that items are for. ``resume`` then delivers
             what an earlier process left in the spool for it; without this, such items are
             delivered from the first ``put`` on. Items for servers that no outbox of this process
@@ -95,6 +99,7 @@ class Outbox:
         )
         # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
+        self._envelopes = envelopes
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._closed = False
@@ -146,6 +151,15 @@ class Outbox:
             return self._current_worker().acceptance.is_refused(url)
         except Exception:
             delivery_log.logger.warning("Whether events are refused is not known", exc_info=True)
+            return False
+
+    def is_glitchtip(self, url: str) -> bool:
+        """Whether the server at an address for events is GlitchTip, as far as this process has seen
+        from its answers. Never raises."""
+        try:
+            return self._current_worker().roads.is_glitchtip(url)
+        except Exception:
+            delivery_log.logger.warning("Which server it is is not known", exc_info=True)
             return False
 
     def resume(self) -> None:
@@ -225,7 +239,8 @@ class Outbox:
                 SPOOL_ITEMS if self._max_items is None else self._max_items,
                 SPOOL_BYTES if self._max_bytes is None else self._max_bytes,
             )
-        worker = Worker(self._make_sender(), memory, spool, threading.Condition(threading.RLock()))
+        changed = threading.Condition(threading.RLock())
+        worker = Worker(self._make_sender(), memory, spool, changed, Roads(self._envelopes))
         worker.stops_between_requests = request_end.threads_stop()
         if register:
             self._workers[worker.home] = worker

@@ -23,9 +23,9 @@ nothing comes after as many (``client_header_timeout``)."""
 
 _LINE: Final = (
     "This uWSGI (%s) runs Python's threads only while a request does. What is queued is sent before"
-    " the request ends that queued it, for at most %s seconds; the rest waits for later requests. To"
-    " have it sent at once, set enable-threads = true in uWSGI's configuration, or use uWSGI 2.0.27"
-    " or later."
+    " the request ends that queued it, for at most %s seconds; the rest waits for later requests."
+    " To have it sent at once, set enable-threads = true in uWSGI's configuration, or use uWSGI"
+    " 2.0.27 or later."
 )
 
 _logged: Final[set[str]] = set()

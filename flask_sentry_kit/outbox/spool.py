@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 
 from . import spool_rows
 from .damage import DamagedError, is_damage, readable, set_aside
-from .item import Entry, Item, Place, State
+from .item import Entry, Item, Outcome, Place
 from .lease import Lease
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 from .spool_file import (
@@ -38,8 +38,11 @@ from .spool_file import (
 
 # Seconds until a full disk is tried again, to write down what is only known in memory.
 FULL_WAIT = 1.0
-# How many reasons of refused items are kept, for tickets that ask for theirs later.
-REFUSALS_KEPT = 1000
+# How many outcomes are kept, for tickets that ask for theirs later.
+OUTCOMES_KEPT = 1000
+
+# The outcome that needs no row: of an item whose requests have no names.
+SENT = Outcome("sent")
 
 
 # Connections a process inherited through a fork that ran no hooks. Closing one would touch the
@@ -60,16 +63,15 @@ class Spool:
         self._keep = False
         self._file: tuple[int, int] | None = None
         self._lease = Lease(path)
-        # Items that were answered and are not deleted yet, so that they are not sent again: why
-        # each was refused, or None.
-        self._settled: dict[int, str | None] = {}
-        # Tries and use_fallback of items for which they could not be written yet, by id.
-        self._progress: dict[int, tuple[int, bool]] = {}
+        # Items that were answered and are not deleted yet, so that they are not sent again.
+        self._settled: dict[int, Outcome] = {}
+        # ``tries`` and ``at`` of items for which they could not be written yet, by id.
+        self._progress: dict[int, tuple[int, int]] = {}
         self._full_until = 0.0
         # The new places of items that were saved from a damaged file, by their old ones.
         self._saved: dict[Place, Place] = {}
         # What became of items that were answered and were still in a damaged file.
-        self._answered: dict[Place, str | None] = {}
+        self._answered: dict[Place, Outcome] = {}
         self.on_damage: Callable[[str, str, int], None] = lambda path, aside, saved: None
         """Called with the path of a damaged spool, where it is now, and how many were saved."""
 
@@ -97,8 +99,8 @@ class Spool:
             origins = sorted(spool_rows.destinations().difference(skip))
             with self._transaction() as db:
                 found = db.execute(
-                    "SELECT id, length(event_id), length(request), length(body), length(fallback),"
-                    f" length(fallback_body) FROM items WHERE origin IN ({_marks(origins)})"
+                    "SELECT id, length(event_id), length(request), length(body),"
+                    f" length(alternatives) FROM items WHERE origin IN ({_marks(origins)})"
                     " ORDER BY id",
                     origins,
                 )
@@ -109,7 +111,10 @@ class Spool:
                     return None
                 id, *lengths = row
                 # A giant row is not read: no item of that size was ever put.
-                giant = sum(length or 0 for length in lengths) > self.max_bytes
+                # The alternatives are JSON, which may be twice as long as what is in it.
+                *others, alternatives = lengths
+                giant = sum(length or 0 for length in others) > self.max_bytes
+                giant = giant or (alternatives or 0) > 2 * self.max_bytes
                 if not giant:
                     row = db.execute(
                         f"SELECT {spool_rows.COLUMNS} FROM items WHERE id = ?", (id,)
@@ -124,12 +129,12 @@ class Spool:
             except spool_rows.InvalidRow as error:
                 # The row is damaged, or somebody edited it: it goes, and the others stay.
                 reason = f"a row of the spool was no item: {error}"
-                self._remove(id, reason)
+                self._remove(id, Outcome("refused", reason=reason))
                 on_drop(reason)
                 continue
             entry.file = file
             if id in self._progress:
-                entry.tries, entry.use_fallback = self._progress[id]
+                entry.tries, entry.at = self._progress[id]
             return entry
 
     def counts_for_other_servers(self) -> dict[str, int]:
@@ -148,11 +153,11 @@ class Spool:
         with self._lock:
             place = self._place(entry)
             if place.file == self._file:
-                self._progress[place.id] = entry.tries, entry.use_fallback
+                self._progress[place.id] = entry.tries, entry.at
                 self.catch_up(always=True)
 
-    def remove(self, entry: Entry, refused: str | None) -> None:
-        """Take out an item that was sent, or that was refused for the given reason.
+    def remove(self, entry: Entry, outcome: Outcome) -> None:
+        """Take out an item that was answered for good.
 
         It is noted in memory at once, so that it is not sent again, and deleted from the file now
         or later.
@@ -161,17 +166,17 @@ class Spool:
             # In a file that was made anew since, the id belongs to another item.
             place = self._place(entry)
             if place.file == self._file:
-                self._remove(place.id, refused)
+                self._remove(place.id, outcome)
 
     def _place(self, entry: Entry) -> Place:
         """Where an entry is now: it may have been saved from a damaged file."""
         place = Place(entry.id, entry.file)
         return self._saved.get(place, place)
 
-    def _remove(self, id: int, refused: str | None) -> None:
+    def _remove(self, id: int, outcome: Outcome) -> None:
         # Under one lock with the deletion, so that no ticket sees one without the other.
         with self._lock:
-            self._settled[id] = refused
+            self._settled[id] = outcome
             self._progress.pop(id, None)
             self.catch_up(always=True)
 
@@ -188,19 +193,21 @@ class Spool:
             with self._transaction(write=True) as db:
                 # Copied here, because opening a file that was made anew empties them.
                 settled, progress = dict(self._settled), dict(self._progress)
-                for id, refused in settled.items():
+                for id, outcome in settled.items():
                     deleted = db.execute("DELETE FROM items WHERE id = ?", (id,)).rowcount
                     if not deleted and (id,) in db.execute("SELECT id FROM items"):
                         # It would be sent again and again.
                         raise DamagedError("an item is not where its id leads")
-                    if refused is not None:
-                        db.execute("INSERT OR REPLACE INTO refused VALUES (?, ?)", (id, refused))
-                        db.execute("DELETE FROM refused WHERE id <= ?", (id - REFUSALS_KEPT,))
-                for id, (tries, use_fallback) in progress.items():
-                    db.execute(
-                        "UPDATE items SET tries = ?, use_fallback = ? WHERE id = ?",
-                        (tries, use_fallback, id),
-                    )
+                    if outcome != SENT:
+                        db.execute(
+                            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", (id, *outcome)
+                        )
+                        db.execute(
+                            "DELETE FROM settled WHERE id <= (SELECT id FROM settled"
+                            f" ORDER BY id DESC LIMIT 1 OFFSET {OUTCOMES_KEPT})"
+                        )
+                for id, (tries, at) in progress.items():
+                    db.execute("UPDATE items SET tries = ?, at = ? WHERE id = ?", (tries, at, id))
         except SpoolBusy:
             self._full_until = time.monotonic() + FULL_WAIT
             return
@@ -210,30 +217,31 @@ class Spool:
             if self._progress.get(id) == was:
                 del self._progress[id]
 
-    def outcome(self, place: Place) -> tuple[State, str | None]:
-        """What became of an item. An item that is in neither table has been sent."""
+    def outcome(self, place: Place, without_row: Outcome = SENT) -> Outcome:
+        """What became of an item.
+
+        :param without_row: the outcome of an item that was answered and has no row that says how.
+        """
         try:
             with self._transaction() as db:
                 if place in self._answered:
-                    reason = self._answered[place]
-                    return ("sent", None) if reason is None else ("refused", reason)
+                    return self._answered[place]
                 place = self._saved.get(place, place)
                 id = place.id
                 if place.file != self._file:
-                    return "refused", "the spool was damaged or removed"
+                    return Outcome("refused", reason="the spool was damaged or removed")
                 if id in self._settled:
-                    reason = self._settled[id]
-                    return ("sent", None) if reason is None else ("refused", reason)
-                row = db.execute(
-                    "SELECT (SELECT 1 FROM items WHERE id = ?),"
-                    " (SELECT reason FROM refused WHERE id = ?)",
-                    (id, id),
+                    return self._settled[id]
+                waits, *found = db.execute(
+                    "SELECT items.id, state, taken, reason FROM (SELECT ? AS id) AS asked"
+                    " LEFT JOIN items USING (id) LEFT JOIN settled ON settled.id = asked.id",
+                    (id,),
                 ).fetchone()
         except (SpoolBusy, SpoolLost):
-            return "waiting", None
-        if row[0]:
-            return "waiting", None
-        return ("sent", None) if row[1] is None else ("refused", row[1])
+            return Outcome("waiting")
+        if waits is not None:
+            return Outcome("waiting")
+        return without_row if found[0] is None else spool_rows.load_outcome(found)
 
     def count(self) -> int:
         with self._transaction() as db:
@@ -383,7 +391,7 @@ class Spool:
             aside = set_aside(self.path, damaged)
         except OSError as error:
             return SpoolLost(f"{damage}; and it cannot be moved away: {error}")
-        self._answered = {Place(id, damaged): reason for id, reason in settled.items()}
+        self._answered = {Place(id, damaged): outcome for id, outcome in settled.items()}
         if aside is not None:
             try:
                 saved = self._save(aside, damaged, settled)

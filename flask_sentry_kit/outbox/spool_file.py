@@ -13,8 +13,9 @@ from functools import lru_cache
 from .. import files
 from .damage import APPLICATION_ID, WHAT, DamagedError
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost
+from .spool_upgrade import OLD_VERSION, upgrade
 
-VERSION = 2
+VERSION = 3
 
 
 # Seconds that one transaction may wait for another process's, which takes well under 1 ms.
@@ -30,13 +31,12 @@ CREATE TABLE items (
     origin TEXT NOT NULL,
     request TEXT NOT NULL,
     body BLOB NOT NULL,
-    fallback TEXT,
-    fallback_body BLOB,
-    use_fallback INTEGER NOT NULL DEFAULT 0,
+    alternatives TEXT,
+    at INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
     size INTEGER NOT NULL
 );
-CREATE TABLE refused (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+CREATE TABLE settled (id INTEGER PRIMARY KEY, state TEXT NOT NULL, taken TEXT, reason TEXT);
 CREATE TABLE total (items INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO total VALUES (0, 0);
 CREATE TRIGGER item_in AFTER INSERT ON items BEGIN
@@ -124,6 +124,11 @@ def prepare(db: sqlite3.Connection) -> None:
             for statement in _statements(_SCHEMA):
                 db.execute(statement)
         db.execute("COMMIT")
+    elif _version(db) == OLD_VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        if _version(db) == OLD_VERSION:
+            upgrade(db, _statements(_SCHEMA))
+        db.execute("COMMIT")
     if _schema(db) != _expected_schema():
         raise DamagedError("its tables are not those of a spool")
     last = db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0] or 0
@@ -133,9 +138,8 @@ def prepare(db: sqlite3.Connection) -> None:
 
 
 def _is_new(db: sqlite3.Connection) -> bool:
-    owner = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if (owner, version) == (APPLICATION_ID, VERSION):
+    owner, version = db.execute("PRAGMA application_id").fetchone()[0], _version(db)
+    if owner == APPLICATION_ID and version in (OLD_VERSION, VERSION):
         return False
     if (owner, version) == (0, 0):
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -143,6 +147,11 @@ def _is_new(db: sqlite3.Connection) -> bool:
     elif owner == APPLICATION_ID:
         raise SpoolLost(f"a spool of version {version}, and this is for {VERSION}")
     raise SpoolLost("it is another program's database")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return found
 
 
 def _schema(db: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ..dsn import AUTH_HEADER
-from .item import Entry, Item, Request
+from .item import Alternative, Entry, Item, Outcome, Request
 
 if TYPE_CHECKING:
     import sqlite3
 
-COLUMNS = "id, kind, event_id, origin, request, body, fallback, fallback_body, use_fallback, tries"
+COLUMNS = "id, kind, event_id, origin, request, body, alternatives, at, tries"
 
 INSERT = (
-    "INSERT INTO items (kind, event_id, origin, request, body, fallback, fallback_body,"
-    " use_fallback, tries, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO items (kind, event_id, origin, request, body, alternatives, at, tries, size)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 # The headers that this package sends. Others in a row are left out.
@@ -59,24 +60,42 @@ class InvalidRow(ValueError):
 
 def values(entry: Entry) -> tuple[Any, ...]:
     """The values for ``INSERT``."""
-    item, fallback = entry.item, entry.item.fallback
+    item = entry.item
     return (
         item.kind,
         item.event_id,
         entry.origin,
-        _head(item.request),
+        json.dumps(_head(item.request)),
         item.request.body,
-        _head(fallback) if fallback else None,
-        fallback.body if fallback else None,
-        int(entry.use_fallback),
+        _alternatives(item) if item.alternatives else None,
+        entry.at,
         entry.tries,
         item.size,
     )
 
 
-def _head(request: Request) -> str:
-    """A request without its body, as JSON."""
-    return json.dumps({"url": request.url, "headers": dict(request.headers)})
+def _head(request: Request) -> dict[str, Any]:
+    """A request without its body."""
+    head: dict[str, Any] = {"url": request.url, "headers": dict(request.headers)}
+    if request.name:
+        head["name"] = request.name
+    if not request.keeps:
+        head["keeps"] = False
+    return head
+
+
+def _alternatives(item: Item) -> str:
+    # Each byte of a body is one character.
+    return json.dumps(
+        [
+            {
+                "after": sorted(other.after),
+                "body": other.request.body.decode("latin-1"),
+                **_head(other.request),
+            }
+            for other in item.alternatives
+        ]
+    )
 
 
 def load(row: tuple[Any, ...]) -> Entry:
@@ -84,36 +103,70 @@ def load(row: tuple[Any, ...]) -> Entry:
 
     :raises InvalidRow: this package did not write it.
     """
-    id, kind, event_id, origin, head, body, other, other_body, use_fallback, tries = row
+    id, kind, event_id, origin, head, body, others, at, tries = row
     if kind not in ("event", "feedback") or not isinstance(event_id, str):
         raise InvalidRow("it is neither an event nor feedback")
-    if not isinstance(tries, int) or not isinstance(use_fallback, int):
+    if not isinstance(tries, int) or not isinstance(at, int):
         raise InvalidRow("its tries are not a number")
-    requests = [_request(head, body)]
-    if other is not None:
-        requests.append(_request(other, other_body))
-    if any(request.origin != origin for request in requests):
-        raise InvalidRow("its address is not the one that it is filed under")
-    item = Item(kind, event_id, *requests)
-    return Entry(cast(int, id), item, origin, max(0, tries), bool(use_fallback))
-
-
-def _request(head: Any, body: Any) -> Request:
     if not isinstance(head, str) or len(head) > HEAD_LIMIT or not isinstance(body, bytes):
         raise InvalidRow("it is not a request")
+    request = _request(_json(head), body)
+    item = Item(kind, event_id, request, () if others is None else _read_alternatives(others))
+    if any(request.origin != origin for request in item.requests):
+        raise InvalidRow("its address is not the one that it is filed under")
+    if not 0 <= at < len(item.requests):
+        raise InvalidRow("it has no request at the place to go on from")
+    return Entry(cast(int, id), item, origin, max(0, tries), at)
+
+
+def _json(text: Any) -> Any:
     try:
-        data = json.loads(head)
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidRow("it is not a request") from None
+
+
+def _read_alternatives(text: Any) -> tuple[Alternative, ...]:
+    if not isinstance(text, str) or not isinstance(listed := _json(text), list):
+        raise InvalidRow("its alternatives are not requests")
+    found = []
+    for data in listed:
+        try:
+            after, body = data["after"], data["body"].encode("latin-1")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise InvalidRow("its alternatives are not requests") from None
+        if not isinstance(after, list) or not all(isinstance(status, int) for status in after):
+            raise InvalidRow("its alternatives are not requests")
+        found.append(Alternative(_request(data, body), frozenset(after)))
+    return tuple(found)
+
+
+def _request(data: Any, body: bytes) -> Request:
+    try:
         url, headers = data["url"], data["headers"]
+        name, keeps = data.get("name", ""), data.get("keeps", True)
+        if not re.fullmatch(r"[a-z_]{0,30}", name) or not isinstance(keeps, bool):
+            raise InvalidRow("what it is called is not valid")
         # Control characters or spaces in an address would be a second request.
         if not re.fullmatch(r"https?://[!-~]+", url) or not urlsplit(url).hostname:
             raise InvalidRow("its address is not valid")
         kept = {name: value for name, value in headers.items() if name.lower() in HEADERS}
         if not all(re.fullmatch(r"[ -~\t]*", value) for value in kept.values()):
             raise InvalidRow("its headers are not valid")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error) if isinstance(error, InvalidRow) else "it is not a request"
         raise InvalidRow(reason) from None
-    return Request(url, kept, body)
+    return Request(url, kept, body, name, keeps)
+
+
+def load_outcome(row: Sequence[Any]) -> Outcome:
+    """The outcome in a row of ``settled``: state, taken, reason."""
+    state, taken, reason = row
+    if state not in ("sent", "passed", "refused") or not all(
+        isinstance(value, str | None) for value in (taken, reason)
+    ):
+        return Outcome("refused", reason="a row of the spool was no outcome")
+    return Outcome(state, taken, reason)
 
 
 def insert(db: sqlite3.Connection, row: tuple[object, ...]) -> int:

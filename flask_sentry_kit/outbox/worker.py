@@ -13,7 +13,7 @@ from typing import Literal
 from ..threads import patch_state
 from . import request_end, spool_rows
 from .delivery import REQUEST_WAIT, Delivery, running
-from .item import Counters, Item, Place, Ticket
+from .item import Counters, Item, Outcome, Place, Ticket
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 
 FLUSH_LOOKS_EVERY = 0.05
@@ -53,14 +53,19 @@ class Worker(Delivery):
             self.refuse("the outbox is closed")
             return None
         ticket = None
-        for request in (item.request, item.fallback):
-            if request is not None:
-                spool_rows.add_destination(request.origin)
+        for request in item.requests:
+            spool_rows.add_destination(request.origin)
         spool = self.spool
         place = self._put_on_disk(item)
         with self.changed:
             if isinstance(place, Place):
-                ticket = Ticket(self.changed, partial(spool.outcome, place) if spool else None)
+                look = None
+                if spool is not None:
+                    # Its row is forgotten after a while. Then nobody knows whether it is kept.
+                    named = any(request.name for request in item.requests)
+                    without_row = Outcome("passed" if named else "sent")
+                    look = partial(spool.outcome, place, without_row)
+                ticket = Ticket(self.changed, look)
                 self._last_spooled = max(self._last_spooled, place.id)
             elif place == "memory":
                 ticket = Ticket(self.changed)

@@ -25,7 +25,12 @@ def report_dialog(
         ``SENTRY_KIT_PREFILL`` is on, then ``SENTRY_KIT_DIALOG``; None when there is no event
         or the dialog is switched off. Not escaped: the caller escapes it when printing.
     """
-    if settings.dialog is None or not crash.event_id or crash.dsn is None:
+    if (
+        settings.dialog is None
+        or not crash.hosted_dialog
+        or not crash.event_id
+        or crash.dsn is None
+    ):
         return None
     extra = dict(settings.dialog)
     user = extra.pop("user", None)

@@ -47,6 +47,7 @@ STATES: Final = (
     State("blocked", "Sentry's dialog cannot load: the page's own form stays", blocked=True),
     State("post", "What failed was a form of the visitor's", method="POST", blocked=True),
     State("sent", "The visitor's words were sent", outcome="sent"),
+    State("passed", "They were passed on to a server that may not keep them", outcome="passed"),
     State("saved", "They wait to be sent", outcome="saved"),
     State("failed", "They could not be sent, and are still in the form", outcome="refused"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from ..dsn import Dsn
+from ..event.event_facts import EventFacts
 from ..event.scope import Environ
 from ..outbox import Counters, Outbox
 from ..settings import Settings
@@ -51,6 +52,18 @@ class Reporter(Protocol):
         """Whether an exception was already handled in the current work, and the id of its event,
         or None if it has no event."""
 
+    def facts(self, event_id: str | None) -> EventFacts:
+        """What a visitor's words repeat of the event that they are about.
+
+        :param event_id: the event, or None for an event of the current work. Of an event that this
+            process has not captured, or no longer knows, it has what all events have: environment,
+            release and the tags of the configuration.
+        """
+
+    def shown_url(self, url: str) -> str:
+        """The address of a page of the app's, masked and bounded as in events; empty if it is no
+        http or https address."""
+
     def warm_up(self) -> None:
         """Do the one-time work of a process's first event in advance. It is done only once."""
 
@@ -81,6 +94,12 @@ class NoReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, None]:
         return True, None
+
+    def facts(self, event_id: str | None) -> EventFacts:
+        return EventFacts()
+
+    def shown_url(self, url: str) -> str:
+        return ""
 
     def warm_up(self) -> None:
         return None

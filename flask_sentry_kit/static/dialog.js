@@ -13,12 +13,9 @@
 
   function address(given) {
     // raven-js merges the options into its own three, which come first in the address.
-    var options = { eventId: "", dsn: "", user: {} }, pairs = [], key, parts;
+    var options = Object.assign({ eventId: "", dsn: "", user: {} }, given), pairs = [], key, parts;
     function pair(name, value) {
       pairs.push(encodeURIComponent(name) + "=" + encodeURIComponent(value));
-    }
-    for (key in given) {
-      if (Object.prototype.hasOwnProperty.call(given, key)) options[key] = given[key];
     }
     if (!options.eventId) refuse("Missing eventId");
     if (!options.dsn) refuse("Missing DSN");
@@ -37,31 +34,34 @@
     return (parts[1] || "") + "//" + parts[3] + parts[4].replace(/\/+[^/]*\/*$/, "") + PATH + pairs.join("&");
   }
 
-  // For pages that require Trusted Types.
-  function trusted(url) {
+  function scriptFor(url) {
+    var script = document.createElement("script");
+    // Sentry's allowed domains need the page's origin, also where the app sends no referrer.
+    script.referrerPolicy = "origin";
     try {
       policy = policy || trustedTypes.createPolicy("sentry-kit", { createScriptURL: String });
-      return policy.createScriptURL(url);
-    } catch (error) {
-      return url;
-    }
+      url = policy.createScriptURL(url);
+    } catch (error) {} // no Trusted Types here
+    script.src = url;
+    return script;
   }
 
   window.Raven = window.Raven || {
     showReportDialog: function (options) {
-      var script = document.createElement("script");
-      script.async = true;
-      script.src = trusted(address(options));
-      (document.head || document.body).appendChild(script);
+      document.head.appendChild(scriptFor(address(options)));
     }
   };
 
-  // Watches the dialog, opened by this file or by Raven JS. It is recognised by the address of its
-  // script and by Sentry's class name. <html data-sentry-dialog> shows its state.
+  // Watches the dialog, opened by this file, by Raven JS or by @sentry/browser. It is recognised by
+  // the address of its script and by Sentry's class name. <html data-sentry-dialog> shows its state.
 
-  var PATIENCE = 4000, THANKS = ".message-success", root = document.documentElement;
-  var FIELDS = ["comments", "email", "name"];
-  var state = "", written = false, script, dialog;
+  var PATIENCE = 4000, THANKS = ".message-success", STATE = "data-sentry-dialog";
+  var FIELDS = ["comments", "email", "name"], root = document.documentElement;
+  var state = "", scripts = [], script, second, dialog, written;
+
+  // A second crash may bring this file into a page that runs it already.
+  if (root.hasAttribute(STATE)) return;
+  root.setAttribute(STATE, state);
 
   function own() {
     return document.getElementById("sentry-kit-feedback");
@@ -82,17 +82,45 @@
   function turn(next) {
     var form = own();
     state = next;
-    root.setAttribute("data-sentry-dialog", next);
-    if (form && !written) hide(form, next === "open" || next === "sent");
+    root.setAttribute(STATE, next);
+    if (form && form !== written && next !== "loading") hide(form, next === "open" || next === "sent");
     if (form && next === "sent") say(form.getAttribute("data-sent"));
+  }
+
+  // A script that was moved to a different document does not run when it loads.
+  function stop(found) {
+    document.implementation.createHTMLDocument("").adoptNode(found);
+  }
+
+  // Of several dialogs that load, the newest opens. Over an open one none does: somebody writes in it.
+  function follow(found) {
+    scripts.push(found);
+    if (state === "open") return stop(found);
+    if (state === "loading") stop(script);
+    script = found;
+    turn("loading");
+    found.addEventListener("error", function () {
+      if (found === script && state === "loading") retry();
+    });
+    setTimeout(function () {
+      if (found === script) giveUp();
+    }, PATIENCE);
+  }
+
+  // A page with a Cross-Origin-Embedder-Policy loads the script by CORS alone; Sentry before 23.7
+  // does not allow CORS for it. So what failed in one way is tried in the other.
+  function retry() {
+    if (script === second) return giveUp();
+    second = scriptFor(script.src);
+    second.crossOrigin = script.crossOrigin ? null : "anonymous";
+    document.head.appendChild(second);
   }
 
   function giveUp() {
     if (state !== "loading") return;
     turn("failed");
-    // A script that was moved to a different document does not run when it loads. So no late dialog
-    // opens over a visitor who is writing. Without our form a late dialog is better than none.
-    if (own()) document.implementation.createHTMLDocument("").adoptNode(script);
+    // No late dialog opens over a visitor who is writing. Without our form it is better than none.
+    if (own()) stop(script);
   }
 
   function closed() {
@@ -102,12 +130,13 @@
     turn("closed");
   }
 
-  // Copies the input of a dialog that could not send it, so that it need not be typed again.
+  // Copies the input of a dialog that did not send it, so that it need not be typed again. A name or
+  // address that was filled in there and deleted by the visitor is deleted here too.
   function carry() {
     var form = own(), from = dialog.shadowRoot || dialog;
     if (form) FIELDS.forEach(function (name) {
       var typed = field(from, name), input = field(form, name);
-      if (typed && typed.value && input) input.value = typed.value;
+      if (typed && input && (typed.value || typed.defaultValue)) input.value = typed.value;
     });
   }
 
@@ -117,27 +146,22 @@
   }
 
   function look() {
-    if (!script) {
-      script = document.querySelector('script[src*="' + PATH + '"]');
-      if (!script) return;
-      turn("loading");
-      script.addEventListener("error", giveUp);
-      setTimeout(giveUp, PATIENCE);
-    }
-    if (state === "open") {
-      if (!visible(dialog)) closed();
-      return;
-    }
-    dialog = document.querySelector("[class*=sentry-error-embed]");
-    if (!dialog || !visible(dialog)) return;
-    if (written) dialog.parentNode.removeChild(dialog);
-    else turn("open");
+    if (state === "open" && !visible(dialog)) closed();
+    document.querySelectorAll('script[src*="' + PATH + '"]').forEach(function (found) {
+      if (scripts.indexOf(found) < 0) follow(found);
+    });
+    document.querySelectorAll("[class*=sentry-error-embed]").forEach(function (found) {
+      if (!visible(found) || state === "open" && dialog.contains(found)) return;
+      if (state === "open" || written && written === own()) return found.parentNode.removeChild(found);
+      dialog = found;
+      turn("open");
+    });
   }
 
   function begin(event) {
     var form = own();
     if (!form || !form.contains(event.target)) return;
-    written = true;
+    written = form;
     giveUp();
   }
 
@@ -148,6 +172,7 @@
     window.addEventListener("message", function (event) {
       if (event.data === "__sentry_reportdialog_closed__") closed();
     });
+    look();
   }
 
   // Sends the form without leaving the page; if that fails, the browser sends it as usual.
@@ -169,9 +194,11 @@
   }
 
   function show(form, answer) {
-    var errors = answer.errors || {}, region = say(answer.message), first;
+    var errors = answer.errors || {}, region = say(answer.message);
+    var token = field(form, "token"), first;
     mark(form, errors);
-    if (answer.outcome === "sent" || answer.outcome === "saved") {
+    if (answer.token && token) token.value = answer.token;
+    if (/^(sent|passed|saved)$/.test(answer.outcome)) {
       hide(form, true);
       if (!region) return;
       // The focused button is hidden together with the form.
@@ -184,8 +211,11 @@
   }
 
   function rest(form) {
+    var region = document.getElementById("sentry-kit-outcome");
     busy = false;
     form.removeAttribute("aria-busy");
+    // On a phone, what is said may be below the button, outside of the window.
+    if (region && !form.querySelector("[aria-invalid]")) region.scrollIntoView({ block: "nearest" });
   }
 
   if (window.fetch && window.URLSearchParams && window.AbortController) {

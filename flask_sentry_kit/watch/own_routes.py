@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from ..addresses import app_path
-from ..compat import current_context
+from ..compat import CONTEXT_COMES_FIRST, current_context
 from .notes import RequestNotes, notes_key, notes_of
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -36,27 +36,34 @@ class OwnRoutes:
         """Answer the kit's routes before the app's hooks run."""
         app = self._app
         preprocess: Callable[..., Any] = app.preprocess_request
-        endpoints = self._endpoints
+        own = frozenset(filter(self._is_own, app.view_functions))
 
-        # Wraps all hooks, because one more hook would cost a healthy request more.
-        def preprocess_request(*context: Any) -> Any:
+        # Wraps all hooks, because one more hook would cost a healthy request more, and so would one
+        # function for both forms of the call.
+        def preprocess_request() -> Any:
             rule = current_context().request.url_rule
-            if rule is not None and rule.endpoint.startswith(endpoints):
+            if rule is not None and rule.endpoint in own:
                 return self._dispatch(rule.endpoint)
-            return preprocess(*context)
+            return preprocess()
 
-        app.preprocess_request = preprocess_request  # type: ignore[method-assign]  # of this app alone
+        def preprocess_request_of(context: Any) -> Any:
+            rule = context.request.url_rule
+            if rule is not None and rule.endpoint in own:
+                return self._dispatch(rule.endpoint)
+            return preprocess(context)
+
+        made = preprocess_request_of if CONTEXT_COMES_FIRST else preprocess_request
+        app.preprocess_request = made  # type: ignore[method-assign, assignment]  # of this app alone
         if app.url_map.host_matching or app.subdomain_matching:
             app.before_request_funcs.setdefault(None, []).insert(0, self._on_any_host())
+
+    def _is_own(self, endpoint: str) -> bool:
+        return endpoint.startswith(self._endpoints)
 
     def _on_any_host(self) -> Callable[[], Any]:
         """A hook for apps with host matching: the kit's routes have no host, and a page may crash
         on any host."""
-        rules = [
-            rule
-            for rule in self._app.url_map.iter_rules()
-            if rule.endpoint.startswith(self._endpoints)
-        ]
+        rules = [rule for rule in self._app.url_map.iter_rules() if self._is_own(rule.endpoint)]
         adapter = Map(
             [Rule(rule.rule, endpoint=rule.endpoint, methods=rule.methods) for rule in rules]
         ).bind("any")
@@ -86,7 +93,7 @@ class OwnRoutes:
         try:
             self._match_late()
             rule = request.url_rule
-            if rule is not None and rule.endpoint.startswith(self._endpoints):
+            if rule is not None and self._is_own(rule.endpoint):
                 return self._dispatch(rule.endpoint)
         except HTTPException:
             pass  # no route matches

@@ -10,6 +10,8 @@ from flask import Flask
 from flask_sentry_kit import Sentry, sentry_kit
 from flask_sentry_kit.event import warm
 from flask_sentry_kit.event.build import build_event
+from flask_sentry_kit.feedback import token
+from flask_sentry_kit.reporters.raven import client
 
 DSN = "http://public@127.0.0.1:9/1"
 
@@ -52,6 +54,22 @@ def test_the_first_visitor_waits_for_no_template(
     monkeypatch.setattr(page._bundled, "get_template", fail)
     response = app.test_client().get("/boom", headers={"Accept": "text/html"})
     assert '<link rel="stylesheet"' in response.text  # the last resort has none
+    app.extensions["sentry_kit"].outbox.close(0)
+
+
+def test_the_first_visitor_waits_for_no_queue_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue of the first event and the key that signs the form are made in advance."""
+    app = crashing()
+    app.register_blueprint(sentry_kit)
+
+    def fail(*args: object, **options: object) -> None:
+        raise AssertionError("made at the crash")
+
+    monkeypatch.setattr(client, "make_outbox", fail)
+    monkeypatch.setattr(token, "TimestampSigner", fail)
+    response = app.test_client().get("/boom", headers={"Accept": "text/html"})
+    assert response.headers["X-Sentry-ID"]
+    assert 'name="token"' in response.text
     app.extensions["sentry_kit"].outbox.close(0)
 
 

@@ -11,7 +11,7 @@ from .book import Failed, Mode, Tab, play
 from .scene import Scene
 
 COMMENTS, NAME, EMAIL = "[name=comments]", "[name=name]", "[name=email]"
-FORM, DIALOG = "#sentry-kit-feedback", "dialog"
+FORM, DIALOG, HOSTED = "#sentry-kit-feedback", "dialog", ".sentry-error-embed-wrapper"
 OPEN = "return Boolean(find('dialog[open]'))"
 STATE = "return document.documentElement.dataset.sentryDialog"
 THANKS = "Sent. Thank you."
@@ -188,12 +188,56 @@ def forced_colours(scene: Scene, tab: Tab) -> None:
 def trusted_types(scene: Scene, tab: Tab) -> None:
     """A page that takes no plain text where a script is wanted shows the dialog all the same."""
     words = Words(WORDS, name="", email="")
-    tab.open(scene.crash("trusted", policy="require-trusted-types-for 'script'"))
+    policy = {"Content-Security-Policy": "require-trusted-types-for 'script'"}
+    tab.open(scene.crash("trusted", headers=policy))
     tab.until(OPEN)
     tab.fill(f"{DIALOG} {COMMENTS}", words.comments)
     tab.click(f"{DIALOG} .send")
     tab.sees(THANKS)
     scene.arrive(words, "trusted")
+
+
+@play("no referrer")
+def no_referrer(scene: Scene, tab: Tab) -> None:
+    """Sentry with allowed domains gives its dialog to an app that sends no referrer. A second crash
+    opens none over it. It refuses words without an address; the form behind it has them."""
+    words = Words(WORDS, email="")
+    scene.sentry.insists = True
+    scene.sentry.allowed_origins = ("127.0.0.1",)
+    tab.open(scene.crash("no referrer", headers={"Referrer-Policy": "no-referrer"}))
+    tab.fill(f"{HOSTED} {COMMENTS}", words.comments)
+    tab.run(
+        "const first = find('script[src*=error-page]').src;"
+        " const dsn = new URL(first).searchParams.get('dsn');"
+        " Raven.showReportDialog({ eventId: 'b'.repeat(32), dsn });"
+        # By then the script has come too.
+        " fetch(first).then(() => setTimeout(() => { window.tried = true; }));"
+    )
+    tab.until("return window.tried === true")
+    check(tab.run("return document.querySelectorAll(given[0]).length", HOSTED) == 1, "two dialogs")
+    tab.fill(f"{HOSTED} {NAME}", words.name)
+    tab.click(f"{HOSTED} .btn")
+    tab.sees("Please look at the marked fields.")
+    tab.click(f"{HOSTED} .close")
+    tab.holds(f"{FORM} {COMMENTS}", words.comments)
+    tab.click(f"{FORM} button")
+    tab.sees(THANKS)
+    scene.arrive(words, "no referrer")
+
+
+@play("embedder policy")
+def embedder_policy(scene: Scene, tab: Tab) -> None:
+    """A page that takes in only what allows it loads the dialog by CORS."""
+    words = Words(WORDS)
+    scene.sentry.insists = True
+    policy = {"Cross-Origin-Embedder-Policy": "require-corp"}
+    tab.open(scene.crash("embedded", headers=policy))
+    tab.fill(f"{HOSTED} {COMMENTS}", words.comments)
+    tab.fill(f"{HOSTED} {NAME}", words.name)
+    tab.fill(f"{HOSTED} {EMAIL}", words.email)
+    tab.click(f"{HOSTED} .btn")
+    tab.sees(THANKS)
+    scene.arrive(words, "embedded")
 
 
 @play("inbox live")

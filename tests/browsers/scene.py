@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
-from flask import Flask, Response
+from flask import Flask
 
 from flask_sentry_kit import SentryKit
-from tests.matrix.shop import Quiet, make_shop
+from tests.matrix.shop import Quiet, add_header, make_shop
 from tests.matrix.stage import Sentry
 from tests.matrix.visitor import Words
 from tests.support.serving import serving
@@ -28,6 +29,7 @@ class Scene:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._stack = stack
         self.sentry = Sentry(folder, stack)
+        self.sentry.insists = False
         stack.callback(self.sentry.stop)
 
     def serve(self, app: Any) -> str:
@@ -46,20 +48,20 @@ class Scene:
         mark: str,
         *,
         form_alone: bool = False,
-        policy: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
         language: str = "en",
     ) -> str:
         """The address of a page that crashes, with whichever Sentry is at a DSN.
 
         :param mark: the exception's text.
         :param form_alone: without the dialog.
-        :param policy: a Content-Security-Policy that the app adds.
+        :param headers: what the app adds to each answer.
         :param language: which the visitor's browser asks for.
         """
         app = make_shop("kit, form alone" if form_alone else "kit", dsn)
         self._stack.callback(app.extensions["sentry_kit"].outbox.close)
-        if policy:
-            _add_policy(app, policy)
+        for name, value in headers.items():
+            add_header(app, name, value)
 
         def asked_in(environ: Any, start_response: Any) -> Any:
             return app({**environ, "HTTP_ACCEPT_LANGUAGE": language}, start_response)
@@ -100,13 +102,6 @@ class Scene:
     def arrive(self, words: Words, mark: str) -> None:
         """Wait until the words are in the inbox, tied to the crash's event."""
         until(lambda: words.are(self.event(mark)["report"]), "the words did not arrive")
-
-
-def _add_policy(app: Flask, policy: str) -> None:
-    @app.after_request
-    def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        return response
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_sentry_kit.event.name_lists import FOREIGN_PARTS, FOREIGN_WORDS
+from flask_sentry_kit.event.name_lists import FOREIGN_PARTS, FOREIGN_WORDS, SENSITIVE_PARTS
 from flask_sentry_kit.event.scrub import Scrubber
 
 SECRET_NAMES = """
@@ -107,6 +107,12 @@ def test_words_of_other_languages_are_known(name: str) -> None:
     """Letters of any script count, whatever their case."""
     assert _scrubber.hides(name)
     assert _scrubber.hides(name.upper())
+
+
+@pytest.mark.parametrize("part", [*SENSITIVE_PARTS, *FOREIGN_PARTS])
+def test_a_part_is_found_inside_a_word(part: str) -> None:
+    """A listed part makes a name sensitive wherever it begins, however short it is."""
+    assert _scrubber.hides(f"zq{part}")
 
 
 @pytest.mark.parametrize("added", ["größe", "Schuh_Größe", "рост", "shoe_size", "X-Colour"])

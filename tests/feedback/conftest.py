@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from werkzeug.serving import make_server
 
 from flask_sentry_kit import SentryKit
 from flask_sentry_kit.feedback import relay
-from flask_sentry_kit.outbox import backoff
+from flask_sentry_kit.outbox import Item, Ticket, backoff
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp, NewSentry, Visit
 from tests.support.visitor import Visitor
@@ -89,6 +90,25 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now() + seconds)
 
     return move
+
+
+@pytest.fixture
+def may_not_keep_words() -> Callable[[Flask], None]:
+    """Has an app take every server for one that takes words and may not keep them."""
+
+    def doubt(app: Flask) -> None:
+        outbox = app.extensions["sentry_kit"].outbox
+        put = outbox.put
+
+        def put_in_doubt(item: Item) -> Ticket | None:
+            if item.kind == "feedback":
+                item = replace(item, request=replace(item.request, keeps=False))
+            ticket: Ticket | None = put(item)
+            return ticket
+
+        outbox.put = put_in_doubt
+
+    return doubt
 
 
 @pytest.fixture

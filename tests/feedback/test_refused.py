@@ -55,16 +55,69 @@ def test_a_wrong_field_is_mended_and_sent(shop: Visitor, sentry: RecordingSentry
     assert sentry.wait_for_report().fields["comments"] == "Words"
 
 
-def test_an_old_page_is_told_so(
+DAY = 24 * 60 * 60
+
+
+def test_words_are_taken_all_day(
     shop: Visitor, sentry: RecordingSentry, later: PutClockAhead
 ) -> None:
-    """After 30 minutes Sentry would refuse the words, so the visitor hears it from us."""
+    """A page that was left open over lunch, or until the evening, works as it did."""
     page = shop.crash()
-    later(30 * 60 + 2)
-    answer = shop.send(page, comments="Words after lunch")
-    assert answer.status == 410
-    assert "30 minutes" in answer.text
-    assert answer.typed["comments"] == "Words after lunch"
+    later(DAY - 60)
+    assert "Sent. Thank you." in shop.follow(shop.send(page, comments="After lunch")).text
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_old_page_asks_for_a_second_press(
+    crashing_app: MakeApp,
+    visit: Visit,
+    sentry: RecordingSentry,
+    later: PutClockAhead,
+    in_place: bool,
+) -> None:
+    """Days later the form comes back with all that was typed, says what to do, and sends then:
+    under a new secret key, and with a limit of one report."""
+    app = crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_FEEDBACK_LIMIT="1/day")
+    visitor = visit(app)
+    page = visitor.crash()
+    app.config["SECRET_KEY_FALLBACKS"] = [app.config["SECRET_KEY"]]
+    app.config["SECRET_KEY"] = "a newer one"
+    later(3 * DAY)
+    words = {"comments": "After the weekend", "name": "Ada", "email": "ada@shop.example"}
+    answer = visitor.send(page, in_place, None, **words)
+    assert answer.status == 410 and sentry.reports == []
+    if in_place:
+        said = json.loads(answer.text)
+        assert said["outcome"] == "refused" and said["errors"] == {}
+        assert "Please press Send once more." in said["message"]
+        again = visitor.send(page, in_place, None, **words, token=said["token"])
+        assert json.loads(again.text)["outcome"] == "sent"
+    else:
+        assert "Please press Send once more." in answer.text
+        assert {name: answer.typed[name] for name in words} == words
+        assert "Sent. Thank you." in visitor.follow(visitor.send(answer)).text
+    assert sentry.wait_for_report().fields == words
+    assert sentry.reports[0].query["eventId"] == page.headers["X-Sentry-ID"]
+
+
+def test_who_is_asked_to_mend_or_to_wait_has_time_for_it(
+    shop: Visitor, later: PutClockAhead
+) -> None:
+    """Each answer that has the form in it has a new token, which lives a day from then."""
+    page = shop.crash()
+    for _ in range(3):
+        later(DAY - 60)
+        page = shop.send(page, comments="Words", email="ada at shop")
+        assert page.status == 400
+    assert shop.send(page, email="").status == 303
+
+
+def test_a_forged_token_stays_refused(shop: Visitor, sentry: RecordingSentry) -> None:
+    """Its form has no new token in it, by whatever way it is sent."""
+    answer = shop.send(shop.crash(), comments="Words", token="0" * 32 + ".aaaaaa.bbbb")
+    assert answer.status == 403 and answer.typed["token"] == "0" * 32 + ".aaaaaa.bbbb"
+    answer = shop.send(answer, json=True)
+    assert answer.status == 403 and "token" not in json.loads(answer.text)
     assert sentry.reports == []
 
 

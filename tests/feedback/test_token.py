@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import secrets
-import threading
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -100,16 +99,57 @@ def test_a_token_is_good_for_one_purpose() -> None:
         token.read_token(app, DSN, token.sign_token(app, DSN, EVENT, "receipt sent") or "")
 
 
-def test_a_token_ends_after_30_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until then it is good, and after it the visitor hears that it was too late."""
+DAY = 24 * 60 * 60
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock that signs, in seconds."""
+    return lambda now: monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now)
+
+
+def test_a_token_is_good_for_a_day(set_clock: Callable[[float], None]) -> None:
+    """Not for a second more; and a server whose clock is behind accepts it too."""
     app = app_with("key")
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000)
+    set_clock(10 * DAY)
     signed = token.sign_token(app, DSN, EVENT) or ""
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1800)
-    assert token.read_token(app, DSN, signed) == EVENT
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: 1_000_000 + 1801)
-    with pytest.raises(token.TokenExpired):
-        token.read_token(app, DSN, signed)
+    for distance in (0, 1, 1800, DAY):
+        for now in (10 * DAY + distance, 10 * DAY - distance):
+            set_clock(now)
+            assert token.read_token(app, DSN, signed) == EVENT
+    for now in (11 * DAY + 1, 9 * DAY - 1, 3000 * DAY):
+        set_clock(now)
+        with pytest.raises(token.TokenExpired):
+            token.read_token(app, DSN, signed)
+        assert token.read_token(app, DSN, signed, max_age=None) == EVENT
+
+
+def test_an_old_token_is_exchanged_for_a_new_one(set_clock: Callable[[float], None]) -> None:
+    """For the same event, of whatever age, and signed with the present key."""
+    set_clock(10 * DAY)
+    before = token.sign_token(app_with("old"), DSN, EVENT) or ""
+    set_clock(3000 * DAY)
+    renewed = token.renew_token(app_with("new", "old"), DSN, before) or ""
+    assert token.read_token(app_with("new"), DSN, renewed) == EVENT
+
+
+def test_nothing_else_is_exchanged() -> None:
+    """No made-up token, none of another purpose, app or project, none of a key that is gone."""
+    app, other = app_with("key"), app_with("key")
+    other.name = "admin"
+    signed = token.sign_token(app, DSN, EVENT) or ""
+    for made in (
+        "",
+        f"{EVENT}.aaaaaa.bbbb",
+        signed.replace(EVENT[:4], "0000"),
+        token.sign_token(app, DSN, EVENT, "receipt sent"),
+        token.sign_token(app, DSN, "no event"),
+        token.sign_token(other, DSN, EVENT),
+        token.sign_token(app, Dsn.parse("https://public@sentry.example/8"), EVENT),
+        token.sign_token(app_with("gone"), DSN, EVENT),
+    ):
+        assert token.renew_token(app, DSN, made or "") is None
+    assert token.renew_token(app_with(None), DSN, signed) is None
 
 
 def test_without_a_secret_nothing_is_signed_or_read() -> None:
@@ -133,30 +173,3 @@ def test_no_made_up_token_passes(made_up: str) -> None:
     """Whatever arrives as a token is refused in one way."""
     with pytest.raises(token.TokenError):
         token.read_token(app_with("key"), DSN, made_up)
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    """However many reports a process takes, it remembers a fixed number; the oldest go."""
-    spent = token.TakenReports(size=10)
-    events = [secrets.token_hex(16) for _ in range(50)]
-    for event_id in events:
-        spent.note(event_id, token.TakenReport(b"", None))
-    assert len(spent) == 10
-    assert spent.get(events[0]) is None
-    assert spent.get(events[-1]) is not None
-
-
-def test_remembering_is_safe_under_threads() -> None:
-    """Many threads at once neither lose the bound nor fail."""
-    spent = token.TakenReports(size=50)
-
-    def note() -> None:
-        for _ in range(300):
-            spent.note(secrets.token_hex(16), token.TakenReport(b"", None))
-
-    threads = [threading.Thread(target=note) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(spent) == 50

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import urllib3
 
-from flask_sentry_kit.inbox import InboxServer, create_inbox
-from tests.support.inbox import RunningInbox
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Callable[..., RunningInbox]]:
-    started: list[tuple[InboxServer, threading.Thread]] = []
-    http = urllib3.PoolManager(timeout=10, retries=False)
-
-    def start(**options: Any) -> RunningInbox:
-        app = create_inbox(folder / f"inbox-{len(started)}.sqlite", **options)
-        server = InboxServer(app)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        started.append((server, thread))
-        return RunningInbox(server, http)
-
-    yield start
-    http.clear()
-    for server, thread in started:
-        server.stop()
-        thread.join(10)
-        assert not thread.is_alive()
+from tests.support.inbox import RunningInbox, running
 
 
 @pytest.fixture

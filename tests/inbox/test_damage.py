@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_kit.inbox import InboxError, create_inbox
+from flask_sentry_kit.inbox.feedback import read_feedback
 from flask_sentry_kit.inbox.reading import read_event
 from flask_sentry_kit.inbox.store import Store
-from tests.support.inbox import RunningInbox
+from tests.support.inbox import RunningInbox, feedback_item
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 PAGES = (
     "/",
+    "/words/",
     f"/events/{EVENT_ID}/",
     "/inbox/api/events",
     "/inbox/api/crashes",
@@ -52,6 +54,9 @@ def fill(path: Path, events: int = 40) -> Path:
         body = {"extra": {"noise": os.urandom(1_000).hex()}, "message": f"m{number}"}
         store.add_event(f"{number:032x}", body, read_event(body))
         store.put_report(f"{number:032x}", "Ann", "a@b.example", "words " * 50)
+        item = feedback_item(number, "words " * 50, None, tags={"plan": "gold"})
+        if feedback := read_feedback(item, None):
+            store.add_feedback(feedback)
     store.public_key("k" * 32)
     store._close_keeper()
     return path
@@ -124,7 +129,8 @@ def test_no_flipped_byte_is_a_500(served: RunningInbox, tmp_path: Path) -> None:
             continue
         client = app.test_client()
         key = app.extensions["sentry_kit_inbox"].public_key
-        crashes = [found for found in client.get("/inbox/api/crashes").json.get("crashes", [])]
+        listed = client.get("/inbox/api/crashes").get_json(silent=True) or {}
+        crashes = listed.get("crashes", [])
         pages = [*PAGES, *(f"/events/{n:032x}/" for n in range(0, 40, 5))]
         for page in [*pages, *(f"/crashes/{found['crash']}/" for found in crashes[:5])]:
             assert client.get(page).status_code in (200, 404, 410, 503)
@@ -151,6 +157,21 @@ def test_an_event_that_cannot_be_read_is_410(served: RunningInbox) -> None:
     assert served.request("GET", f"/inbox/api/events/{EVENT_ID}").status == 410
     for page in ("/", f"/events/{'f' * 32}/", "/inbox/api/events"):
         assert served.request("GET", page).status == 200
+
+
+def test_an_event_that_its_crash_does_not_list_is_410(served: RunningInbox) -> None:
+    """A damaged index may leave out a row that is there."""
+    served.store()
+    db = sqlite3.connect(file_of(served))
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master"
+        " WHERE name = 'crashes_touched') WHERE name = 'events_crash'"
+    )
+    db.commit()
+    db.close()
+    for path in (f"/events/{EVENT_ID}/", f"/inbox/api/events/{EVENT_ID}"):
+        assert served.request("GET", path).status == 410
 
 
 def test_a_damaged_file_is_set_aside_at_start(

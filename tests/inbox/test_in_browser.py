@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, Response, request
 from playwright.sync_api import Page, expect
 
-from tests.support.inbox import RunningInbox
+from tests.support.inbox import RunningInbox, feedback_item
 
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
@@ -255,6 +255,50 @@ def test_a_name_that_turns_the_direction_turns_nothing_behind_it(
     assert name and time and name["x"] + name["width"] <= time["x"]
 
 
+def test_words_without_a_crash_are_read_from_the_list(
+    served: RunningInbox, page: Page, console: list[str]
+) -> None:
+    """Their row comes first; opening it marks them read, and u leads back to it. Deleting the last
+    of them takes the row away."""
+    served.store()
+    served.report("I pressed pay", event_id="f" * 32)
+    page.goto(served.url)
+    expect(page.locator(".unread")).to_have_count(2)
+    page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.locator(".speech")).to_have_text("I pressed pay")
+    expect(page.get_by_role("button", name="Mark read")).to_be_hidden()
+    with page.expect_navigation():
+        page.keyboard.press("u")
+    expect(page.locator("a:focus .type")).to_have_text("Words without a crash")
+    expect(page.locator(".unread .type")).to_have_text("ValueError")
+    page.locator("a:focus").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("There are none.")).to_be_visible()
+    page.goto(served.url)
+    expect(page.locator("[data-row]")).to_have_count(1)
+    assert console == []
+
+
+def test_axe_finds_nothing_in_the_pages_with_words(served: RunningInbox, page: Page) -> None:
+    """Beside a crash and without one, with all that may come with them unfolded."""
+    said = {"url": "https://shop.example/", "contact_email": "ann@shop.example"}
+    for number, about in enumerate((EVENT_ID, None), 1):
+        served.envelope(feedback_item(number, "words", about, said=said, release="a1"))
+    served.store()
+    for path in ("/", "/words/", f"/events/{EVENT_ID}/"):
+        page.goto(served.url + path)
+        for details in page.locator(".said summary").all():
+            details.click()
+        # In the same call, since the page's policy allows no script from elsewhere.
+        found = page.evaluate(
+            f"() => {{ {AXE.read_text(encoding='utf-8')};"
+            " return axe.run().then(run => run.violations.map(one => one.nodes[0].html)) }"
+        )
+        assert found == []
+
+
 def test_keys_are_not_taken_from_someone_who_types(served: RunningInbox, page: Page) -> None:
     """In the reference field a j is a j."""
     served.store()
@@ -302,7 +346,8 @@ def test_no_page_is_wider_than_its_window(served: RunningInbox, page: Page, widt
     long = "a" * 300
     served.store(served.event(kind=long, tags={long: long}, user={"id": long}))
     served.report(long)
+    served.report(long, event_id="f" * 32, name=long[:100])
     page.set_viewport_size({"width": width, "height": 700})
-    for path in ("/", f"/events/{EVENT_ID}/", "/?reference=" + long):
+    for path in ("/", "/words/", f"/events/{EVENT_ID}/", "/?reference=" + long):
         page.goto(served.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

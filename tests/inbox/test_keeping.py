@@ -53,7 +53,7 @@ def test_words_without_an_event_are_bounded_too(tmp_path: Path) -> None:
     store = Store(tmp_path / "inbox.sqlite", keep_events=2)
     for number in range(1, 5):
         store.put_report(f"{number:032x}", "Ann", "a@b.example", str(number))
-    assert [report.comments for report in store.waiting_reports()] == ["4", "3"]
+    assert [report.comments for report in store.reports_without_crash(10)] == ["4", "3"]
 
 
 def _write(path: str, base: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import zlib
 
+import brotli
 import pytest
 from flask import Request
 from werkzeug.exceptions import ServiceUnavailable
@@ -15,8 +17,9 @@ from flask_sentry_kit.inbox.body import MAX_PARTS, Bodies
 from tests.support.inbox import RunningInbox
 
 
-def request_of(data: bytes) -> Request:
-    return Request(EnvironBuilder(method="POST", data=data).get_environ())
+def request_of(data: bytes, encoding: str = "") -> Request:
+    headers = [("Content-Encoding", encoding)]
+    return Request(EnvironBuilder(method="POST", data=data, headers=headers).get_environ())
 
 
 def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
@@ -41,6 +44,10 @@ def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
         while bodies._in_line < 5 and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(ServiceUnavailable), bodies.reading(request_of(large)):
+            pass
+        # How long brotli takes to unpack does not show in the length of the text.
+        packed = request_of(brotli.compress(os.urandom(40_000)), "br")
+        with pytest.raises(ServiceUnavailable), bodies.reading(packed):
             pass
         with bodies.reading(request_of(b"{}")) as small:
             assert small == b"{}"

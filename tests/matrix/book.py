@@ -29,11 +29,13 @@ class Setting:
     """By which the kit's words travel: the hosted dialog where it can open, else its own form."""
     asked: bool
     """Named by the project's plan; the others are our own questions."""
+    alone: bool
+    """Whether the kit's form is asked alone, too, where the dialog opens."""
 
     @property
     def whose(self) -> list[Who]:
-        """Who plays it. Where the kit's dialog opens, its form is asked alone, too."""
-        alone: list[Who] = ["kit, form alone"] if self.road == "dialog" else []
+        """Who plays it."""
+        alone: list[Who] = ["kit, form alone"] if self.road == "dialog" and self.alone else []
         return ["raven", "kit", *alone, "kit, own page"]
 
 
@@ -55,11 +57,13 @@ Verdicts = dict[tuple[str, str], Verdict]
 SETTINGS: list[Setting] = []
 
 
-def setting(title: str, road: Road, *, asked: bool = True) -> Callable[..., Callable[..., None]]:
+def setting(
+    title: str, road: Road, *, asked: bool = True, alone: bool = True
+) -> Callable[..., Callable[..., None]]:
     """Put a function into the list, below those that are there."""
 
     def add(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        SETTINGS.append(Setting(title, play, road, asked))
+        SETTINGS.append(Setting(title, play, road, asked, alone))
         return play
 
     return add

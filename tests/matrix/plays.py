@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, redirect, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from flask_sentry_kit import csp_sources
 
 from .book import setting
+from .shop import add_header
 from .stage import Stage
 from .visitor import Hand, Words
 
@@ -56,12 +57,7 @@ def scripts_blocked(stage: Stage) -> None:
 
 
 def _with_policy(app: Flask, policy: str) -> Flask:
-    @app.after_request
-    def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        return response
-
-    return app
+    return add_header(app, "Content-Security-Policy", policy)
 
 
 @setting("Content-Security-Policy `default-src 'self'`", "form")
@@ -236,7 +232,7 @@ def two_tabs(stage: Stage) -> None:
         stage.judge(crash, words)
 
 
-@setting("the visitor stays anonymous", "dialog")
+@setting("the visitor stays anonymous, the dialog insists on name and address", "form")
 def anonymous(stage: Stage) -> None:
     stage.sentry.start()
     crash = stage.visitor().crash(stage.serve(stage.shop()))
@@ -356,7 +352,7 @@ def policy_none(stage: Stage) -> None:
     stage.crash_and_write(_with_policy(stage.shop(), "default-src 'none'"))
 
 
-@setting("`require-trusted-types-for 'script'`", "dialog", asked=False)
+@setting("`require-trusted-types-for 'script'`", "form", asked=False)
 def trusted_types(stage: Stage) -> None:
     stage.sentry.start()
     stage.crash_and_write(_with_policy(stage.shop(), "require-trusted-types-for 'script'"))

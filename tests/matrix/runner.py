@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from scripts.browser import arguments, find
 
-from . import plays  # noqa: F401  # fills SETTINGS
+from . import dialog_plays  # noqa: F401  # fills SETTINGS
 from .book import SETTINGS, Lost, Setting, Verdict
 from .shop import Who
 from .stage import stage

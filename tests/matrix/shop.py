@@ -103,6 +103,17 @@ def make_shop(
     return app
 
 
+def add_header(app: Flask, name: str, value: str) -> Flask:
+    """Have an app send a header with every answer; returns the app."""
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        response.headers[name] = value
+        return response
+
+    return app
+
+
 def _follow_recipe(app: Flask, dsn: str) -> None:
     from raven.contrib.flask import Sentry
 

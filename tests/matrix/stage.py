@@ -18,20 +18,26 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Request, Route
+from playwright.sync_api import Browser, BrowserContext, Route
+from playwright.sync_api import Request as BrowserRequest
 from playwright.sync_api import TimeoutError as Timeout
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
 
+from flask_sentry_kit.dsn import ERROR_PAGE_PATH
 from flask_sentry_kit.inbox import InboxServer, create_inbox
 from tests.support.certificates import Certificates
 from tests.support.serving import serving
 
 from .book import Lost
+from .sentry_dialog import dialog_script
 from .shop import ROOT, Quiet, Who, make_shop
 from .tls import tls_proxy
 from .visitor import PATIENCE, Hand, Tab, Words
@@ -55,6 +61,12 @@ class Sentry:
         self.origin = f"http://localhost:{self.port}"
         self.dsn = f"http://public:hidden@localhost:{self.port}/1"
         self.allowed_origins: tuple[str, ...] = ("*",)
+        self.insists = True
+        """Whether its dialog wants name and address, as Sentry's does; else it is the inbox's."""
+        self.allows_cors = True
+        """Whether any page may load the dialog's script by CORS: Sentry from 23.7 on."""
+        self.refuses_dialog: HTTPStatus | None = None
+        """With what it answers the form of its own dialog; apps are answered as always."""
 
     def start(self) -> None:
         if self._hanging:
@@ -64,10 +76,39 @@ class Sentry:
             public_key="public",
             allowed_origins=self.allowed_origins,
         )
+        app.wsgi_app = partial(self._insist, app.wsgi_app)  # type: ignore[method-assign]  # as usual
         server = InboxServer(app, "127.0.0.1", self.port)
         thread = threading.Thread(target=server.run)
         thread.start()
         self._running = server, thread
+
+    def _insist(self, inbox: Any, environ: Any, start_response: Any) -> Any:
+        """Answer as the inbox does, but with a dialog like Sentry's."""
+        request = Request(environ)
+        if request.path != ERROR_PAGE_PATH or not self.insists:
+            return inbox(environ, start_response)
+        # Every browser sends this header, and no app's server.
+        if request.method == "POST" and "Sec-Fetch-Mode" in request.headers and self.refuses_dialog:
+            return Response("{}", self.refuses_dialog)(environ, start_response)
+        response = Response.from_app(inbox, environ)
+        if (request.method, response.status_code) == ("GET", 200):
+            response.set_data(dialog_script(f"{self.origin}{request.full_path}", request.args))
+            response.headers.remove("Cross-Origin-Resource-Policy")
+            if not self.allows_cors:
+                response.headers.remove("Access-Control-Allow-Origin")
+        return response(environ, start_response)
+
+    def behind_ingest_host(self) -> None:
+        """Have the DSN name a host that takes events and redirects all else, as sentry.io's do."""
+
+        def ingest(environ: Any, start_response: Any) -> Any:
+            if environ["PATH_INFO"] != ERROR_PAGE_PATH and self._running:
+                return self._running[0].app(environ, start_response)
+            place = f"{self.origin}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+            return redirect(place)(environ, start_response)
+
+        served = serving(ingest, request_handler=Quiet)
+        self.dsn = f"http://public:hidden@localhost:{self._stack.enter_context(served)}/1"
 
     @cached_property
     def certificates(self) -> Certificates:
@@ -261,7 +302,7 @@ class Visitor:
         return Crash(mark, tab)
 
 
-def _stop_fetches(route: Route, request: Request) -> None:
+def _stop_fetches(route: Route, request: BrowserRequest) -> None:
     if request.resource_type in ("fetch", "xhr"):
         route.abort("blockedbyclient")
     else:

@@ -48,7 +48,7 @@ def test_the_readme_has_the_table() -> None:
     assert [(title, kit, own) for title, _, kit, own in cells[1:-1]] == [
         (
             one.title,
-            f"arrives ({'dialog, form' if one.road == 'dialog' else 'form'})",
+            f"arrives ({'dialog, form' if 'kit, form alone' in one.whose else one.road})",
             f"arrives ({one.road})",
         )
         for one in SETTINGS

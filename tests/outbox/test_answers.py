@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery
+from flask_sentry_kit.outbox import Alternative, Item, Outbox, Request, backoff, delivery
 from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
 from flask_sentry_kit.outbox.send import Sender
 from tests.support.outbox import SECRET
 from tests.support.sentry import Received, RecordingSentry
-from tests.support.types import MakeEvent, Until
+from tests.support.types import MakeEvent, NewOutbox, NewSentry, Until
 
 
 def test_d7_one_413_drops_that_event_alone(
@@ -219,25 +220,61 @@ def raw_answer(status: int, headers: dict[str, str]) -> Callable[[Received], Non
     return answer
 
 
-def test_a_missing_or_forbidden_address_tries_the_other_and_no_other_answer_does(
-    server: RecordingSentry, outbox: Outbox, event: MakeEvent
+def alternatives(server: RecordingSentry) -> tuple[Alternative, ...]:
+    """After a redirect ``b``, whose server may not keep it; after a missing address ``c``."""
+    return (
+        Alternative(Request(f"{server.url}/b", {}, b"{}", "b", keeps=False), REDIRECTS),
+        Alternative(Request(f"{server.url}/c", {}, b"{}", "c"), frozenset((403, 404)) | REDIRECTS),
+    )
+
+
+REDIRECTS = frozenset(range(300, 400))
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent", "state", "taken"),
+    [
+        ((200,), "/a", "sent", "a"),
+        ((302, 200), "/a /b", "passed", "b"),
+        ((404, 200), "/a /c", "sent", "c"),
+        ((307, 404, 200), "/a /b /c", "sent", "c"),
+        ((302, 301, 202), "/a /b /c", "sent", "c"),
+        ((404, 403), "/a /c", "refused", None),
+        ((302, 400), "/a /b", "refused", None),
+        ((400,), "/a", "refused", None),
+        ((302, 302, 302), "/a /b /c", "refused", None),
+    ],
+)
+@pytest.mark.parametrize("on_disk", [False, True], ids=["memory", "spool"])
+def test_an_alternative_is_tried_after_the_answers_that_it_names(
+    answers: tuple[int, ...],
+    sent: str,
+    state: str,
+    taken: str | None,
+    on_disk: bool,
+    server: RecordingSentry,
+    new_outbox: NewOutbox,
+    tmp_path: Path,
 ) -> None:
-    """``fallback`` is for a server that lacks the address or minds the origin."""
-    codes = {"/403": 403, "/404": 404, "/405": 405, "/410": 410, "/400": 400}
-    server.answer = lambda request: (codes.get(request.path, 200), {}, b"")
-    other = Request(f"{server.url}/envelope", {}, b"{}")
-    for path in codes:
-        first = Request(f"{server.url}{path}", {}, b"{}")
-        outbox.put(Item("feedback", "f", first, fallback=other))
+    """In order, each once; the ticket says which one was taken, and whether it is kept."""
+    server.answer = lambda request: (answers[request.number], {}, b"")
+    outbox = new_outbox(spool=str(tmp_path / "spool") if on_disk else None)
+    first = Request(f"{server.url}/a", {}, b"{}", "a")
+    ticket = outbox.put(Item("feedback", "f", first, alternatives(server)))
+    assert ticket.wait(5) == state
+    assert ticket.taken == taken
+    assert " ".join(request.path for request in server.received) == sent
     assert outbox.flush(5)
-    paths = " ".join(request.path for request in server.received)
-    assert paths == "/403 /envelope /404 /envelope /405 /envelope /410 /envelope /400"
-    assert outbox.counters == (0, 4, 0, 1)
+    assert outbox.counters == (0, int(taken is not None), 0, int(taken is None))
 
 
-def test_the_other_request_is_not_tried_for_ever(server: RecordingSentry, outbox: Outbox) -> None:
-    """A server that has neither address refuses the item."""
-    server.answer = lambda request: (404, {}, b"")
-    first, other = (Request(f"{server.url}/{name}", {}, b"") for name in ("a", "b"))
-    assert outbox.put(Item("feedback", "f", first, fallback=other)).wait(5) == "refused"
-    assert [request.path for request in server.received] == ["/a", "/b"]
+def test_no_redirect_is_followed(
+    server: RecordingSentry, new_sentry: NewSentry, outbox: Outbox, event: MakeEvent
+) -> None:
+    """The host that an answer names in Location gets no request, and so no key of ours."""
+    elsewhere = new_sentry()
+    location = {"Location": f"{elsewhere.url}/api/1/store/"}
+    for status in (301, 302, 303, 307, 308):
+        server.answer = lambda request, status=status: (status, location, b"")
+        assert outbox.put(event(server, str(status))).wait(5) == "refused"
+    assert elsewhere.connections == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_kit.outbox import spool_rows
+from flask_sentry_kit.outbox.item import Outcome
 from flask_sentry_kit.outbox.spool import Spool
 from flask_sentry_kit.outbox.spool_errors import SpoolReplaced
 from tests.support.sentry import RecordingSentry
@@ -148,21 +149,21 @@ def test_a_ticket_of_an_item_that_was_saved_tells_what_became_of_it(
     places = [spool.add(event(server, id)) for id in "abcd"]
     first = spool.head((), pytest.fail)
     assert first
-    spool.remove(first, None)
+    spool.remove(first, Outcome("sent"))
     under_way = spool.head((), pytest.fail)
     assert under_way
     no_total(path)
     with pytest.raises(SpoolReplaced):
         spool.count()
     assert spool.count() == 3
-    spool.remove(under_way, "no")
+    spool.remove(under_way, Outcome("refused", reason="no"))
     third = spool.head((), pytest.fail)
     assert third
-    spool.remove(third, None)
+    spool.remove(third, Outcome("passed", "form"))
     assert [spool.outcome(place) for place in places[1:] if place] == [
-        ("refused", "no"),
-        ("sent", None),
-        ("waiting", None),
+        Outcome("refused", reason="no"),
+        Outcome("passed", "form"),
+        Outcome("waiting"),
     ]
     assert spool.count() == 1
     spool.close()

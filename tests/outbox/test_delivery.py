@@ -152,7 +152,8 @@ def test_large_events_are_gzipped_and_forms_are_not(
     """No Sentry unpacks a form's body, so a long report must stay as it is."""
     outbox.put(event(server, "large", size=5000))
     outbox.put(event(server, "small"))
-    form = Request(f"{server.url}/form", {}, b"comments=" + b"x" * 5000)
+    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = Request(f"{server.url}/form", urlencoded, b"comments=" + b"x" * 5000)
     outbox.put(Item("feedback", "f", form))
     packed = Request(f"{server.url}/packed", {"content-encoding": "deflate"}, b"x" * 5000)
     outbox.put(Item("event", "e", packed))

@@ -30,7 +30,7 @@ import flask_sentry_kit
 from flask_sentry_kit.outbox import Outbox, backoff, delivery, request_end, worker
 from flask_sentry_kit.outbox.lease import Lease
 from tests.support.sentry import RecordingSentry
-from tests.support.types import MakeEvent, NewOutbox, Until
+from tests.support.types import MakeEvent, NewOutbox
 
 from .conftest import wait_until
 
@@ -301,13 +301,12 @@ def test_a_process_whose_threads_stop_leaves_the_spool_to_others(
 
 
 def test_with_threads_that_run_no_request_waits_at_its_end(
-    hung: RecordingSentry, outbox: Outbox, event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+    hung: RecordingSentry, outbox: Outbox, event: MakeEvent
 ) -> None:
     """Other servers, and uWSGI from 2.0.27 on, are as they were."""
-    monkeypatch.setattr(delivery.Delivery, "_note_idle", None)
     outbox.put(event(hung, "a"))
     hung.wait_for_requests(1)
-    for running in list(delivery.running):
-        running.changed = None  # type: ignore[assignment]  # to wait, it would be needed
-        break
-    request_end.finish()
+    [one] = delivery.running
+    without = took(request_end.finish)
+    one.stops_between_requests = True
+    assert 10 * without < took(request_end.finish)

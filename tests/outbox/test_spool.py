@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import stat
 import threading
+from contextlib import closing
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Request, backoff, delivery
+from flask_sentry_kit.outbox import Alternative, Item, Request, backoff, delivery
 from flask_sentry_kit.outbox.spool import Spool
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Until, Workers
@@ -148,8 +151,8 @@ def test_feedback_stays_behind_its_event_across_a_restart(
     before = new_outbox(spool=path)
     before.put(event(url, "e"))
     feedback = Request(f"{url}/api/embed/error-page/?eventId=e", {"Referer": "b"}, b"comments=oh")
-    fallback = Request(f"{url}/api/1/envelope/", {"X-Sentry-Auth": "d"}, b"{}")
-    before.put(Item("feedback", "e", feedback, fallback))
+    envelope = Request(f"{url}/api/1/envelope/", {"X-Sentry-Auth": "d"}, b"{}")
+    before.put(Item("feedback", "e", feedback, (Alternative(envelope, frozenset((404,))),)))
     assert before.close(0.1) is False
     server = new_sentry(port=dead_port)
     codes = {"/api/embed/error-page/?eventId=e": 404}
@@ -276,3 +279,50 @@ print(Outbox(spool=sys.argv[1]).put(event(sys.argv[2], sys.argv[3])).wait(10), f
     assert [child.stdout.readline() for child in children] == ["sent\n"] * 4
     assert sorted(server.ids) == ["0", "1", "2", "3"]
     assert Spool(path, 1, 1).count() == 0
+
+
+def test_a_ticket_knows_which_request_was_taken_in_another_process(
+    path: str, server: RecordingSentry, spawn: Spawn, new_outbox: NewOutbox
+) -> None:
+    """Also that its server may not keep it, and later, when only few outcomes are remembered."""
+    gate = threading.Event()
+    codes = {"/form": 302}
+    server.answer = lambda request: gate.wait(20) and (codes.get(request.path, 200), {}, b"")
+    child = spawn(PUTTER, path, server.url)
+    assert ask(child, "first") == "ok"
+    server.wait_for_requests(1)
+    outbox = new_outbox(spool=path)
+    form = Request(f"{server.url}/form", {}, b"", "form")
+    feedback = Request(f"{server.url}/feedback", {}, b"", "feedback", keeps=False)
+    item = Item("feedback", "a", form, (Alternative(feedback, frozenset((302,))),))
+    passed, forgotten = outbox.put(item), outbox.put(item)
+    gate.set()
+    assert (passed.wait(5), passed.taken) == ("passed", "feedback")
+    assert outbox.flush(5)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM settled")
+    assert (forgotten.state, forgotten.taken) == ("passed", None)
+
+
+OLD_SPOOL = Path(__file__).parent / "spool_version_2.sql"
+
+
+def test_what_an_earlier_version_queued_is_delivered(
+    path: str, server: RecordingSentry, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
+    """In order, with the second request of a report; new items are queued behind them."""
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD_SPOOL.read_text().replace("http://127.0.0.1:1", server.url))
+    os.chmod(path, 0o600)
+    server.answer = lambda request: (404 if "error-page" in request.path else 200, {}, b"")
+    outbox = new_outbox(spool=path, destination=server.url)
+    assert outbox.counters.queued == 3
+    assert outbox.put(event(server, "new")).wait(5) == "sent"
+    assert [(request.path, request.raw) for request in server.received[:-1]] == [
+        ("/api/1/store/", b'{"event_id": "crash"}'),
+        ("/api/embed/error-page/", b"comments=oh"),
+        ("/api/1/envelope/", b"{}\n{}\n"),
+        ("/api/1/envelope/", b"{}\n{}\n"),
+    ]
+    assert server.received[-1].id == "new"
+    assert outbox.counters[:2] == (0, 4)

@@ -36,6 +36,7 @@ RUNS = {
     "translations CHECK=1": "",
     "faults SHORT=1": "V1a ",
     "matrix SHORT=1 CHECK=1": "| keyboard only | arrives (dialog) | arrives (dialog, form) |",
+    "peers SHORT=1 CHECK=1": "2 of 2 can be read",
     "screenshots SHORT=1 CHECK=1": "",
     "bench SHORT=1": "Outage drill",
     "test-all SHORT=1": "Python 3.1",

@@ -15,7 +15,10 @@ from flask_sentry_kit.cli import add_commands, preview_server
 from flask_sentry_kit.page import preview
 
 BUNDLED = Path(preview.__file__).parents[1] / "templates"
-STATES = ["event", "no-event", "signed-in", "blocked", "post", "sent", "saved", "failed"]
+STATES = [
+    *("event", "no-event", "signed-in", "blocked", "post"),
+    *("sent", "passed", "saved", "failed"),
+]
 
 
 @pytest.fixture

@@ -112,19 +112,47 @@ def test_a_policy_gets_the_dsns_host() -> None:
     assert "'unsafe-inline'" in sources["style-src"] and "data:" in sources["img-src"]
 
 
-def test_a_policy_gets_sentry_io_too_where_it_redirects() -> None:
-    """Hosts under sentry.io redirect the dialog to sentry.io; other hosts do not."""
-    assert "https://sentry.io" in _sources("https://k@o1.ingest.sentry.io/1")["script-src"]
-    assert _sources("https://k@notsentry.io/1")["script-src"] == ["'self'", "https://notsentry.io"]
-    assert _sources("https://k@sentry.io/1")["script-src"] == ["'self'", "https://sentry.io"]
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("o1.ingest.us.sentry.io", "us"),
+        ("o1.ingest.de.sentry.io", "de"),
+        ("O1.Ingest.DE.sentry.io.", "de"),
+        ("o1.de.ingest.sentry.io", "de"),
+        ("o1.ingest.sentry.io", "us"),
+        ("ingest.sentry.io", "us"),
+    ],
+)
+def test_a_policy_gets_the_region_that_the_dialog_posts_to(host: str, region: str) -> None:
+    """sentry.io's ingest hosts redirect the script to sentry.io, and the form goes to the host of
+    the region: the one in the DSN, else the one that was there before the regions."""
+    origins = ["'self'", f"https://{host.lower()}", "https://sentry.io"]
+    sources = _sources(f"https://k@{host}/1")
+    assert sources["script-src"] == [*origins, f"https://{region}.sentry.io"]
+    assert sources["connect-src"] == sources["script-src"]
+
+
+def test_a_policy_for_the_oldest_dsns() -> None:
+    """They name sentry.io itself, whose organizations of that time are in the region us."""
+    origins = ["'self'", "https://sentry.io", "https://us.sentry.io"]
+    assert _sources("https://k@sentry.io/1")["connect-src"] == origins
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["notsentry.io", "ingest.notsentry.io", "us.sentry.io", "acme.my.sentry.io", "sentry.io.evil"],
+)
+def test_a_policy_gets_no_host_that_is_not_needed(host: str) -> None:
+    """Every other server serves its own dialog."""
+    assert _sources(f"https://k@{host}/1")["script-src"] == ["'self'", f"https://{host}"]
 
 
 def test_a_policy_gets_the_host_of_raven_js() -> None:
     """With Raven JS from elsewhere, its host is named too; our own host needs no name."""
-    there = _sources("https://k@sentry.io/1", SENTRY_KIT_RAVEN_JS="cdn")
+    there = _sources("https://k@sentry.example/1", SENTRY_KIT_RAVEN_JS="cdn")
     assert there["script-src"][-1] == "https://cdn.ravenjs.com"
-    here = _sources("https://k@sentry.io/1", SENTRY_KIT_RAVEN_JS="/static/raven.min.js")
-    assert here["script-src"] == ["'self'", "https://sentry.io"]
+    here = _sources("https://k@sentry.example/1", SENTRY_KIT_RAVEN_JS="/static/raven.min.js")
+    assert here["script-src"] == ["'self'", "https://sentry.example"]
 
 
 def test_no_dialog_needs_no_policy() -> None:

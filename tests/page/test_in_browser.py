@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.crash import Crash, FeedbackForm
+from flask_sentry_kit.phrases import REFUSALS
 
 EVENT = "9d2c6f5b1e0a4c7f8b3d6a5e4f1c2b0d"
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -34,8 +35,10 @@ def states(stand: Any, serve: Any) -> str:
     form = FeedbackForm("/kit/feedback", "t")
     errors = {"email": "This is not an email address.", "comments": "Please say what happened."}
 
-    def outcome(kind: str, **errors: str) -> Any:
-        feedback = FeedbackForm("/kit/feedback", "t", email="nope", outcome=kind, errors=errors)
+    def outcome(kind: str, errors: dict[str, str] | None = None) -> Any:
+        feedback = FeedbackForm(
+            "/kit/feedback", "t", email="nope", outcome=kind, errors=errors or {}
+        )
         return room.page.outcome(Crash(**crash), feedback)
 
     for name, view in {
@@ -46,14 +49,16 @@ def states(stand: Any, serve: Any) -> str:
         ),
         "brand": lambda: branded.page.respond(Crash(**crash), form),
         "sent": lambda: outcome("sent"),
+        "passed": lambda: outcome("passed"),
         "saved": lambda: outcome("saved"),
-        "refused": lambda: outcome("refused", **errors),
+        "refused": lambda: outcome("refused", errors),
+        "old": lambda: outcome("refused", {"": REFUSALS["expired"]}),
     }.items():
         room.app.add_url_rule(f"/{name}", name, view)
     return str(serve(room.app))
 
 
-STATES = ("event", "no-event", "signed-in", "brand", "sent", "saved", "refused")
+STATES = ("event", "no-event", "signed-in", "brand", "sent", "passed", "saved", "refused", "old")
 
 
 def test_axe_finds_nothing_and_nothing_overflows(states: str, chromium: Any) -> None:

@@ -221,6 +221,7 @@ def test_the_form_needs_no_script(stand: Any, parse: Any) -> None:
     ("outcome", "heading"),
     [
         ("sent", "Sent. Thank you."),
+        ("passed", "Passed on. Thank you."),
         ("saved", "Saved. It will be sent as soon as we can."),
         ("refused", "Not sent"),
     ],

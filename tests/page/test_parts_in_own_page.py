@@ -14,6 +14,8 @@ from flask import Blueprint, Flask, render_template, render_template_string
 from werkzeug.exceptions import HTTPException
 
 from flask_sentry_kit import SentryKit, sentry
+from flask_sentry_kit.crash import Crash, FeedbackForm
+from flask_sentry_kit.phrases import OUTCOMES
 from tests.support.sentry import RecordingSentry
 
 PRINTS = ("sentry_crash", "sentry_crash_form", "sentry_crash_dialog")
@@ -278,6 +280,18 @@ def test_the_documented_form_of_ones_own_is_taken(
     answer = client.post(document.one("form").attributes["action"], data=typed)
     assert answer.status_code == 303
     assert wire.wait_for_report().fields["comments"] == "I pressed pay"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_is_said_in_ones_own_page(own_app: MakeOwn, outcome: str) -> None:
+    """In place of the form, in the words that docs/own-page.md has for it."""
+    app = own_app()
+    app.register_blueprint(SentryKit())
+    with app.test_request_context("/"):
+        feedback = FeedbackForm("/feedback", "token", outcome=outcome)
+        html = app.extensions["sentry_kit"].page.part("form", Crash(None), feedback)
+    assert f'role="status">{OUTCOMES[outcome]}</p>' in html and "<form" not in html
+    assert f'| `"{outcome}"` | {OUTCOMES[outcome]} |' in DOCUMENT
 
 
 def test_the_documented_classes_are_those_of_the_markup(own_app: MakeOwn) -> None:

@@ -73,7 +73,7 @@ def generated(chance: random.Random) -> tuple[dict[str, Any], Language]:
         name=text(),
         email=text(),
         comments=text(),
-        outcome=chance.choice(("", "", "sent", "saved", "refused")),
+        outcome=chance.choice(("", "", "sent", "passed", "saved", "refused")),
         errors=chance.choice(({}, {}, {"comments": text(), "": text()})),
     )
     event_id = chance.choice((None, "", "0" * 32, text()))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
-from flask_sentry_kit.inbox import InboxServer
+from flask_sentry_kit.inbox import InboxServer, create_inbox
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
+
+
+def feedback_item(
+    number: int, words: object, about: object = EVENT_ID, **more: Any
+) -> dict[str, Any]:
+    """A ``feedback`` item as the specification has it; ``said`` goes to its context."""
+    said = {"message": words, "associated_event_id": about, **more.pop("said", {})}
+    return {"event_id": f"{number:032x}", "contexts": {"feedback": said}, **more}
 
 
 class RunningInbox:
@@ -69,6 +81,17 @@ class RunningInbox:
         failure = {"type": kind, "value": "no sum", "stacktrace": {"frames": frames}}
         return {"event_id": event_id, "exception": {"values": [failure]}, **more}
 
+    def envelope(self, *items: object, kind: str = "feedback") -> Any:
+        """Send items of one type in one envelope, as JSON or as the text given. Returns the
+        answer's JSON."""
+        lines: list[object] = [{"dsn": self.dsn, "event_id": f"{99:032x}"}]
+        for item in items:
+            lines += [{"type": kind}, item]
+        body = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in lines)
+        answer = self.request("POST", "/api/1/envelope/", body=body.encode())
+        assert answer.status == 200
+        return answer.json()
+
     def error_page(self, method: str, **how: Any) -> urllib3.BaseHTTPResponse:
         """Ask the dialog's address; ``query`` changes its arguments, None leaves one out."""
         query = {"eventId": EVENT_ID, "dsn": self.dsn, **how.pop("query", {})}
@@ -89,3 +112,27 @@ class RunningInbox:
         answer = self.request("GET", f"/inbox/api/{path}")
         assert answer.status == 200
         return answer.json()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Callable[..., RunningInbox]]:
+    """Start inboxes in a folder; keywords are `create_inbox`'s. They are stopped at the end."""
+    started: list[tuple[InboxServer, threading.Thread]] = []
+    http = urllib3.PoolManager(timeout=10, retries=False)
+
+    def start(**options: Any) -> RunningInbox:
+        app = create_inbox(folder / f"inbox-{len(started)}.sqlite", **options)
+        server = InboxServer(app)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        started.append((server, thread))
+        return RunningInbox(server, http)
+
+    try:
+        yield start
+    finally:
+        http.clear()
+        for server, thread in started:
+            server.stop()
+            thread.join(10)
+            assert not thread.is_alive()

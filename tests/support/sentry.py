@@ -63,6 +63,11 @@ class Received:
         encoding = self.headers.get("Content-Encoding", "")
         if encoding == "gzip":
             return gzip.decompress(self.raw)
+        if encoding == "br":
+            # sentry-sdk packs so where brotli is installed, as it is with the inbox.
+            import brotli
+
+            return bytes(brotli.decompress(self.raw))
         return zlib.decompress(self.raw) if encoding == "deflate" else self.raw
 
     @property
@@ -89,6 +94,19 @@ class Received:
         except (ValueError, OSError, zlib.error):
             return None
         return found if isinstance(found, dict) else None
+
+    @property
+    def items(self) -> list[tuple[str, Any]]:
+        """Of an envelope: the type of each item, and its JSON."""
+        header, *lines = self.body.rstrip(b"\n").split(b"\n")
+        assert isinstance(json.loads(header), dict)
+        heads, bodies = lines[::2], lines[1::2]
+        for head, body in zip(heads, bodies, strict=True):
+            assert json.loads(head).get("length", len(body)) == len(body)
+        return [
+            (json.loads(head)["type"], json.loads(body))
+            for head, body in zip(heads, bodies, strict=True)
+        ]
 
     @property
     def id(self) -> str:
@@ -331,8 +349,8 @@ class _Handler(BaseHTTPRequestHandler):
         request.status, extra, content = answer
         self.send_response(request.status)
         # As Sentry does: pages of other origins send events and reports.
-        self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
-        for name, value in extra.items():
+        allowed = {"Access-Control-Allow-Origin": self.headers.get("Origin", "*")}
+        for name, value in {**allowed, **extra}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -1,5 +1,7 @@
-"""A WSGI server that keeps Python's lock while it waits for the next request, as uWSGI before 2.0.27
-does, so that no other thread runs meanwhile: ``python -m tests.support.stopped_threads PORT``.
+"""A WSGI server that keeps Python's lock while it waits for the next request, as uWSGI before
+2.0.27 does, so that no other thread runs meanwhile.
+
+``python -m tests.support.stopped_threads PORT`` runs it.
 
 It stands in for one where none is installed. It serves ``app`` of the module ``wsgi``, one request
 at a time.

@@ -35,7 +35,7 @@
 
   // Back from a crash, focus the row that was left.
   function resume() {
-    const row = /^#c-[0-9a-f]+$/.test(location.hash) && document.querySelector(location.hash);
+    const row = /^#(c-[0-9a-f]+|words)$/.test(location.hash) && document.querySelector(location.hash);
     if (row) row.focus();
   }
 

@@ -24,6 +24,7 @@ from raven.conf import defaults
 from ...containment import FOREIGN_ERRORS, log_exception
 from ...dsn import Dsn
 from ...event.build import build_event, outline_event
+from ...event.event_facts import EventFacts, LatestEvents
 from ...event.frames import Stacks
 from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
@@ -33,6 +34,7 @@ from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
 from . import breadcrumbs, excepthook, logs
+from .client_facts import configured_facts, current_facts
 from .context import Context
 from .exceptions import exception_of, is_ignored
 from .hooks import Hooks
@@ -80,6 +82,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """The kit's settings, set when an app is set up."""
         self._outbox: Outbox | None = None
         self._outbox_lock = lock_at_use()
+        self._latest = LatestEvents()
         self.timeout = options.get("timeout")
         # sys.argv may contain a password. raven sends it unless ``context`` is given.
         if options.get("context") is None:
@@ -160,6 +163,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         return make_outbox(
             **given,
             spool=settings.spool if settings else None,
+            envelopes=settings is not None and settings.server == "spotlight",
             destination=self.dsn.origin if self.dsn else None,
         )
 
@@ -312,6 +316,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         self._processors.process(event)
         if not send(self, event, Client):
             return None
+        self._latest.note(event)
         event_id = occurrence.scope.last_event_id = str(event["event_id"])
         return event_id
 
@@ -324,6 +329,15 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         handler = self.get_handler(path)
         occurrence.interfaces = result = dict(handler.capture(**kwargs))
         occurrence.message = kwargs.get("message") or handler.to_string(result)
+
+    def facts(self, event_id: str | None) -> EventFacts:
+        """See ``Reporter.facts``."""
+        options = self.event_options()
+        if event_id is None:
+            return current_facts(self._scopes.scope(), options, self._processors.process)
+        return self._latest.get(event_id) or configured_facts(
+            options.release, options.environment, options.tags, self.scrubber
+        )
 
     # sending
 

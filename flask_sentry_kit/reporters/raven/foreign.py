@@ -18,9 +18,12 @@ from flask import Flask, current_app, g, has_app_context
 from ...containment import contained
 from ...dsn import Dsn, DsnError
 from ...event.build import running_request
+from ...event.event_facts import EventFacts
 from ...event.scope import Environ, Scopes
+from ...event.scrub import Scrubber
 from ...settings import Settings
 from ...watch import show_event_id
+from .client_facts import address_alone, configured_facts
 from .exceptions import exception_of, original_error
 from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
@@ -75,6 +78,12 @@ class RavenSentryReporter:
 
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self._scopes.recall(original_error(error))
+
+    def facts(self, event_id: str | None) -> EventFacts:
+        return _facts_of_client(getattr(self._sentry, "client", None))
+
+    def shown_url(self, url: str) -> str:
+        return address_alone(url)
 
     def warm_up(self) -> None:
         return None
@@ -148,6 +157,12 @@ class RavenClientReporter:
         with contained("raven's context could not be cleared"):
             self.client.context.clear()
 
+    def facts(self, event_id: str | None) -> EventFacts:
+        return _facts_of_client(self.client)
+
+    def shown_url(self, url: str) -> str:
+        return address_alone(url)
+
     def warm_up(self) -> None:
         return None
 
@@ -218,6 +233,17 @@ def _sentry_with(client: Any) -> Any:
     sentry = app.extensions.get("sentry")
     client_of = getattr(sentry, "client_of", None)
     return sentry if client_of is not None and client_of(app) is client else None
+
+
+def _facts_of_client(client: Any) -> EventFacts:
+    """The facts that all events of a client of raven's own class have. Those of a single event are
+    known to raven alone."""
+    with contained("The facts of an event could not be read; the words are sent without them"):
+        release, environment, tags = (
+            getattr(client, name, None) for name in ("release", "environment", "tags")
+        )
+        return configured_facts(release, environment, tags, Scrubber(()))
+    return EventFacts()
 
 
 def dsn_of_client(client: Any) -> Dsn | None:

@@ -93,7 +93,7 @@ def check_dsn(text: object, setting: str) -> None:
 
     :raises SettingError, DsnError: the text names the setting and shows no secret.
     """
-    given = transport_options(Dsn.parse(text, setting))
+    given: dict[str, Any] = {**transport_options(Dsn.parse(text, setting))}
     if given:
         try:
             make_outbox(**given).close(0)

@@ -9,6 +9,8 @@ from flask import Flask
 
 from ...containment import FOREIGN_ERRORS, contained, log_exception
 from ...dsn import Dsn
+from ...event.event_facts import EventFacts
+from ...event.page_url import page_url
 from ...event.scope import Environ
 from ...event.warm import warm_up
 from ...outbox import Counters, Outbox, request_end
@@ -116,11 +118,25 @@ class ClientReporter:
     def recall(self, error: BaseException) -> tuple[bool, str | None]:
         return self.client.recall(original_error(error))
 
+    def facts(self, event_id: str | None) -> EventFacts:
+        with contained("The facts of an event could not be read; the words are sent without them"):
+            return self.client.facts(event_id)
+        return EventFacts()
+
+    def shown_url(self, url: str) -> str:
+        app = self._app()
+        with contained("An address could not be masked; the words are sent without it"):
+            return "" if app is None else page_url(app, url, self.client.scrubber)
+        return ""
+
     def warm_up(self) -> None:
         if not self._warm and self.client.is_enabled():
             self._warm = True
             warm_up(self.client.event_options())
             request_end.prepare()
+            # A failure is not logged: it is logged if it happens again at a crash.
+            with contained(None):
+                _ = self.client.outbox  # makes it; no file is opened and no thread started
 
     def flush(self, timeout: float = 2.0) -> bool:
         return self.client.flush(timeout)

@@ -55,11 +55,13 @@ def make_outbox(
     ca_certs: str | None = None,
     *,
     spool: str | None = None,
+    envelopes: bool = False,
     destination: str | None = None,
 ) -> Outbox:
     """An outbox from raven's transport options. See ``OutboxTransport``.
 
     :param spool: path of the file for queued events, or None for memory.
+    :param envelopes: whether events are sent as envelopes at once.
     :param destination: an address of the server that receives the events.
     """
     if isinstance(verify_ssl, str):
@@ -73,6 +75,7 @@ def make_outbox(
         verify_ssl=verify_ssl,
         ca_certs=ca_certs or None,
         spool=spool,
+        envelopes=envelopes,
         destination=destination,
     )
 

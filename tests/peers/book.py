@@ -1,0 +1,171 @@
+"""What a server is to the drill, what a reader of it sees, and how a setting ended.
+
+Two things are compared that know nothing of each other: what the page told the visitor, and what
+the server shows to a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from tests.matrix.visitor import Words
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a reader of one server sees, as text."""
+
+    crash: str = ""
+    """The page of the crash's event; empty where there is none."""
+    beside: tuple[str, ...] = ()
+    """What that server shows beside the crash as a visitor's words, one text a report."""
+    others: tuple[str, ...] = ()
+    """The pages of all other events."""
+
+
+class Peer(Protocol):
+    """One server that events and words are sent to."""
+
+    name: str
+    """As in ``python -m tests.peers NAME``."""
+    title: str
+    """The column's head: the server, with the version that runs."""
+    server: str
+    """The value of ``SENTRY_KIT_SERVER`` that names it; empty where ``auto`` is all there is."""
+    keeps: End
+    """The best that ``auto`` can do here: ``READ`` or ``KEPT``."""
+    has_dialog: bool
+    """Whether it hosts the crash dialog."""
+    origins: tuple[str, ...]
+    """Every origin that a browser asks for the dialog."""
+    dsn: str
+
+    def fresh(self) -> None:
+        """Forget all there is, or go on with an empty project. The server is up."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Go down: connections are refused until ``start``, and nothing is forgotten."""
+
+    def look(self, crash_id: str) -> Look:
+        """What a reader sees now.
+
+        :param crash_id: the id of the crash's event, 32 hexadecimal digits.
+        """
+
+
+class Told(Enum):
+    """What the page told the visitor, by the beginning of its sentence."""
+
+    SENT = "Sent."
+    PASSED = "Passed on."
+    SAVED = "Saved."
+    NOT_SENT = "Not sent"
+    NOTHING = ""
+
+    @classmethod
+    def read(cls, sentence: str) -> Told:
+        """The meaning of a sentence of the page, of its form or of the hosted dialog."""
+        if sentence.startswith("This could not be sent"):
+            return cls.NOT_SENT
+        return next(told for told in cls if sentence.startswith(told.value))
+
+
+class End(Enum):
+    """How one setting ended on one server: a cell of the table."""
+
+    READ = "read"
+    KEPT = "kept as an event"
+    PASSED = "passed on, not kept"
+    REFUSED = "not sent (said so)"
+    LIE = "**said sent, lost**"
+    LOST = "**lost**"
+
+
+MEANINGS = {
+    End.READ: "a reader of that server finds the words beside the crash",
+    End.KEPT: "a reader finds the words as an event of their own, which names the crash",
+    End.PASSED: "the server took the words and shows them to nobody; the visitor was told no more"
+    " than “Passed on”",
+    End.REFUSED: "no reader has the words, and the visitor was told that they were not sent",
+    End.LIE: "the visitor was told “Sent”, and no reader has the words",
+    End.LOST: "no reader has the words, and the visitor was told that they are saved, or nothing",
+}
+"""The sentences below the table."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one setting ended on one server."""
+
+    setting: str
+    peer: str
+    end: End
+    told: Told
+    faults: tuple[str, ...] = ()
+    """What was not expected, in words. Empty: nothing."""
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether the words can be read, and all was as expected."""
+        return self.end in (End.READ, End.KEPT) and not self.faults
+
+
+def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tuple[End, list[str]]:
+    """What became of the words, and what is wrong apart from that.
+
+    :param mark: the text of the exception, by which the crash's page is known.
+    """
+    beside = [text for text in look.beside if words.comments in text]
+    own = [text for text in look.others if words.comments in text]
+    named = [text for text in own if crash_id in text]
+    faults = []
+    if mark not in look.crash:
+        faults.append("no reader has the crash")
+    if len(beside) + len(own) > 1:
+        faults.append("the words are there more than once")
+    if own and not named:
+        faults.append("an event has the words and does not name its crash")
+    if beside or named:
+        for text in (words.name, words.email):
+            if not any(text in found for found in (*beside, *named)):
+                faults.append(f"{text} is not shown with the words")
+        if told in (Told.NOT_SENT, Told.NOTHING):
+            faults.append(
+                f"the words arrived, and the visitor was told {told.value or 'nothing'!r}"
+            )
+        return (End.READ if beside else End.KEPT), faults
+    ends = {Told.SENT: End.LIE, Told.PASSED: End.PASSED, Told.NOT_SENT: End.REFUSED}
+    return ends.get(told, End.LOST), faults
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table."""
+
+    title: str
+    play: Callable[[Stage], None]
+    """Does what the visitor does."""
+    told: tuple[Told, ...]
+    """What the visitor may be told where the words are kept."""
+
+
+SETTINGS: list[Setting] = []
+
+
+def setting(title: str, *told: Told) -> Callable[..., Callable[..., None]]:
+    """Put a function into the list, below those that are there."""
+
+    def add(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        SETTINGS.append(Setting(title, play, told or (Told.SENT, Told.PASSED)))
+        return play
+
+    return add
