@@ -15,8 +15,9 @@ from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
 from .. import headers
-from ..compat import ends_with_its_list
+from ..compat import ends_with_its_list, runs_in_gunicorn
 from ..event.scope import Environ, current_environ, found_on_stack, running_environ
+from ..event.worker_timeout import is_worker_timeout
 from ..outbox import request_end
 
 WSGIApp = Callable[[Any, Any], Iterable[bytes]]
@@ -191,7 +192,11 @@ class DeliveringBody:
 def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
     """A subclass of the app's class with two changes. A value assigned to ``wsgi_app`` is wrapped
     in the given layer. Asynchronous functions get the environ in a context variable, because they
-    run in a thread where it is not on the stack."""
+    run in a thread where it is not on the stack.
+
+    In gunicorn there is a third: a worker's time-out is captured while the request's route and user
+    are still known.
+    """
 
     def layer_of(app: Flask) -> Middleware:
         made: Middleware = app.__dict__["_sentry_kit_wsgi_app"].__self__
@@ -219,12 +224,21 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
 
         return call_with_environ
 
+    def do_teardown_request(app: Flask, *args: Any) -> None:
+        # From Flask 3.2 on, the context comes first.
+        error = args[-1] if args else None
+        if isinstance(error, SystemExit) and is_worker_timeout(error):
+            layer_of(app).capture(error)
+        kind.do_teardown_request(app, *args)
+
     members: dict[str, Any] = {
         "async_to_sync": async_to_sync,
         "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), wrap),
         "__module__": kind.__module__,
         "__doc__": kind.__doc__,
     }
+    if runs_in_gunicorn():
+        members["do_teardown_request"] = do_teardown_request
     made: type[Flask] = type(kind.__name__, (kind,), members)
     made.__qualname__ = kind.__qualname__
     return made
