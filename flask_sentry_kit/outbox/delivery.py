@@ -84,7 +84,7 @@ class Delivery:
         self.closed = False
         self._thread: threading.Thread | None = None
         self._puts = self._puts_at_start = 0
-        self._sent = self._retried = self._dropped = 0
+        self._sent = self._retried = 0
         self._failures = 0
         self._backoff = Backoff()
         self._log = DeliveryLog()
@@ -100,7 +100,7 @@ class Delivery:
         self._idle_puts, self._idle_until = -1, 0.0
         self._attempt_began: float | None = None
         if spool is not None:
-            spool.on_damage = self._log.spool_set_aside
+            spool.on_damage = self._spool_set_aside
 
     def _spool_full(self, error: SpoolFull) -> None:
         if self.spool is not None:
@@ -109,10 +109,11 @@ class Delivery:
                 " feedback are queued in memory until it can."
             )
 
-    def _drop(self, reason: str) -> None:
-        """With ``changed`` held."""
-        self._dropped += 1
-        self._log.dropped(reason)
+    def _spool_set_aside(self, path: str, aside: str, saved: int, lost: int) -> None:
+        # With the spool's lock held, so that ``changed`` may not be taken here.
+        self._log.spool_set_aside(path, aside, saved)
+        if lost:
+            self._log.dropped("lost with a damaged spool", lost)
 
     def _lose_spool(self, error: SpoolLost) -> None:
         with self.changed:
@@ -278,7 +279,7 @@ class Delivery:
         self._others_deliver = not spool.lease()
         if self._others_deliver:
             return None, True
-        entry = spool.head(skip, self._drop_row)
+        entry = spool.head(skip, self._log.dropped)
         if entry is None and (not skip or time.monotonic() > self._next_look_at_others):
             # Not at each look: with many of ours waiting, all of them are read for this.
             self._next_look_at_others = time.monotonic() + SPOOL_IDLE_LOOKS_EVERY
@@ -290,10 +291,6 @@ class Delivery:
                     spool.release()
                 return None, bool(skip)
         return entry, True
-
-    def _drop_row(self, reason: str) -> None:
-        with self.changed:
-            self._drop(reason)
 
     def _pack_one(self) -> bool:
         """While nothing can be sent, compress a queued event to make room for later ones."""
@@ -372,5 +369,5 @@ class Delivery:
                 self._sent += 1
             else:
                 host = urlsplit(entry.origin).netloc or "an address that is none"
-                self._drop(f"{entry.item.kind} refused by {host}: {outcome.reason}")
+                self._log.dropped(f"{entry.item.kind} refused by {host}: {outcome.reason}")
             self.changed.notify_all()

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import weakref
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,11 @@ class Outbox:
     def counters(self) -> Counters:
         current = self._current_worker()
         each = [worker.counters(worker is current) for worker in self._own_workers()]
-        return Counters(*map(sum, zip(*each, strict=True)))
+        reasons: Counter[str] = Counter()
+        for one in each:
+            reasons.update(one.reasons)
+        queued, sent, retried, dropped = map(sum, zip(*each, strict=True))
+        return Counters(queued, sent, retried, dropped, reasons)
 
     def _own_workers(self) -> list[Worker]:
         """This process's workers: one, and where gevent patched late the one used before that."""
@@ -276,6 +281,8 @@ def _at_exit() -> None:
             worker.retry_until(deadline)
         for worker in own:
             worker.close(max(0.0, deadline - time.monotonic()), at_exit=True)
+            worker.count_what_is_lost()
+        delivery_log.log_rest()
     except KeyboardInterrupt:
         # The developer has pressed Ctrl-C again and does not want to wait any longer.
         pass
