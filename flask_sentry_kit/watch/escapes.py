@@ -224,12 +224,12 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
 
         return call_with_environ
 
-    def do_teardown_request(app: Flask, *args: Any) -> None:
+    def do_teardown_request(app: Flask, *args: Any, **named: Any) -> None:
         # From Flask 3.2 on, the context comes first.
-        error = args[-1] if args else None
-        if isinstance(error, SystemExit) and is_worker_timeout(error):
-            layer_of(app).capture(error)
-        kind.do_teardown_request(app, *args)
+        for error in (*args, *named.values()):
+            if isinstance(error, SystemExit) and is_worker_timeout(error):
+                layer_of(app).capture(error)
+        kind.do_teardown_request(app, *args, **named)
 
     members: dict[str, Any] = {
         "async_to_sync": async_to_sync,
