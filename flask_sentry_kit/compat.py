@@ -1,12 +1,13 @@
-"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven and urllib3, and of names
-whose meaning has changed between versions. Each is in one place, with the versions it was checked
-with.
+"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven, urllib3 and gunicorn,
+and of names whose meaning has changed between versions. Each is in one place, with the versions it
+was checked with.
 """
 
 from __future__ import annotations
 
 import builtins
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -139,6 +140,34 @@ def teardown_error(error: BaseException) -> BaseException:
     while isinstance(error, _GROUP) and error.message in _TEARDOWN and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+GUNICORN_ABORTS: Final = "gunicorn.workers.base", "handle_abort"
+"""The module and the name of gunicorn's handler of SIGABRT, a method of ``Worker``. Its arbiter
+sends the signal to a worker that gave no sign of life for ``timeout`` seconds (20.1 to 27.0)."""
+
+
+def runs_in_gunicorn() -> bool:
+    """Whether gunicorn serves this process's app, or may later."""
+    return GUNICORN_ABORTS[0] in sys.modules
+
+
+def gunicorn_aborted(error: BaseException) -> tuple[object] | None:
+    """The worker's ``timeout`` in seconds, or None in its place if it cannot be read, for the
+    SystemExit of gunicorn's handler of SIGABRT; None for all other exceptions."""
+    if not isinstance(error, SystemExit):
+        return None
+    module, name = GUNICORN_ABORTS
+    handler = getattr(getattr(sys.modules.get(module), "Worker", None), name, None)
+    code = getattr(handler, "__code__", None)
+    traceback = error.__traceback__
+    while traceback is not None and code is not None:
+        frame = traceback.tb_frame
+        if frame.f_code is code:
+            config = getattr(frame.f_locals.get("self"), "cfg", None)
+            return (getattr(config, "timeout", None),)
+        traceback = traceback.tb_next
+    return None
 
 
 class OwnSockets(HTTPConnection):

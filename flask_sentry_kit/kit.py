@@ -19,7 +19,7 @@ from .feedback import FeedbackDesk
 from .feedback.form import EMAIL_LENGTH, NAME_LENGTH
 from .feedback.words import put_words
 from .headers import framed
-from .outbox import Outbox
+from .outbox import Outbox, request_end
 from .page import Page, Part
 from .page.dialog import policy_sources
 from .reporters import NoReporter, Reporter, reporter_for
@@ -132,6 +132,8 @@ class Kit:
         reporter = self.reporter
         reporter.warm_up()
         dsn = reporter.dsn
+        if dsn is not None:
+            request_end.prepare()
         form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
         if form:
             # A failure is not logged: it is logged if it happens again at a crash.

@@ -7,7 +7,9 @@ property that queries a dead database.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakSet
@@ -37,6 +39,20 @@ class Person:
 
 _logged: Final[WeakSet[Flask]] = WeakSet()
 """Apps whose ``SENTRY_KIT_USER`` has raised an exception that was logged."""
+
+
+_without_queries: ContextVar[bool] = ContextVar("flask_sentry_kit.without_queries", default=False)
+
+
+@contextmanager
+def without_queries() -> Iterator[None]:
+    """Within the block Flask-Login's user is not loaded, and none of its properties is asked: for a
+    process that has a second to live, perhaps because the database hangs."""
+    before = _without_queries.set(True)
+    try:
+        yield
+    finally:
+        _without_queries.reset(before)
 
 
 def _read(user: Any, attribute: str) -> Any:
@@ -130,6 +146,8 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
         facts = _custom_user(app, custom)
     else:
         number: Any = _session_id(app)
+        if _without_queries.get():
+            return _facts_so_far(number, attributes)
         user = _login_user(app)
         if user is None:
             return {} if number is None else {"id": number}
@@ -143,6 +161,19 @@ def user_facts(attributes: Iterable[str], custom: UserCallable | None) -> dict[s
         if signed_in is not False:
             read = _read if signed_in else _read_held
             facts.update((name, read(user, name)) for name in attributes)
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _facts_so_far(number: str | None, attributes: Iterable[str]) -> dict[str, Any]:
+    """What the session and a user that was loaded already hold."""
+    try:
+        user = login_user_so_far()
+    except FOREIGN_ERRORS:
+        user = None
+    if number is None and user is not None:
+        number = _identity(user) or _read_held(user, "id")
+    facts = {name: _read_held(user, name) for name in attributes} if user is not None else {}
+    facts["id"] = number
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from flask_sentry_kit import sentry_kit
+from flask_sentry_kit.user import user_facts, without_queries
 
 Make = Callable[..., Flask]
 
@@ -250,3 +251,29 @@ def test_what_a_user_is_called_is_bounded(wire: Any) -> None:
     event = wire.one_event(app)
     assert len(event["user"]["id"]) <= 200
     assert len(html) < 50_000
+
+
+def test_without_queries_nobody_is_loaded(make_app: Make) -> None:
+    """A worker that is about to die has no time for a database, which may be what hangs: the id in
+    the session, or what an object that was loaded before holds."""
+    app = make_app(SECRET_KEY="key")
+
+    class Person(UserMixin):
+        def __init__(self) -> None:
+            self.id, self.email = "7", "ada@example.org"
+
+        @property
+        def name(self) -> str:
+            raise AssertionError("it would ask the database")
+
+    def load(number: str) -> Person:
+        raise AssertionError("it would ask the database")
+
+    LoginManager(app).user_loader(load)
+    with app.test_request_context("/"), without_queries():
+        assert user_facts(["email"], None) == {}
+        session["_user_id"] = "7"
+        assert user_facts(["email"], None) == {"id": "7"}
+        g._login_user = Person()
+        facts = user_facts(["email", "name"], None)
+        assert facts == {"id": "7", "email": "ada@example.org"}

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request
 from ..containment import FOREIGN_ERRORS, contained
 from ..user import user_facts
 from . import interfaces as events
+from . import worker_timeout
 from .error_texts import named_parameters
 from .event_id import new_event_id
 from .frames import calling_frame
@@ -104,6 +105,8 @@ class _Event:
         self._add_stack()
         self._add_request()
         self._add_context()
+        if occurrence.error is not None and worker_timeout.is_worker_timeout(occurrence.error):
+            worker_timeout.group(event)
         if occurrence.time_spent is not None:
             event["time_spent"] = occurrence.time_spent
         crumbs = occurrence.scope.breadcrumbs.get_buffer()
@@ -124,6 +127,8 @@ class _Event:
         event["exception"] = events.exception_interface(
             error, self._options.stacks, self._frames, handled=occurrence.handled
         )
+        if worker_timeout.is_worker_timeout(error):
+            worker_timeout.describe(event["exception"]["values"][-1], error)
         entry = self._data.pop("logentry", None)
         if isinstance(entry, Mapping):
             event["logentry"] = self._logentry(entry)

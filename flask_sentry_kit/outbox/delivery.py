@@ -38,6 +38,11 @@ SPOOL_IDLE_LOOKS_EVERY = 5.0
 ANSWER_FIRST = 0.02
 # Seconds to wait after a fault of our own.
 FAULT_WAIT = 0.5
+# Where threads stop between requests (``request_end``): seconds that a request waits at its end,
+# and that requests wait for one attempt in all.
+REQUEST_WAIT = 0.5
+# Seconds in which the thread takes an answer that has come since the last request.
+SLICE = 0.005
 
 # Set while a worker runs, so that what a worker logs does not become an event. Not a
 # thread-local: one that was made before gevent patched would be set for every greenlet.
@@ -79,7 +84,7 @@ class Delivery:
         self.closed = False
         self._thread: threading.Thread | None = None
         self._puts = self._puts_at_start = 0
-        self._sent = self._retried = self._dropped = 0
+        self._sent = self._retried = 0
         self._failures = 0
         self._backoff = Backoff()
         self._log = DeliveryLog()
@@ -89,8 +94,13 @@ class Delivery:
         # Items are in a spool that can no longer be used.
         self._left_behind = False
         self._next_look_at_others = 0.0
+        # Whether the thread runs only while a request does. If so: how many puts it has seen when
+        # it began to wait for more, until when it waits, and when its attempt began.
+        self.stops_between_requests = False
+        self._idle_puts, self._idle_until = -1, 0.0
+        self._attempt_began: float | None = None
         if spool is not None:
-            spool.on_damage = self._log.spool_set_aside
+            spool.on_damage = self._spool_set_aside
 
     def _spool_full(self, error: SpoolFull) -> None:
         if self.spool is not None:
@@ -99,10 +109,11 @@ class Delivery:
                 " feedback are queued in memory until it can."
             )
 
-    def _drop(self, reason: str) -> None:
-        """With ``changed`` held."""
-        self._dropped += 1
-        self._log.dropped(reason)
+    def _spool_set_aside(self, path: str, aside: str, saved: int, lost: int) -> None:
+        # With the spool's lock held, so that ``changed`` may not be taken here.
+        self._log.spool_set_aside(path, aside, saved)
+        if lost:
+            self._log.dropped("lost with a damaged spool", lost)
 
     def _lose_spool(self, error: SpoolLost) -> None:
         with self.changed:
@@ -117,7 +128,11 @@ class Delivery:
         # The request that crashed is still to be answered, and would wait for this thread's
         # imports each time it reads a file.
         with self.changed:
-            if self._puts == self._puts_at_start and not self.closed:
+            if (
+                self._puts == self._puts_at_start
+                and not self.closed
+                and not self.stops_between_requests
+            ):
                 self.changed.wait(ANSWER_FIRST)
         self._run()
 
@@ -167,30 +182,76 @@ class Delivery:
             except SpoolLost as error:
                 self._lose_spool(error)
         if entry is not None and not self.closed:
+            self._attempt_began = time.monotonic()
             try:
                 self._deliver(spool, entry)
             except SpoolBusy:
                 pass
             except SpoolLost as error:
                 self._lose_spool(error)
+            finally:
+                self._attempt_began = None
             self._log.log_dropped()
             return True
         self._log.log_dropped()
         if resume_at is not None and self._pack_one():
             return True
+        if spool is not None and self.stops_between_requests and not spool.holds_settled():
+            # This process may get no request for long, and another one has to deliver meanwhile.
+            spool.release()
         with self.changed:
             if self.closed or (until is not None and (until <= time.monotonic() or not skip)):
                 return self._end()
             if self.released and not len(self.memory) and not waiting:
                 return self._end()
             if self._puts == puts:
-                self.changed.wait(self._idle_for(resume_at, waiting))
+                wait = self._idle_for(resume_at, waiting)
+                if self.stops_between_requests:
+                    self._note_idle(wait)
+                self.changed.wait(wait)
         return True
+
+    def _note_idle(self, wait: float | None) -> None:
+        """With ``changed`` held: there is nothing to do now, so that no request waits for it."""
+        self._idle_puts = self._puts
+        self._idle_until = float("inf") if wait is None else time.monotonic() + wait
+        self.changed.notify_all()
+
+    def deliver_now(self, deadline: float) -> None:
+        """Let the thread run, where it stops between requests, until it has nothing to do now.
+
+        :param deadline: by the monotonic clock. An attempt that began longer than ``REQUEST_WAIT``
+            ago only gets the time to take its answer, if that has come.
+        """
+        if not self.stops_between_requests:
+            return
+        has_run = False
+        with self.changed:
+            thread = self._thread
+            while (
+                thread is not None
+                and thread.is_alive()
+                and thread is not threading.current_thread()
+            ):
+                now = time.monotonic()
+                if self._idle_puts == self._puts and now < self._idle_until:
+                    return
+                began = self._attempt_began
+                wait = deadline - now
+                if began is not None:
+                    wait = min(wait, began + REQUEST_WAIT - now)
+                if wait <= 0:
+                    if has_run:
+                        return
+                    wait = SLICE
+                has_run = True
+                self.changed.wait(wait)
 
     def _end(self) -> bool:
         """With ``changed`` held: a ``put`` at the same time then starts a new thread."""
         running.discard(self)
         self._thread = None
+        self._idle_puts = -1
         return False
 
     def _idle_for(self, resume_at: float | None, waiting: bool) -> float | None:
@@ -218,7 +279,7 @@ class Delivery:
         self._others_deliver = not spool.lease()
         if self._others_deliver:
             return None, True
-        entry = spool.head(skip, self._drop_row)
+        entry = spool.head(skip, self._log.dropped)
         if entry is None and (not skip or time.monotonic() > self._next_look_at_others):
             # Not at each look: with many of ours waiting, all of them are read for this.
             self._next_look_at_others = time.monotonic() + SPOOL_IDLE_LOOKS_EVERY
@@ -230,10 +291,6 @@ class Delivery:
                     spool.release()
                 return None, bool(skip)
         return entry, True
-
-    def _drop_row(self, reason: str) -> None:
-        with self.changed:
-            self._drop(reason)
 
     def _pack_one(self) -> bool:
         """While nothing can be sent, compress a queued event to make room for later ones."""
@@ -312,5 +369,5 @@ class Delivery:
                 self._sent += 1
             else:
                 host = urlsplit(entry.origin).netloc or "an address that is none"
-                self._drop(f"{entry.item.kind} refused by {host}: {outcome.reason}")
+                self._log.dropped(f"{entry.item.kind} refused by {host}: {outcome.reason}")
             self.changed.notify_all()

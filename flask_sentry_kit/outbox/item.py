@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -146,16 +147,37 @@ class Item:
         return 1024 + sum(len(request.body) + len(request.url) for request in self.requests)
 
 
-class Counters(NamedTuple):
-    """How many items are in each state: ``queued`` now, the others since the process began."""
-
+class _Numbers(NamedTuple):
     queued: int
     """With a spool, of all processes that share it."""
     sent: int
     retried: int
     """Attempts that failed and were or will be repeated."""
     dropped: int
-    """Not accepted because the queue was full, refused by the server, or given up."""
+    """Not accepted because the queue was full, refused by the server, given up, or lost."""
+
+
+class Counters(_Numbers):
+    """How many items are in each state: ``queued`` now, the others since the process began.
+
+    A tuple of these four numbers, which also has ``reasons``.
+    """
+
+    reasons: Mapping[str, int] = MappingProxyType({})
+    """How many of ``dropped`` there were of each reason. After the first twenty reasons, all
+    further ones are ``"other reasons"``."""
+
+    def __new__(
+        cls,
+        queued: int,
+        sent: int,
+        retried: int,
+        dropped: int,
+        reasons: Mapping[str, int] | None = None,
+    ) -> Counters:
+        made = super().__new__(cls, queued, sent, retried, dropped)
+        made.reasons = dict(reasons or {})
+        return made
 
 
 @dataclass(slots=True)

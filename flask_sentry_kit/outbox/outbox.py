@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
-from . import delivery_log, spool_rows
+from . import delivery_log, request_end, spool_rows
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
@@ -108,6 +109,8 @@ class Outbox:
         """
         if not 0 < timeout < float("inf"):
             raise ValueError("timeout takes seconds, more than 0")
+        if request_end.threads_stop():
+            timeout = max(timeout, request_end.ATTEMPT_TIMEOUT)
         self.connection = Connection(timeout, ca_certs, verify_ssl, proxy)
         """How this outbox reaches a server."""
         self._make_sender = partial(Sender, **self.connection._asdict())
@@ -209,7 +212,11 @@ class Outbox:
     def counters(self) -> Counters:
         current = self._current_worker()
         each = [worker.counters(worker is current) for worker in self._own_workers()]
-        return Counters(*map(sum, zip(*each, strict=True)))
+        reasons: Counter[str] = Counter()
+        for one in each:
+            reasons.update(one.reasons)
+        queued, sent, retried, dropped = map(sum, zip(*each, strict=True))
+        return Counters(queued, sent, retried, dropped, reasons)
 
     def _own_workers(self) -> list[Worker]:
         """This process's workers: one, and where gevent patched late the one used before that."""
@@ -256,6 +263,7 @@ class Outbox:
             )
         changed = threading.Condition(threading.RLock())
         worker = Worker(self._make_sender(), memory, spool, changed, Roads(self._envelopes))
+        worker.stops_between_requests = request_end.threads_stop()
         if register:
             self._workers[worker.home] = worker
         return worker
@@ -290,6 +298,8 @@ def _at_exit() -> None:
             worker.retry_until(deadline)
         for worker in own:
             worker.close(max(0.0, deadline - time.monotonic()), at_exit=True)
+            worker.count_what_is_lost()
+        delivery_log.log_rest()
     except KeyboardInterrupt:
         # The developer has pressed Ctrl-C again and does not want to wait any longer.
         pass

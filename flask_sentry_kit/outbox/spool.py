@@ -31,6 +31,7 @@ from .spool_file import (
     FAULTS_OF_AN_ITEM,
     connect,
     identity,
+    items_in,
     prepare,
     total,
     trouble_of,
@@ -72,8 +73,10 @@ class Spool:
         self._saved: dict[Place, Place] = {}
         # What became of items that were answered and were still in a damaged file.
         self._answered: dict[Place, Outcome] = {}
-        self.on_damage: Callable[[str, str, int], None] = lambda path, aside, saved: None
-        """Called with the path of a damaged spool, where it is now, and how many were saved."""
+        self.on_damage: Callable[[str, str, int, int], None] = lambda *facts: None
+        """Called with the path of a damaged spool, where it is now, how many items were saved, and
+        how many are known to be lost."""
+        self._seen = 0  # how many items were in it at the last look
 
     def add(self, item: Item) -> Place | None:
         """Store an item and return its place, or None when the spool is full.
@@ -87,6 +90,7 @@ class Spool:
             items, taken = total(db)
             if items >= self.max_items or taken + size > self.max_bytes:
                 return None
+            self._seen = items + 1
             return Place(spool_rows.insert(db, row), self._file)
 
     def head(self, skip: Collection[str], on_drop: Callable[[str], None]) -> Entry | None:
@@ -245,7 +249,8 @@ class Spool:
 
     def count(self) -> int:
         with self._transaction() as db:
-            return max(0, total(db)[0] - len(self._settled))
+            self._seen = total(db)[0]
+            return max(0, self._seen - len(self._settled))
 
     def holds_settled(self) -> bool:
         """Whether items that were answered are still in the file."""
@@ -386,7 +391,7 @@ class Spool:
         damaged = self._file
         if damaged is None:
             return SpoolLost(str(damage))
-        settled = dict(self._settled)
+        settled, seen = dict(self._settled), self._seen
         try:
             aside = set_aside(self.path, damaged)
         except OSError as error:
@@ -397,7 +402,8 @@ class Spool:
                 saved = self._save(aside, damaged, settled)
             except (sqlite3.Error, OSError, ValueError, SpoolBusy, SpoolLost):
                 saved = 0
-            self.on_damage(self.path, aside, saved)
+            held = min(items_in(aside, seen), self.max_items)
+            self.on_damage(self.path, aside, saved, max(0, held - len(settled) - saved))
         elif identity(self.path) == damaged:
             return SpoolLost(f"{damage}; it does not look like a spool, so it is left alone")
         return SpoolReplaced("it was damaged, and a new one begins")

@@ -72,6 +72,15 @@ def total(db: sqlite3.Connection) -> tuple[int, int]:
     return items, size
 
 
+def items_in(path: str, otherwise: int) -> int:
+    """How many items a damaged spool says that it held; if it cannot say so, ``otherwise``."""
+    try:
+        with closing(files.connect(path, WHAT, read_only=True)) as db:
+            return total(db)[0]
+    except (sqlite3.Error, OSError, ValueError, files.UnsafeFileError):
+        return otherwise
+
+
 def trouble_of(error: Exception) -> SpoolBusy | SpoolLost:
     """Whether what went wrong may pass: a lock, a full disk, no descriptor left."""
     said = str(error)

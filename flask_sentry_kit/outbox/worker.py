@@ -11,8 +11,8 @@ from functools import partial
 from typing import Literal
 
 from ..threads import patch_state
-from . import spool_rows
-from .delivery import Delivery, running
+from . import request_end, spool_rows
+from .delivery import REQUEST_WAIT, Delivery, running
 from .item import Counters, Item, Outcome, Place, Ticket
 from .spool_errors import SpoolBusy, SpoolFull, SpoolLost, SpoolReplaced
 
@@ -32,7 +32,23 @@ def _is_uwsgi_master() -> bool:
 class Worker(Delivery):
     """An ``Outbox`` makes one for each process in which it is used."""
 
+    _is_putting = False
+
     def put(self, item: Item) -> Ticket | None:
+        if not self.stops_between_requests or request_end.expected() or self._is_putting:
+            return self._put(item)
+        # No request is known whose end will be seen: a task of uWSGI's, or an app that the kit
+        # does not wrap. Not within another put, which a signal handler or a finaliser may interrupt
+        # while it holds ``changed``.
+        self._is_putting = True
+        try:
+            ticket = self._put(item)
+            self.deliver_now(time.monotonic() + REQUEST_WAIT)
+            return ticket
+        finally:
+            self._is_putting = False
+
+    def _put(self, item: Item) -> Ticket | None:
         if self.closed:
             self.refuse("the outbox is closed")
             return None
@@ -59,7 +75,7 @@ class Worker(Delivery):
                 large = item.size > self.memory.max_bytes and (
                     spool is None or item.size > spool.max_bytes
                 )
-                self._drop("larger than the whole queue" if large else "the queue is full")
+                self._log.dropped("larger than the whole queue" if large else "the queue is full")
             self._puts += 1
             started = self._start()
             self.changed.notify_all()
@@ -75,7 +91,7 @@ class Worker(Delivery):
     def refuse(self, reason: str) -> None:
         """Count an item that is not accepted, and have it logged."""
         with self.changed:
-            self._drop(reason)
+            self._log.dropped(reason)
             self._puts += 1
             self.changed.notify_all()
             logged_by_thread = self._thread is not None and self._thread.is_alive()
@@ -159,6 +175,11 @@ class Worker(Delivery):
             thread.join(max(0.05, min(1.0, deadline - time.monotonic())))
         return done
 
+    def count_what_is_lost(self) -> None:
+        """The process ends, and what is still in memory ends with it."""
+        if lost := len(self.memory):
+            self._log.dropped("the process ended before it could be sent", lost)
+
     def release(self) -> None:
         """End when the queue is empty, since the outbox is gone."""
         if self._is_from_before_a_patch():
@@ -191,7 +212,8 @@ class Worker(Delivery):
         if spool is not None and os.path.exists(spool.path):
             with suppress(SpoolBusy, SpoolLost):
                 queued += spool.count()
-        return Counters(queued, self._sent, self._retried, self._dropped)
+        reasons = self._log.counts()
+        return Counters(queued, self._sent, self._retried, sum(reasons.values()), reasons)
 
     def _put_on_disk(self, item: Item) -> Place | Literal["memory"] | None:
         """Where the item is in the spool; None where the spool is full, "memory" where the item

@@ -15,8 +15,11 @@ from flask import Flask
 from werkzeug.wsgi import ClosingIterator
 
 from .. import headers
-from ..compat import ends_with_its_list
+from ..compat import CONTEXT_COMES_FIRST, ends_with_its_list, runs_in_gunicorn
 from ..event.scope import Environ, current_environ, found_on_stack, running_environ
+from ..event.worker_timeout import is_worker_timeout
+from ..outbox import request_end
+from ..user import without_queries
 
 WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
@@ -56,10 +59,10 @@ class Middleware:
         from outside of it.
         """
         inner = app.wsgi_app
-        layer = cls
+        layer = outermost = DeliveringMiddleware if request_end.threads_stop() else cls
         try:
-            app.__class__ = _watched_class(type(app))
-            if getattr(inner, "__func__", None) is Flask.wsgi_app:
+            app.__class__ = _watched_class(type(app), outermost)
+            if layer is cls and getattr(inner, "__func__", None) is Flask.wsgi_app:
                 layer = PlainMiddleware
         except TypeError:
             # The app's class allows no subclass, because of its metaclass for example. Middleware
@@ -88,7 +91,7 @@ class Middleware:
         if kind is ClosingIterator and ends_with_its_list(body):
             return body
         # Not wrapped: a server recognises its own file wrapper and sends it with sendfile(2).
-        if kind in (list, tuple) or isinstance(body, environ.get("wsgi.file_wrapper", ())):
+        if kind in (list, tuple) or is_servers_file(body, environ):
             return body
         return Body(body, environ, self)
 
@@ -103,6 +106,17 @@ class Middleware:
         if type(error) is ConnectionError and not error.args and is_upgraded(environ):
             return
         self.capture(error, environ=environ)
+
+
+def is_servers_file(body: Iterable[bytes], environ: Environ) -> bool:
+    """Whether a body is what the server's ``wsgi.file_wrapper`` made of a file (PEP 3333).
+
+    It is a class, or a function in uWSGI and mod_wsgi; uWSGI's returns the file itself.
+    """
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type):
+        return isinstance(body, wrapper)
+    return wrapper is not None and hasattr(body, "read")
 
 
 def is_upgraded(environ: Environ) -> bool:
@@ -137,19 +151,66 @@ class PlainMiddleware(Middleware):
 found_on_stack(PlainMiddleware.__call__.__code__)
 
 
-def _watched_class(kind: type[Flask]) -> type[Flask]:
+class DeliveringMiddleware(Middleware):
+    """The layer for a server whose threads run only while a request does: what a request queued is
+    sent before it ends, if possible after its answer."""
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if self.wrapped:
+            return super().__call__(environ, start_response)
+        request_end.begin()
+        try:
+            body = super().__call__(environ, start_response)
+        except BaseException:
+            request_end.finish()
+            raise
+        if is_servers_file(body, environ):
+            request_end.finish()
+            return body
+        return DeliveringBody(body)
+
+
+class DeliveringBody:
+    """A response's body, at whose end is delivered what was queued."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            request_end.finish()
+
+
+def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
     """A subclass of the app's class with two changes. A value assigned to ``wsgi_app`` is wrapped
-    in our layer. Asynchronous functions get the environ in a context variable, because they run in
-    a thread where it is not on the stack."""
+    in the given layer. Asynchronous functions get the environ in a context variable, because they
+    run in a thread where it is not on the stack.
+
+    In gunicorn there is a third: a worker's time-out is captured while the request's route and user
+    are still known.
+    """
+
+    def layer_of(app: Flask) -> Middleware:
+        made: Middleware = app.__dict__["_sentry_kit_wsgi_app"].__self__
+        return made
 
     def wrap(app: Flask, value: Any) -> None:
-        before: Middleware = app.__dict__["_sentry_kit_wsgi_app"].__self__
+        before = layer_of(app)
         before.wrapped = True
-        layer = getattr(value, "__self__", None)
-        if not isinstance(layer, Middleware):
-            layer = Middleware(value, app, before.capture)
-            value = layer.__call__
-        layer.wrapped = False
+        made = getattr(value, "__self__", None)
+        if not isinstance(made, Middleware):
+            made = layer(value, app, before.capture)
+            value = made.__call__
+        made.wrapped = False
         app.__dict__["_sentry_kit_wsgi_app"] = value
 
     def async_to_sync(app: Flask, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,12 +225,30 @@ def _watched_class(kind: type[Flask]) -> type[Flask]:
 
         return call_with_environ
 
-    members = {
+    def capture_timeout(app: Flask, error: BaseException | None) -> None:
+        if error is not None and is_worker_timeout(error):
+            with without_queries():
+                layer_of(app).capture(error)
+
+    def should_ignore_error(app: Flask, error: BaseException | None) -> bool:
+        # Called for errors that end a request alone, just before its context ends.
+        capture_timeout(app, error)
+        return kind.should_ignore_error(app, error)
+
+    def do_teardown_request(app: Flask, context: Any, error: BaseException | None = None) -> None:
+        capture_timeout(app, error)
+        kind.do_teardown_request(app, context, error)  # type: ignore[call-arg]  # of Flask 3.2
+
+    # Flask 3.2 warns of a should_ignore_error of one's own.
+    ends = do_teardown_request if CONTEXT_COMES_FIRST else should_ignore_error
+    members: dict[str, Any] = {
         "async_to_sync": async_to_sync,
         "wsgi_app": property(attrgetter("_sentry_kit_wsgi_app"), wrap),
         "__module__": kind.__module__,
         "__doc__": kind.__doc__,
     }
+    if runs_in_gunicorn():
+        members[ends.__name__] = ends
     made: type[Flask] = type(kind.__name__, (kind,), members)
     made.__qualname__ = kind.__qualname__
     return made

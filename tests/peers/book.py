@@ -43,6 +43,8 @@ class Peer(Protocol):
     """The value of ``SENTRY_KIT_SERVER`` in the other rows."""
     keeps: End
     """The best that ``auto`` can do here: ``READ`` or ``KEPT``."""
+    may_have_words_twice: bool
+    """Whether the kit may send it the words in two forms, of which it shows one in one version."""
     dialog_keeps: bool
     """Whether it shows what is written in its own dialog."""
     origins: tuple[str, ...]
@@ -131,10 +133,14 @@ class Verdict:
         return (self.good or self.end is End.ITS_DIALOG) and not self.faults
 
 
-def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tuple[End, list[str]]:
+def judge(
+    words: Words, told: Told, look: Look, crash_id: str, mark: str, twice: bool = False
+) -> tuple[End, list[str]]:
     """What became of the words, and what is wrong apart from that.
 
     :param mark: the text of the exception, by which the crash's page is known.
+    :param twice: the words may stand beside the crash and be an event as well, where the kit cannot
+        know which of the two the server shows.
     """
     beside = [text for text in look.beside if words.comments in text]
     own = [text for text in look.others if words.comments in text]
@@ -142,8 +148,7 @@ def judge(words: Words, told: Told, look: Look, crash_id: str, mark: str) -> tup
     faults = []
     if mark not in look.crash:
         faults.append("no reader has the crash")
-    # Beside the crash and as an event: where a server may show one of the two.
-    if len(beside) > 1 or len(own) > 1:
+    if len(beside) + len(own) > (2 if twice and beside and own else 1):
         faults.append("the words are there more than once")
     if own and not named:
         faults.append("an event has the words and does not name its crash")
@@ -171,16 +176,18 @@ class Setting:
     """Does what the visitor does."""
     told: tuple[Told, ...]
     """What the visitor may be told where the words are kept."""
+    by_dialog: bool = False
+    """Whether the visitor writes in the server's own dialog, where it has one."""
 
 
 SETTINGS: list[Setting] = []
 
 
-def setting(title: str, *told: Told) -> Callable[..., Callable[..., None]]:
+def setting(title: str, *told: Told, by_dialog: bool = False) -> Callable[..., Callable[..., None]]:
     """Put a function into the list, below those that are there."""
 
     def add(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        SETTINGS.append(Setting(title, play, told or (Told.SENT, Told.PASSED)))
+        SETTINGS.append(Setting(title, play, told or (Told.SENT, Told.PASSED), by_dialog))
         return play
 
     return add

@@ -45,6 +45,7 @@ class Bugsink:
     server = "bugsink"
     keeps = End.KEPT
     dialog_keeps = True
+    may_have_words_twice = False
     uses = "auto"
 
     def __init__(self, folder: Path) -> None:

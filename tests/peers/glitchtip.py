@@ -30,6 +30,7 @@ class GlitchTip5(SelfHosted):
     name = "glitchtip5"
     title = "GlitchTip 5"
     server = "glitchtip"
+    may_have_words_twice = True
     items: tuple[str, ...] = ("event",)
     ends_at: tuple[str, ...] = ("feedback", "user_report")
     """Of an envelope, what is behind such an item is dropped as well."""
@@ -137,4 +138,5 @@ class GlitchTip6Named(GlitchTip6):
     title = 'GlitchTip 6, `"glitchtip"`'
     server = ""
     uses = "glitchtip"
+    dialog_keeps = True  # it is never shown there
     keeps = End.READ

@@ -22,6 +22,7 @@ class Inbox:
     server = ""
     keeps = End.READ
     dialog_keeps = True
+    may_have_words_twice = False
     uses = "auto"
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from .stage import Stage
 NAMED = "`SENTRY_KIT_SERVER` names the server"
 
 
-@setting("nothing in the way")
+@setting("nothing in the way", by_dialog=True)
 def plain(stage: Stage) -> None:
     stage.crash_and_write(stage.shop())
 
@@ -41,7 +41,7 @@ def down(stage: Stage) -> None:
         stage.peer.start()
 
 
-@setting("a page of one's own, with `sentry_crash()`")
+@setting("a page of one's own, with `sentry_crash()`", by_dialog=True)
 def own_page(stage: Stage) -> None:
     app = stage.shop()
     app.jinja_loader = DictLoader({"500.html": OWN_PAGE})

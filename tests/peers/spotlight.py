@@ -29,6 +29,7 @@ class Spotlight:
     server = "spotlight"
     keeps = End.KEPT
     dialog_keeps = True
+    may_have_words_twice = False
     uses = "auto"
 
     def __init__(self) -> None:

@@ -97,7 +97,8 @@ class Stage:
         one, deadline = self.written, time.monotonic() + PATIENCE
         while True:
             look = self.peer.look(one.crash_id) if one.crash_id else Look()
-            end, faults = judge(one.words, Told.read(one.told), look, one.crash_id, one.mark)
+            told, twice = Told.read(one.told), self.peer.may_have_words_twice
+            end, faults = judge(one.words, told, look, one.crash_id, one.mark, twice)
             if (end in (End.READ, End.KEPT) and not faults) or time.monotonic() > deadline:
                 return end, faults
             time.sleep(0.1)
@@ -122,7 +123,7 @@ def play(setting: Setting, peer: Peer, browser: Browser) -> Verdict:
         except Lost as lost:
             end, faults, told = End.LOST, [str(lost)], Told.NOTHING
     by_dialog = on.written is not None and on.written.road == "dialog"
-    if end is End.LIE and by_dialog and not peer.dialog_keeps:
+    if end is End.LIE and by_dialog and setting.by_dialog and not peer.dialog_keeps:
         end = End.ITS_DIALOG
     if end in (End.READ, End.KEPT) and told not in setting.told:
         faults.append(f"the visitor was told {told.value!r}")

@@ -99,6 +99,7 @@ class SelfHosted:
     server: str = "sentry"
     keeps = End.READ
     dialog_keeps = True
+    may_have_words_twice = False
     uses = "auto"
     scheme = "http"
     host = "localhost"

@@ -14,7 +14,7 @@ from ...event.event_facts import EventFacts
 from ...event.page_url import page_url
 from ...event.scope import Environ
 from ...event.warm import warm_up
-from ...outbox import Counters, Outbox
+from ...outbox import Counters, Outbox, request_end
 from ...settings import Settings
 from ...watch import show_event_id
 from . import logs
@@ -142,6 +142,7 @@ class ClientReporter:
         if not self._warm and self.client.is_enabled():
             self._warm = True
             warm_up(self.client.event_options())
+            request_end.prepare()
             # A failure is not logged: it is logged if it happens again at a crash.
             with contained(None):
                 _ = self.client.outbox  # makes it; no file is opened and no thread started
