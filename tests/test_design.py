@@ -187,6 +187,7 @@ SERVERS = {
     "tests/attacks/site.py": "a socket for the attacked server, and one that takes no connection",
     "tests/inbox/test_command.py": "a port that is taken",
     "tests/e2e/test_demo.py": "a port that is taken",
+    "tests/check/test_server.py": "takes a connection and says nothing",
     "tests/support/stopped_threads.py": "keeps Python's lock while it waits for a request",
     "tests/browsers/webkit.py": "finds a port for the driver",
 }

@@ -14,7 +14,7 @@ from .deadline import OutOfTime
 from .finding import Finding, plain
 
 _REDIRECTS: Final = 3
-_POSTS_TO: Final = re.compile(r"(https?://[^\"'\s/]+)[^\"'\s]*" + re.escape(ERROR_PAGE_PATH))
+_ADDRESS: Final = re.compile(r"(https?://[^\"'\s/]{1,300})(/[^\"'\s]{0,2000})")
 _SWITCH_OFF: Final = "or switch the hosted dialog off: SENTRY_KIT_DIALOG = False"
 
 
@@ -66,8 +66,8 @@ def _lost(level: str, what: str, do: str) -> DialogScript:
 def _judge(reply: Reply, url: str, origins: list[str], origin: str) -> DialogScript:
     host = urlsplit(url).netloc
     if reply.status == 200 and "javascript" in reply.kind and reply.body.strip():
-        found = _POSTS_TO.search(reply.text.replace("\\/", "/"))
-        posts_to = found[1] if found else ""
+        addresses = _ADDRESS.findall(reply.text.replace("\\/", "/"))
+        posts_to = next((host for host, path in addresses if ERROR_PAGE_PATH in path), "")
         where = f" Its form goes to {posts_to}" if posts_to and posts_to not in origins else ""
         asked = f"for {origin}" if origin else "for a page of any origin"
         return DialogScript(

@@ -16,6 +16,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from .. import headers
 from ..compat import CONTEXT_COMES_FIRST, ends_with_its_list, runs_in_gunicorn
+from ..containment import contained
 from ..event.scope import Environ, current_environ, found_on_stack, running_environ
 from ..event.worker_timeout import is_worker_timeout
 from ..outbox import request_end
@@ -226,8 +227,9 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
         return call_with_environ
 
     def capture_timeout(app: Flask, error: BaseException | None) -> None:
-        if error is not None and is_worker_timeout(error):
-            with without_queries():
+        # Contained: an error in here would leave the request's context where it is.
+        with contained("A worker's time-out could not be looked for"), without_queries():
+            if error is not None and is_worker_timeout(error):
                 layer_of(app).capture(error)
 
     def should_ignore_error(app: Flask, error: BaseException | None) -> bool:

@@ -53,6 +53,28 @@ def test_the_servers_own_file_wrapper_is_not_hidden(make_app: Make, tmp_path: Pa
     _close(body)
 
 
+def _wrap(file: Any, size: int = 8192) -> Any:
+    return file
+
+
+@pytest.mark.parametrize("wrapper", [_wrap, lambda file, size=8192: FileWrapper(file)])
+def test_a_file_wrapper_may_be_a_function(make_app: Make, tmp_path: Path, wrapper: Any) -> None:
+    """uWSGI's and mod_wsgi's is one; uWSGI's gives back the file itself, which stays unchanged. Files
+    and streams come whole."""
+    (tmp_path / "a.bin").write_bytes(b"x" * 100)
+    app = make_app()
+    app.add_url_rule("/file", view_func=lambda: send_file(tmp_path / "a.bin"), endpoint="file")
+    app.add_url_rule("/stream", view_func=lambda: Response(iter([b"a", b"b"])), endpoint="stream")
+    body, started = _call(app, "/file", **{"wsgi.file_wrapper": wrapper})
+    assert started[0] == "200 OK"
+    assert wrapper is not _wrap or hasattr(body, "read")
+    assert b"".join(body) == b"x" * 100
+    _close(body)
+    body, started = _call(app, "/stream", **{"wsgi.file_wrapper": wrapper})
+    assert (started[0], b"".join(body)) == ("200 OK", b"ab")
+    _close(body)
+
+
 def test_a_healthy_answer_is_handed_through(make_app: Make) -> None:
     """Status, headers, chunks and close arrive one for one, in order, at the server's own pace."""
     app = make_app()
