@@ -59,8 +59,8 @@ def _wrap(file: Any, size: int = 8192) -> Any:
 
 @pytest.mark.parametrize("wrapper", [_wrap, lambda file, size=8192: FileWrapper(file)])
 def test_a_file_wrapper_may_be_a_function(make_app: Make, tmp_path: Path, wrapper: Any) -> None:
-    """uWSGI's and mod_wsgi's is one; uWSGI's gives back the file itself, which stays unchanged. Files
-    and streams come whole."""
+    """uWSGI's and mod_wsgi's is one; uWSGI's gives back the file itself, and that is handed on.
+    Files and streams come whole."""
     (tmp_path / "a.bin").write_bytes(b"x" * 100)
     app = make_app()
     app.add_url_rule("/file", view_func=lambda: send_file(tmp_path / "a.bin"), endpoint="file")
