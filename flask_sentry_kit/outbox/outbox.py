@@ -113,7 +113,9 @@ class Outbox:
             timeout = max(timeout, request_end.ATTEMPT_TIMEOUT)
         self.connection = Connection(timeout, ca_certs, verify_ssl, proxy)
         """How this outbox reaches a server."""
-        self._make_sender = partial(Sender, **self.connection._asdict())
+        self._make_sender = partial(
+            Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
+        )
         # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
         self._envelopes = envelopes
