@@ -78,7 +78,8 @@ def look_at_secret_key(app: Flask, kit: Kit) -> list[Finding]:
 
 def look_at_proxy_fix(kit: Kit, found: Rehearsal) -> Finding:
     """Whether the app knows its visitors' addresses, and its own, behind a proxy."""
-    limit = kit.settings.feedback_limit is not None and kit.settings.feedback
+    has_form = kit.settings.feedback and kit.dsn is not None
+    limit = has_form and kit.settings.feedback_limit is not None
     if found.proxy_fix and found.trusts_for:
         return Finding("proxy-fix", "ok", "The app takes the visitor's address from its proxy")
     if found.proxy_fix:
