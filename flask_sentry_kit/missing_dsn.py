@@ -38,8 +38,8 @@ def log_missing_dsn(app: Flask, kit: Kit) -> None:
 
 
 def _serving(app: Flask, **_: Any) -> None:
-    # Werkzeug's test client sends this User-Agent by default.
-    if app.testing or request.environ.get("HTTP_USER_AGENT", "").startswith("Werkzeug/"):
+    # Werkzeug's test client sends this User-Agent by default, Flask 2.3's in small letters.
+    if app.testing or request.environ.get("HTTP_USER_AGENT", "").lower().startswith("werkzeug/"):
         return
     request_started.disconnect(_serving, sender=app)
     with contained("The check for a missing DSN failed"):
