@@ -21,7 +21,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from ..kit import Kit
 from ..watch import notes_key, notes_of
-from .deadline import within
+from .deadline import OutOfTime, within
 from .quiet import quiet
 
 _MARK: Final = "flask_sentry_kit.check"
@@ -128,12 +128,20 @@ def rehearse(
     found = Rehearsal(path, builder.base_url.rstrip("/") + path)
     environ[_MARK] = found
     with ExitStack() as stack:
+        held = stack.enter_context(ExitStack())
+        held.enter_context(kit.reporter.holding_back())
         stack.enter_context(quiet())
-        stack.enter_context(kit.reporter.holding_back())
         stack.enter_context(_answering(app))
         stack.enter_context(_crashing(app))
         stack.enter_context(template_rendered.connected_to(_note_template, app))
-        within(seconds, lambda: _request(app, environ, found))
+        try:
+            within(seconds, lambda: _request(app, environ, found))
+        except OutOfTime:
+            # Its thread goes on, and its crash is still to come. Nothing of this app is sent or
+            # logged any more in this process, which is a command that ends soon.
+            held.pop_all()
+            app.logger.disabled = True
+            raise
     if found.environ is not None:
         notes = notes_of(found.environ, notes_key(app))
         found.by_kit = notes.answered_by_kit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,17 +141,30 @@ def test_a_server_that_is_silent_at_tls_is_given_up(
 
 
 def test_all_crashes_together_have_a_time(
-    shop: Shop, check: Check, monkeypatch: pytest.MonkeyPatch
+    shop: Shop,
+    check: Check,
+    server: RecordingSentry,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """An app that takes long for each answer is given up."""
+    """An app that takes long for each answer is given up. The crash that comes in the end is
+    neither sent nor logged."""
     from flask_sentry_kit.check import crash_page
 
     monkeypatch.setattr(crash_page, "CRASHES_SECONDS", 0.2)
     app = shop()
+    came = threading.Event()
     app.before_request(lambda: time.sleep(0.4))
+    app.teardown_request(lambda error: came.set())
     found = check(app, "--dry-run")
     assert found.code == 1
     assert "did not answer" in found["page"]["what"]
+    assert came.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "sentry-kit-check":
+            thread.join(10)
+    assert [one for one in server.received if one.method == "POST"] == []
+    assert "MarkedCrash" not in caplog.text
 
 
 def test_nothing_that_is_queued_is_delivered_by_looking(
