@@ -9,22 +9,19 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from ..dsn import Dsn
-from ..event.interfaces import encode
-from ..feedback.dialects import Report, report_item
+from ..event.event_facts import EventFacts
+from ..feedback.dialects import Report, event_request, report_item
 from ..kit import Kit
-from ..outbox import Connection, Item, Outbox, Request
-from ..reporters.raven.transport import store_headers
+from ..outbox import Connection, Item, Outbox
 from .deadline import Budget
-from .destination import client_of
 from .finding import Finding, plain
 from .quiet import quiet
 
 MESSAGE: Final = "flask sentry-kit check"
 
 
-def marked_event(kit: Kit, dsn: Dsn) -> dict[str, Any]:
+def marked_event(dsn: Dsn, facts: EventFacts) -> dict[str, Any]:
     """An event that is recognised by its message, level, tag and fingerprint."""
-    client = client_of(kit)
     event: dict[str, Any] = {
         "event_id": uuid.uuid4().hex,
         "timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -37,9 +34,8 @@ def marked_event(kit: Kit, dsn: Dsn) -> dict[str, Any]:
         "tags": {"sentry-kit": "check"},
         "server_name": platform.node(),
     }
-    for name in ("environment", "release"):
-        value = getattr(client, name, None)
-        if isinstance(value, str) and value:
+    for name, value in (("environment", facts.environment), ("release", facts.release)):
+        if value:
             event[name] = value
     return event
 
@@ -70,7 +66,8 @@ def send_marked(
     )
     with quiet():
         try:
-            event = marked_event(kit, dsn)
+            facts = kit.reporter.facts(None)
+            event = marked_event(dsn, facts)
             found = [_send_event(outbox, dsn, event, budget)]
             is_glitchtip = outbox.is_glitchtip(dsn.store_url)
             if words and found[0].level == "ok":
@@ -81,7 +78,7 @@ def send_marked(
                     str(event["event_id"]),
                     f"{MESSAGE}: these words are not a visitor's",
                     MESSAGE,
-                    facts=kit.reporter.facts(None),
+                    facts=facts,
                 )
                 item = report_item(dsn, report, origin, server)
                 found.append(_send_words(outbox, item, budget))
@@ -91,8 +88,7 @@ def send_marked(
 
 
 def _send_event(outbox: Outbox, dsn: Dsn, event: dict[str, Any], budget: Budget) -> Finding:
-    request = Request(dsn.store_url, store_headers(dsn, "7"), encode(event))
-    ticket = outbox.put(Item("event", event["event_id"], request))
+    ticket = outbox.put(Item("event", event["event_id"], event_request(dsn, event)))
     state = "refused" if ticket is None else ticket.wait(budget.step())
     reason = "" if ticket is None else plain(ticket.reason or "")
     if state == "sent":

@@ -9,7 +9,6 @@ from flask import Flask
 
 from ..dsn import Dsn
 from ..kit import Kit, kit_of
-from ..outbox import Connection
 from .around import look_at_mode, look_at_proxy_fix, look_at_secret_key, look_at_spool
 from .asking import Asker
 from .crash_page import look_at_crash
@@ -102,7 +101,7 @@ def _origin(address: str) -> str:
 def _look_at_server(
     kit: Kit, dsn: Dsn, origin: str, *, send: bool
 ) -> tuple[list[Finding], DialogScript | None]:
-    connection, budget = _connection(kit), Budget()
+    connection, budget = kit.outbox.connection, Budget()
     findings = look_at_network(dsn, connection, budget)
     if any(finding.level == "broken" for finding in findings):
         return findings, None
@@ -128,10 +127,6 @@ def _look_at_server(
             Finding("server", "broken", f"The rest was not asked: {error}", "Try again later.")
         )
     return findings, dialog
-
-
-def _connection(kit: Kit) -> Connection:
-    return kit.outbox.connection
 
 
 def _silent(dsn: Dsn, error: Exception) -> Finding:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from ..dsn import Dsn
 from .asking import Asker, Reply
 from .deadline import OutOfTime
-
-SENTRY_IO: Final = "sentry.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ def find_server(dsn: Dsn, asker: Asker) -> Server:
     :raises OutOfTime: the time for all questions is over.
     :raises Exception: the first question was not answered; urllib3's errors.
     """
-    host = (urlsplit(dsn.origin).hostname or "").rstrip(".")
-    if host == SENTRY_IO or host.endswith(f".{SENTRY_IO}"):
+    if dsn.is_sentry_io:
         return Server("sentry.io")
     base = dsn.base_url
     reply = asker.ask("GET", f"{base}/health")

@@ -154,6 +154,18 @@ def _item(dsn: Dsn, report: Report, dialect: Dialect, origin: str = "") -> Item:
     return Item("feedback", report.event_id or report.id, first.request, tuple(others))
 
 
+def fitting(words: str) -> str:
+    """The words, cut to what a feedback item may hold, which is logged."""
+    if len(words) <= MESSAGE_MAX:
+        return words
+    logger.warning(
+        "The message of a feedback has %d characters; it is cut to %d, which is what Sentry takes",
+        len(words),
+        MESSAGE_MAX,
+    )
+    return f"{words[: MESSAGE_MAX - 1]}…"
+
+
 def _form(dsn: Dsn, report: Report, origin: str) -> Request:
     words = {
         "name": report.name or ANONYMOUS_NAME,
@@ -173,16 +185,8 @@ def _form(dsn: Dsn, report: Report, origin: str) -> Request:
 
 
 def _feedback(dsn: Dsn, report: Report, is_kept: bool) -> Request:
-    words = report.comments
-    if len(words) > MESSAGE_MAX:
-        logger.warning(
-            "A visitor's words have %d characters; Sentry takes %d, and gets those",
-            len(words),
-            MESSAGE_MAX,
-        )
-        words = f"{words[: MESSAGE_MAX - 1]}…"
     said = {
-        "message": words,
+        "message": fitting(report.comments),
         "contact_email": report.email,
         "name": report.name,
         "url": report.url,
@@ -241,6 +245,14 @@ def _event(dsn: Dsn, report: Report) -> Request:
             for key, value in (("email", report.email), ("username", report.name))
             if value
         }
+    return event_request(dsn, event, name="event")
+
+
+def event_request(dsn: Dsn, event: Mapping[str, Any], *, name: str = "") -> Request:
+    """The request that sends an event of the kit's own making, by the road of all events.
+
+    :param name: see ``Request.name``.
+    """
     return Request(
         url=dsn.store_url,
         headers={
@@ -249,7 +261,7 @@ def _event(dsn: Dsn, report: Report) -> Request:
             AUTH_HEADER: dsn.auth_header(CLIENT, with_secret=True),
         },
         body=json.dumps(event).encode(),
-        name="event",
+        name=name,
     )
 
 

@@ -6,17 +6,14 @@ wrong with the name or the address beside them.
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Final
 from uuid import UUID
 
 from ..text import well_formed
-from .dialects import MESSAGE_MAX, Report, feedback_item
+from .dialects import Report, feedback_item, fitting
 from .form import clean_line, clean_text
 from .relay import Host
-
-logger = logging.getLogger("flask_sentry_kit")
 
 _NAME_MAX: Final = 128
 _EMAIL_MAX: Final = 320
@@ -39,14 +36,7 @@ def put_words(
     words = clean_text(_text("message", message))
     if not words:
         raise ValueError("capture_feedback() takes a message that says something; it is empty")
-    if len(words) > MESSAGE_MAX:
-        logger.warning(
-            "capture_feedback() got a message of %d characters; it is cut to %d, which is what"
-            " Sentry takes",
-            len(words),
-            MESSAGE_MAX,
-        )
-        words = f"{words[: MESSAGE_MAX - 1]}…"
+    words = fitting(words)
     about = _event_id(event_id)
     address = _text("url", url)
     if address and not _WEB.match(address):

@@ -105,7 +105,7 @@ class PatientServer(TcpWSGIServer):
     """
 
     channel_class = Connection
-    active_channels: dict[int, Connection]  # type: ignore[assignment]
+    active_channels: dict[int, Connection]  # type: ignore[assignment]  # ours, by channel_class
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
@@ -113,9 +112,6 @@ class Outbox:
             timeout = max(timeout, request_end.ATTEMPT_TIMEOUT)
         self.connection = Connection(timeout, ca_certs, verify_ssl, proxy)
         """How this outbox reaches a server."""
-        self._make_sender = partial(
-            Sender, timeout=timeout, ca_certs=ca_certs, verify_ssl=verify_ssl, proxy=proxy
-        )
         # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
         self._envelopes = envelopes
@@ -264,7 +260,7 @@ class Outbox:
                 SPOOL_BYTES if self._max_bytes is None else self._max_bytes,
             )
         changed = threading.Condition(threading.RLock())
-        worker = Worker(self._make_sender(), memory, spool, changed, Roads(self._envelopes))
+        worker = Worker(Sender(self.connection), memory, spool, changed, Roads(self._envelopes))
         worker.stops_between_requests = request_end.threads_stop()
         if register:
             self._workers[worker.home] = worker

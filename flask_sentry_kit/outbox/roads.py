@@ -140,7 +140,7 @@ def _unpacked(request: Request) -> bytes | None:
         return request.body
     if encodings not in (["gzip"], ["deflate"]):
         return None
-    # 32: gzip and zlib are told apart by their first bytes.
+    # With 32 zlib itself sees from the first bytes whether it is gzip or zlib.
     unpack = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
     try:
         body = unpack.decompress(request.body, UNPACKED_MAX)

@@ -23,15 +23,18 @@ import can never import that module."""
 
 
 class Connection(NamedTuple):
-    """How an outbox reaches a server; the fields are :class:`Sender`'s parameters."""
+    """How a server is reached."""
 
     timeout: float
-    ca_certs: str | None
-    verify_ssl: bool
-    proxy: str | None
+    """Seconds for one attempt as a whole, connecting included."""
+    ca_certs: str | None = None
+    """File or directory of the CAs to trust instead of the system's."""
+    verify_ssl: bool = True
+    proxy: str | None = None
+    """``http://[user:password@]host[:port]``; the environment is never asked."""
 
     def ssl_context(self) -> ssl.SSLContext:
-        """A context that trusts the same CAs.
+        """A new context that trusts these CAs.
 
         :raises ValueError: for CAs that cannot be read.
         """
@@ -41,33 +44,18 @@ class Connection(NamedTuple):
 
 
 class Sender:
-    """Sends requests, one at a time. For one thread."""
+    """Sends requests, one at a time. For one thread.
 
-    def __init__(
-        self,
-        *,
-        timeout: float,
-        ca_certs: str | None = None,
-        verify_ssl: bool = True,
-        proxy: str | None = None,
-    ) -> None:
-        """
-        :param timeout: seconds for one attempt as a whole, connecting included.
-        :param ca_certs: file or directory of the CAs to trust instead of the system's.
-        :param proxy: ``http://[user:password@]host[:port]``; the environment is never asked.
-        :raises ValueError: for CAs that cannot be read, or for a proxy that is not a URL.
-        """
-        self._timeout = timeout
-        self._verify_ssl = verify_ssl
-        self._proxy = None if proxy is None else parse_proxy(proxy)
+    :raises ValueError: for CAs that cannot be read, or for a proxy that is not a URL.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._proxy = None if connection.proxy is None else parse_proxy(connection.proxy)
         self._client: HttpClient | None = None
-        self._context: ssl.SSLContext | None = None
-        if ca_certs is not None:
-            # Read now and kept: a wrong path is an error at start, and the process may lose the
-            # right to read the file before its first crash.
-            from .tls import make_context
-
-            self._context = make_context(ca_certs, verify=verify_ssl)
+        # Read now and kept: a wrong path is an error at start, and the process may lose the right
+        # to read the file before its first crash.
+        self._context = None if connection.ca_certs is None else connection.ssl_context()
 
     def post(self, request: Request) -> Answer:
         """Make one attempt. Raises only where urllib3 cannot be loaded."""
@@ -75,9 +63,9 @@ class Sender:
             with loading.get():
                 from .http_client import HttpClient
             self._client = HttpClient(
-                timeout=self._timeout,
+                timeout=self._connection.timeout,
                 context=self._context,
-                verify_ssl=self._verify_ssl,
+                verify_ssl=self._connection.verify_ssl,
                 proxy=self._proxy,
             )
         return self._client.post(request)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
 import sys
 import threading
 import time
@@ -19,7 +17,7 @@ from contextlib import contextmanager
 from . import plays  # noqa: F401  # fills PLAYS
 from .book import PLAY_LIMIT, PLAYS, Browser, Mode, Play, Tab
 from .firefox import Firefox
-from .processes import kill_all
+from .processes import kill_all, run_alone
 from .scene import scene
 from .webkit import WebKit
 
@@ -124,12 +122,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C does, so that no browser is left.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-    try:
-        status = main()
-    finally:
-        kill_all()
-    sys.stdout.flush()
-    # Nothing that a play has left behind can keep this from ending.
-    os._exit(status)
+    run_alone(main)

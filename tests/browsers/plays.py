@@ -24,6 +24,19 @@ def check(holds: bool, says: str) -> None:
         raise Failed(says)
 
 
+def fill(tab: Tab, where: str, words: Words) -> None:
+    """Write into the three fields of the form in ``where``."""
+    for field, text in ((COMMENTS, words.comments), (NAME, words.name), (EMAIL, words.email)):
+        tab.fill(f"{where} {field}", text)
+
+
+def send(scene: Scene, tab: Tab, button: str, words: Words, mark: str) -> None:
+    """Press a form's button, see the thanks, and find the words with their event."""
+    tab.click(button)
+    tab.sees(THANKS)
+    scene.arrive(words, mark)
+
+
 @play("crash")
 def crash(scene: Scene, tab: Tab) -> None:
     """The page shows, with its stylesheet and the reference of the event that arrived; one click
@@ -47,9 +60,7 @@ def dialog(scene: Scene, tab: Tab) -> None:
     tab.write(words.comments)
     tab.fill(f"{DIALOG} {NAME}", words.name)
     tab.fill(f"{DIALOG} {EMAIL}", words.email)
-    tab.click(f"{DIALOG} .send")
-    tab.sees(THANKS)
-    scene.arrive(words, "a dialog")
+    send(scene, tab, f"{DIALOG} .send", words, "a dialog")
     tab.press("Enter")
     tab.until(f"return !({OPEN[7:]})")
     check(tab.run(STATE) == "sent", "the page does not know that the words were sent")
@@ -62,16 +73,12 @@ def carry_over(scene: Scene, tab: Tab) -> None:
     words = Words(WORDS)
     tab.open(scene.crash("carried over"))
     tab.until(OPEN)
-    tab.fill(f"{DIALOG} {COMMENTS}", words.comments)
-    tab.fill(f"{DIALOG} {NAME}", words.name)
-    tab.fill(f"{DIALOG} {EMAIL}", words.email)
+    fill(tab, DIALOG, words)
     tab.press("Escape")
     tab.until(f"{STATE} === 'closed'")
     for field, text in ((COMMENTS, words.comments), (NAME, words.name), (EMAIL, words.email)):
         tab.holds(f"{FORM} {field}", text)
-    tab.click(f"{FORM} button")
-    tab.sees(THANKS)
-    scene.arrive(words, "carried over")
+    send(scene, tab, f"{FORM} button", words, "carried over")
 
 
 @play("form by keyboard")
@@ -104,12 +111,8 @@ def javascript_off(scene: Scene, tab: Tab) -> None:
     words = Words(WORDS)
     tab.open(scene.crash("no script"))
     check(tab.run(STATE) is None, "a script ran")
-    tab.fill(COMMENTS, words.comments)
-    tab.fill(NAME, words.name)
-    tab.fill(EMAIL, words.email)
-    tab.click(f"{FORM} button")
-    tab.sees(THANKS)
-    scene.arrive(words, "no script")
+    fill(tab, FORM, words)
+    send(scene, tab, f"{FORM} button", words, "no script")
 
 
 @play("blocked host")
@@ -192,9 +195,7 @@ def trusted_types(scene: Scene, tab: Tab) -> None:
     tab.open(scene.crash("trusted", headers=policy))
     tab.until(OPEN)
     tab.fill(f"{DIALOG} {COMMENTS}", words.comments)
-    tab.click(f"{DIALOG} .send")
-    tab.sees(THANKS)
-    scene.arrive(words, "trusted")
+    send(scene, tab, f"{DIALOG} .send", words, "trusted")
 
 
 @play("no referrer")
@@ -220,9 +221,7 @@ def no_referrer(scene: Scene, tab: Tab) -> None:
     tab.sees("Please look at the marked fields.")
     tab.click(f"{HOSTED} .close")
     tab.holds(f"{FORM} {COMMENTS}", words.comments)
-    tab.click(f"{FORM} button")
-    tab.sees(THANKS)
-    scene.arrive(words, "no referrer")
+    send(scene, tab, f"{FORM} button", words, "no referrer")
 
 
 @play("embedder policy")
@@ -232,12 +231,8 @@ def embedder_policy(scene: Scene, tab: Tab) -> None:
     scene.sentry.insists = True
     policy = {"Cross-Origin-Embedder-Policy": "require-corp"}
     tab.open(scene.crash("embedded", headers=policy))
-    tab.fill(f"{HOSTED} {COMMENTS}", words.comments)
-    tab.fill(f"{HOSTED} {NAME}", words.name)
-    tab.fill(f"{HOSTED} {EMAIL}", words.email)
-    tab.click(f"{HOSTED} .btn")
-    tab.sees(THANKS)
-    scene.arrive(words, "embedded")
+    fill(tab, HOSTED, words)
+    send(scene, tab, f"{HOSTED} .btn", words, "embedded")
 
 
 @play("inbox live")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -45,6 +46,19 @@ def running(
         _kill(process, signal.SIGKILL)
         process.wait()
         _running.discard(process)
+
+
+def run_alone(main: Callable[[], int]) -> None:
+    """Run a drill as this process's work, and end the process with its status. Nothing that the
+    drill has left behind can keep it from ending, and no program of ``running`` is left."""
+    # As Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    try:
+        status = main()
+    finally:
+        kill_all()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def kill_all() -> None:

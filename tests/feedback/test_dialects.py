@@ -15,28 +15,14 @@ from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.feedback.dialects import Report, dialect_of, feedback_item, report_item
 from tests.support.sentry import SECRET_KEY, Received, RecordingSentry
 from tests.support.types import MakeApp, NewSentry, Visit
-from tests.support.visitor import Visitor
+from tests.support.visitor import WORDS, Visitor, crash_and_send
 
 ID = "0123456789abcdef0123456789abcdef"
-WORDS = "I pressed “Pay” twice.\nThen this."
-
 FORM, ENVELOPE, STORE = "error-page", "envelope", "store"
 
 
 def answer(status: int) -> tuple[int, dict[str, str], bytes]:
     return status, {}, b"{}"
-
-
-def send(visitor: Visitor, sentry: RecordingSentry) -> tuple[str, list[str]]:
-    """What the visitor is told, and the addresses that the words went to."""
-    known = len(sentry.received)
-    page = visitor.crash()
-    # The crash's own event comes first.
-    sentry.wait(lambda: len(sentry.received) > known)
-    before = len(sentry.received)
-    said = json.loads(visitor.send(page, json=True, comments=WORDS).text)
-    paths = [request.path.split("/")[-2] for request in sentry.received[before:]]
-    return said["outcome"], paths
 
 
 def own_event(sentry: RecordingSentry) -> dict[str, Any]:
@@ -82,7 +68,7 @@ def test_the_words_go_where_the_server_keeps_them(
     only for one that is known to be kept."""
     sentry.answers = {("POST", FORM): answer(form), ("POST", ENVELOPE): answer(envelope)}
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_SERVER=server))
-    assert send(visitor, sentry) == (outcome, paths)
+    assert crash_and_send(visitor, sentry) == (outcome, paths)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +105,7 @@ def test_a_redirect_is_not_followed(
     location = {"Location": f"{elsewhere.url}/api/embed/error-page/"}
     for last in (FORM, ENVELOPE):
         sentry.answers["POST", last] = (307, location, b"")
-    outcome, paths = send(visit(crashing_app(SENTRY_DSN=sentry.dsn)), sentry)
+    outcome, paths = crash_and_send(visit(crashing_app(SENTRY_DSN=sentry.dsn)), sentry)
     assert (outcome, paths) == ("sent", [FORM, ENVELOPE, STORE])
     assert elsewhere.connections == 0
 
@@ -180,7 +166,7 @@ def test_who_is_anonymous_stays_so(
     """An item and an event of its own hold no made-up name and no made-up address."""
     for server in ("sentry", "bugsink"):
         app = crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_SERVER=server, SENTRY_KIT_PII=False)
-        assert send(visit(app), sentry)[0] == "sent"
+        assert crash_and_send(visit(app), sentry)[0] == "sent"
     [(_, item)] = sentry.wait_for_report().items
     assert item["contexts"]["feedback"].keys() == {"message", "url", "associated_event_id"}
     assert "user" not in item
@@ -225,7 +211,7 @@ def test_an_event_of_its_own_takes_the_road_of_the_crash(
 ) -> None:
     """Where /store/ and the form are missing, both go as envelopes, and the words are sent."""
     sentry.answers = {("POST", STORE): answer(404), ("POST", FORM): answer(404)}
-    outcome, paths = send(shop, sentry)
+    outcome, paths = crash_and_send(shop, sentry)
     assert outcome == "sent"
     assert paths[-2:] == [FORM, ENVELOPE]
     kinds = [request.items[0] for request in sentry.reports if request.path.endswith("envelope/")]
@@ -334,62 +320,9 @@ def test_spotlight_gets_everything_as_envelopes_at_once(
 ) -> None:
     """It has no /store/, so none is asked."""
     visitor = visit(crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_SERVER="spotlight"))
-    assert send(visitor, sentry) == ("sent", [ENVELOPE])
+    assert crash_and_send(visitor, sentry) == ("sent", [ENVELOPE])
     seen: list[Received] = sentry.received
     assert [request.path.split("/")[-2] for request in seen] == [ENVELOPE, ENVELOPE]
-
-
-def test_a_form_that_is_answered_without_a_body_is_followed_by_an_event(
-    shop: Visitor, sentry: RecordingSentry
-) -> None:
-    """GlitchTip answers so, and its version 6 shows a form's words to nobody."""
-    sentry.answers = {("POST", FORM): (200, {}, b"")}
-    assert send(shop, sentry) == ("sent", [FORM, STORE])
-
-
-def test_glitchtip_is_known_by_its_answer_to_an_event(
-    crashing_app: MakeApp,
-    visit: Visit,
-    sentry: RecordingSentry,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """From the second crash on it gets the item and the form, and the page leaves out its dialog.
-    One of the two is shown to a reader, in version 5 and in version 6. The log says so once."""
-    sentry.answers = {
-        ("POST", STORE): (200, {}, b'{"event_id": "0123456789abcdef0123456789abcdef"}'),
-        ("POST", FORM): (200, {}, b""),
-    }
-    app = crashing_app(SENTRY_DSN=sentry.dsn)
-    shop = visit(app)
-    assert "showReportDialog" in shop.crash().text
-    assert app.extensions["sentry_kit"].reporter.flush(5)
-    assert "showReportDialog" not in shop.crash().text
-    assert app.extensions["sentry_kit"].reporter.flush(5)
-    assert send(shop, sentry) == ("sent", [ENVELOPE, FORM])
-    assert caplog.text.count("Set SENTRY_KIT_SERVER = 'glitchtip'") == 1
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"id": "0123456789abcdef0123456789abcdef"}',
-        b'{"event_id": "a", "id": "a"}',
-        b'{"event_id"',
-        b'{"event_id": ' + b"[" * 5_000,
-        b'["event_id"]',
-        b"",
-    ],
-)
-def test_other_answers_to_an_event_are_no_glitchtips(
-    body: bytes, crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
-) -> None:
-    """The page keeps the dialog."""
-    sentry.answers = {("POST", STORE): (200, {}, body)}
-    app = crashing_app(SENTRY_DSN=sentry.dsn)
-    shop = visit(app)
-    shop.crash()
-    assert app.extensions["sentry_kit"].reporter.flush(5)
-    assert "showReportDialog" in shop.crash().text
 
 
 def test_a_client_of_ravens_own_class_gives_what_all_its_events_have(
@@ -402,7 +335,7 @@ def test_a_client_of_ravens_own_class_gives_what_all_its_events_have(
     Sentry(app, client=raven.Client(sentry.dsn, transport=HTTPTransport, **options))
     app.add_url_rule("/boom", view_func=lambda: str(1 / 0), endpoint="boom")
     app.register_blueprint(SentryKit())
-    assert send(visit(app), sentry)[0] == "sent"
+    assert crash_and_send(visit(app), sentry)[0] == "sent"
     [(_, item)] = sentry.wait_for_report().items
     assert (item["release"], item["environment"]) == ("1.2.3", "production")
     assert item["tags"] == {"api_key": "********"} and "user" not in item

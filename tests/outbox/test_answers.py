@@ -13,7 +13,7 @@ import pytest
 
 from flask_sentry_kit.outbox import Alternative, Item, Outbox, Request, backoff, delivery
 from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
-from flask_sentry_kit.outbox.send import Sender
+from flask_sentry_kit.outbox.send import Connection, Sender
 from tests.support.outbox import SECRET
 from tests.support.sentry import Received, RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Until
@@ -201,7 +201,7 @@ def test_retry_after_is_bounded(
         # The server's clock need not be ours: it is its own Date that counts.
         headers = {"Retry-After": format_datetime(then, usegmt=True)}
         headers["Date"] = format_datetime(now, usegmt=True)
-    sender = Sender(timeout=2.0)
+    sender = Sender(Connection(timeout=2.0))
     server.answer = raw_answer(429, headers)
     answer = sender.post(event(server, "a").request)
     sender.close()

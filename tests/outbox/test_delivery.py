@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.outbox import Item, Outbox, Request
-from flask_sentry_kit.outbox.send import Sender
+from flask_sentry_kit.outbox.send import Connection, Sender
 from tests.support.sentry import Answer, Received, RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Until
 
@@ -90,7 +90,7 @@ def test_d7_a_server_that_drips_holds_the_worker_no_longer_than_the_timeout(
             pass
 
     server.answer = drip
-    sender = Sender(timeout=0.4)
+    sender = Sender(Connection(timeout=0.4))
     began = time.monotonic()
     answer = sender.post(event(server, "a").request)
     took = time.monotonic() - began
@@ -118,7 +118,7 @@ def test_d7_a_dripping_body_takes_no_longer_and_the_status_still_counts(
             pass
 
     server.answer = drip
-    sender = Sender(timeout=0.4)
+    sender = Sender(Connection(timeout=0.4))
     began = time.monotonic()
     answer = sender.post(event(server, "a").request)
     took = time.monotonic() - began
@@ -136,7 +136,7 @@ def test_d7_a_server_that_reads_nothing_is_left_at_the_timeout(dead_port: int) -
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", dead_port))
         listener.listen()
-        sender = Sender(timeout=0.3)
+        sender = Sender(Connection(timeout=0.3))
         body = b"x" * 30_000_000
         began = time.monotonic()
         answer = sender.post(Request(f"http://127.0.0.1:{dead_port}/", {}, body))

@@ -14,13 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import asdict
 
+from tests.browsers.processes import run_alone
 from tests.support.sentry import JSON, RecordingSentry
 
 from . import table
@@ -51,8 +50,8 @@ def serve(name: str) -> None:
 
 def _say(verdict: Verdict) -> None:
     faults = "".join(f"; {fault}" for fault in verdict.faults)
-    told = f"told {verdict.told.value!r}" if verdict.told.value else "told nothing"
-    line = f"{verdict.peer} | {verdict.setting}: {verdict.end.value} ({told}){faults}"
+    said = f"the page said {verdict.notice.value or 'nothing'!r}"
+    line = f"{verdict.peer} | {verdict.setting}: {verdict.end.value} ({said}){faults}"
     print(f"{verdict.seconds:5.1f} s  {line}", file=sys.stderr, flush=True)
 
 
@@ -104,14 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C does, so that no server is left.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-    try:
-        status = main()
-    finally:
-        from tests.browsers.processes import kill_all
-
-        kill_all()
-    sys.stdout.flush()
-    # Nothing that a setting has left behind can keep this from ending.
-    os._exit(status)
+    run_alone(main)

@@ -1,6 +1,6 @@
 """What a server is to the drill, what a reader of it sees, and how a setting ended.
 
-Two things are compared that know nothing of each other: what the page told the visitor, and what
+Two things are compared that know nothing of each other: what the page said to the visitor, and what
 the server shows to a reader.
 """
 
@@ -66,8 +66,8 @@ class Peer(Protocol):
         """
 
 
-class Told(Enum):
-    """What the page told the visitor, by the beginning of its sentence."""
+class Notice(Enum):
+    """What the page said about the words, by the beginning of its sentence."""
 
     SENT = "Sent."
     PASSED = "Passed on."
@@ -76,11 +76,11 @@ class Told(Enum):
     NOTHING = ""
 
     @classmethod
-    def read(cls, sentence: str) -> Told:
+    def read(cls, sentence: str) -> Notice:
         """The meaning of a sentence of the page, of its form or of the hosted dialog."""
         if sentence.startswith("This could not be sent"):
             return cls.NOT_SENT
-        return next(told for told in cls if sentence.startswith(told.value))
+        return next(notice for notice in cls if sentence.startswith(notice.value))
 
 
 class End(Enum):
@@ -98,14 +98,14 @@ class End(Enum):
 MEANINGS = {
     End.READ: "a reader of that server finds the words beside the crash",
     End.KEPT: "a reader finds the words as an event of their own, which names the crash",
-    End.PASSED: "the server took the words and shows them to nobody; the visitor was told no more"
-    " than “Passed on”",
-    End.REFUSED: "no reader has the words, and the visitor was told that they were not sent",
+    End.PASSED: "the server took the words and shows them to nobody; the page said no more than"
+    " “Passed on”",
+    End.REFUSED: "no reader has the words, and the page said that they were not sent",
     End.ITS_DIALOG: "the server's own dialog says that they are sent, and the server shows them to"
     " nobody. The kit knows that server from the answer to the first event of a process, and leaves"
     " its dialog out from then on; set `SENTRY_KIT_SERVER`, and it never shows",
-    End.LIE: "the visitor was told “Sent”, and no reader has the words",
-    End.LOST: "no reader has the words, and the visitor was told that they are saved, or nothing",
+    End.LIE: "the page said “Sent”, and no reader has the words",
+    End.LOST: "no reader has the words, and the page said that they are saved, or nothing",
 }
 """The sentences below the table."""
 
@@ -117,7 +117,7 @@ class Verdict:
     setting: str
     peer: str
     end: End
-    told: Told
+    notice: Notice
     faults: tuple[str, ...] = ()
     """What was not expected, in words. Empty: nothing."""
     seconds: float = 0.0
@@ -134,7 +134,7 @@ class Verdict:
 
 
 def judge(
-    words: Words, told: Told, look: Look, crash_id: str, mark: str, twice: bool = False
+    words: Words, notice: Notice, look: Look, crash_id: str, mark: str, twice: bool = False
 ) -> tuple[End, list[str]]:
     """What became of the words, and what is wrong apart from that.
 
@@ -158,13 +158,11 @@ def judge(
                 faults.append(f"{text} is not shown with the words")
         if not words.email and any(".invalid" in text for text in named):
             faults.append("an anonymous visitor's event has an address that nobody gave")
-        if told in (Told.NOT_SENT, Told.NOTHING):
-            faults.append(
-                f"the words arrived, and the visitor was told {told.value or 'nothing'!r}"
-            )
+        if notice in (Notice.NOT_SENT, Notice.NOTHING):
+            faults.append(f"the words arrived, and the page said {notice.value or 'nothing'!r}")
         return (End.READ if beside else End.KEPT), faults
-    ends = {Told.SENT: End.LIE, Told.PASSED: End.PASSED, Told.NOT_SENT: End.REFUSED}
-    return ends.get(told, End.LOST), faults
+    ends = {Notice.SENT: End.LIE, Notice.PASSED: End.PASSED, Notice.NOT_SENT: End.REFUSED}
+    return ends.get(notice, End.LOST), faults
 
 
 @dataclass(frozen=True)
@@ -174,8 +172,8 @@ class Setting:
     title: str
     play: Callable[[Stage], None]
     """Does what the visitor does."""
-    told: tuple[Told, ...]
-    """What the visitor may be told where the words are kept."""
+    notices: tuple[Notice, ...]
+    """What the page may say where the words are kept."""
     by_dialog: bool = False
     """Whether the visitor writes in the server's own dialog, where it has one."""
 
@@ -183,11 +181,13 @@ class Setting:
 SETTINGS: list[Setting] = []
 
 
-def setting(title: str, *told: Told, by_dialog: bool = False) -> Callable[..., Callable[..., None]]:
+def setting(
+    title: str, *notices: Notice, by_dialog: bool = False
+) -> Callable[..., Callable[..., None]]:
     """Put a function into the list, below those that are there."""
 
     def add(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        SETTINGS.append(Setting(title, play, told or (Told.SENT, Told.PASSED), by_dialog))
+        SETTINGS.append(Setting(title, play, notices or (Notice.SENT, Notice.PASSED), by_dialog))
         return play
 
     return add

@@ -6,7 +6,7 @@ from jinja2 import DictLoader
 
 from tests.matrix.shop import OWN_PAGE
 
-from .book import Told, setting
+from .book import Notice, setting
 from .stage import Stage
 
 NAMED = "`SENTRY_KIT_SERVER` names the server"
@@ -32,7 +32,7 @@ def anonymous(stage: Stage) -> None:
     stage.crash_and_write(stage.shop(), anonymous=True)
 
 
-@setting("the server down at the crash, back later", Told.SAVED)
+@setting("the server down at the crash, back later", Notice.SAVED)
 def down(stage: Stage) -> None:
     stage.peer.stop()
     try:

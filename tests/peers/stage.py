@@ -18,7 +18,7 @@ from tests.matrix.shop import Quiet, make_shop
 from tests.matrix.visitor import Words
 from tests.support.serving import serving
 
-from .book import End, Look, Peer, Setting, Told, Verdict, judge
+from .book import End, Look, Notice, Peer, Setting, Verdict, judge
 from .visitor import Writer
 
 PATIENCE = 3.0
@@ -32,7 +32,8 @@ class Written:
     mark: str
     crash_id: str
     words: Words
-    told: str
+    sentence: str
+    """What the page said last."""
     road: str
     """Through which form they were sent: ``"dialog"`` or ``"form"``."""
 
@@ -85,9 +86,9 @@ class Stage:
         writer = Writer(page)
         words = Words.new(name="", email="") if anonymous else Words.new()
         writer.write(words)
-        writer.send_until_told(words)
+        writer.send_until_answered(words)
         crash_id = answer.header_value("x-sentry-id") or ""
-        self.written = Written(mark, crash_id, words, writer.told, writer.road)
+        self.written = Written(mark, crash_id, words, writer.sentence, writer.road)
 
     def look(self) -> tuple[End, list[str]]:
         """Have all that waits sent, and judge what a reader sees then."""
@@ -97,8 +98,8 @@ class Stage:
         one, deadline = self.written, time.monotonic() + PATIENCE
         while True:
             look = self.peer.look(one.crash_id) if one.crash_id else Look()
-            told, twice = Told.read(one.told), self.peer.may_have_words_twice
-            end, faults = judge(one.words, told, look, one.crash_id, one.mark, twice)
+            notice, twice = Notice.read(one.sentence), self.peer.may_have_words_twice
+            end, faults = judge(one.words, notice, look, one.crash_id, one.mark, twice)
             if (end in (End.READ, End.KEPT) and not faults) or time.monotonic() > deadline:
                 return end, faults
             time.sleep(0.1)
@@ -119,14 +120,14 @@ def play(setting: Setting, peer: Peer, browser: Browser) -> Verdict:
         try:
             setting.play(on)
             end, faults = on.look()
-            told = Told.read(on.written.told) if on.written else Told.NOTHING
+            notice = Notice.read(on.written.sentence) if on.written else Notice.NOTHING
         except Lost as lost:
-            end, faults, told = End.LOST, [str(lost)], Told.NOTHING
+            end, faults, notice = End.LOST, [str(lost)], Notice.NOTHING
     by_dialog = on.written is not None and on.written.road == "dialog"
     if end is End.LIE and by_dialog and setting.by_dialog and not peer.dialog_keeps:
         end = End.ITS_DIALOG
-    if end in (End.READ, End.KEPT) and told not in setting.told:
-        faults.append(f"the visitor was told {told.value!r}")
+    if end in (End.READ, End.KEPT) and notice not in setting.notices:
+        faults.append(f"the page said {notice.value!r}")
     if end is End.KEPT and peer.keeps is End.READ:
         faults.append("the words are not beside the crash, where this server could show them")
-    return Verdict(setting.title, peer.name, end, told, tuple(faults), time.monotonic() - began)
+    return Verdict(setting.title, peer.name, end, notice, tuple(faults), time.monotonic() - began)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.matrix.visitor import Words
 
-from .book import End, Look, Told, judge
+from .book import End, Look, Notice, judge
 from .glitchtip import GlitchTip5, GlitchTip6
 from .runner import STANDINS, play, settings_for
 from .standins import Old, Redirecting, SelfHosted
@@ -204,25 +204,25 @@ TEXT = "I pressed pay, Ada, ada@shop.example"
 
 
 @pytest.mark.parametrize(
-    ("told", "look", "end", "fault"),
+    ("notice", "look", "end", "fault"),
     [
-        (Told.SENT, Look("boom", (TEXT,)), End.READ, ""),
-        (Told.SENT, Look("boom", (), (f"{TEXT} about {CRASH}",)), End.KEPT, ""),
-        (Told.SENT, Look("boom"), End.LIE, ""),
-        (Told.PASSED, Look("boom"), End.PASSED, ""),
-        (Told.SAVED, Look("boom"), End.LOST, ""),
-        (Told.NOTHING, Look("boom"), End.LOST, ""),
-        (Told.NOT_SENT, Look("boom"), End.REFUSED, ""),
-        (Told.NOT_SENT, Look("boom", (TEXT,)), End.READ, "was told 'Not sent'"),
-        (Told.SENT, Look("", (TEXT,)), End.READ, "no reader has the crash"),
-        (Told.SENT, Look("boom", (TEXT, TEXT)), End.READ, "more than once"),
-        (Told.SENT, Look("boom", (), (TEXT,)), End.LIE, "does not name its crash"),
-        (Told.SENT, Look("boom", ("I pressed pay, Ada",)), End.READ, "ada@shop.example is not"),
+        (Notice.SENT, Look("boom", (TEXT,)), End.READ, ""),
+        (Notice.SENT, Look("boom", (), (f"{TEXT} about {CRASH}",)), End.KEPT, ""),
+        (Notice.SENT, Look("boom"), End.LIE, ""),
+        (Notice.PASSED, Look("boom"), End.PASSED, ""),
+        (Notice.SAVED, Look("boom"), End.LOST, ""),
+        (Notice.NOTHING, Look("boom"), End.LOST, ""),
+        (Notice.NOT_SENT, Look("boom"), End.REFUSED, ""),
+        (Notice.NOT_SENT, Look("boom", (TEXT,)), End.READ, "page said 'Not sent'"),
+        (Notice.SENT, Look("", (TEXT,)), End.READ, "no reader has the crash"),
+        (Notice.SENT, Look("boom", (TEXT, TEXT)), End.READ, "more than once"),
+        (Notice.SENT, Look("boom", (), (TEXT,)), End.LIE, "does not name its crash"),
+        (Notice.SENT, Look("boom", ("I pressed pay, Ada",)), End.READ, "ada@shop.example is not"),
     ],
 )
-def test_the_judge_calls_a_lie_a_lie(told: Told, look: Look, end: End, fault: str) -> None:
-    """What the visitor was told is held against what a reader sees."""
-    found, faults = judge(ADA, told, look, CRASH, "boom")
+def test_the_judge_calls_a_lie_a_lie(notice: Notice, look: Look, end: End, fault: str) -> None:
+    """What the page said is compared with what a reader sees."""
+    found, faults = judge(ADA, notice, look, CRASH, "boom")
     assert found is end
     assert (fault in "; ".join(faults)) if fault else not faults
 
@@ -247,7 +247,7 @@ def test_the_drill_sees_words_that_are_dropped_after_a_200(
         server = bring(kind)
         (setting,) = settings_for(server, ["JavaScript off"])
         verdict = play(setting, server, chromium)
-        assert (verdict.end, verdict.told, verdict.faults) == (end, Told.SENT, ())
+        assert (verdict.end, verdict.notice, verdict.faults) == (end, Notice.SENT, ())
         assert verdict.good is (end is End.READ)
 
 

@@ -20,16 +20,16 @@ class Writer(Tab):
 
     def __init__(self, page: Page) -> None:
         super().__init__(page, Hand.MOUSE)
-        self.told = ""
+        self.sentence = ""
         """The last sentence of the page about what became of the words."""
 
-    def send_until_told(self, words: Words) -> None:
+    def send_until_answered(self, words: Words) -> None:
         """Press the form's button; where a dialog complains, close it and use the page's form.
 
         :raises Lost: there is nothing to press.
         """
         self._submit()
-        if self.road == "dialog" and not self.told.startswith("Sent"):
+        if self.road == "dialog" and not self.sentence.startswith("Sent"):
             self.page.get_by_role("button", name="Close").click()
             form = self._form()
             # What was typed is to be there already; nobody writes it twice gladly.
@@ -41,6 +41,6 @@ class Writer(Tab):
         self._form().locator("button[type=submit], button:not([type])").click()
         said = self.page.get_by_text(SENTENCE).locator("visible=true").first
         try:
-            self.told = said.inner_text(timeout=8_000)
+            self.sentence = said.inner_text(timeout=8_000)
         except Timeout:
-            self.told = ""
+            self.sentence = ""

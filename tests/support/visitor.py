@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import html
 import http.client
+import json as stdlib_json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
+
+from .sentry import RecordingSentry
+
+WORDS = "I pressed “Pay” twice.\nThen this."
 
 
 @dataclass
@@ -80,3 +85,14 @@ class Visitor:
     def follow(self, answer: Answer) -> Answer:
         assert answer.status == 303, answer
         return self.request("GET", urlsplit(answer.headers["Location"]).path)
+
+
+def crash_and_send(visitor: Visitor, sentry: RecordingSentry) -> tuple[str, list[str]]:
+    """The outcome on the page after a crash and ``WORDS``, and the addresses they went to."""
+    known = len(sentry.received)
+    page = visitor.crash()
+    # The crash's own event comes first.
+    sentry.wait(lambda: len(sentry.received) > known)
+    before = len(sentry.received)
+    outcome = stdlib_json.loads(visitor.send(page, json=True, comments=WORDS).text)["outcome"]
+    return outcome, [request.path.split("/")[-2] for request in sentry.received[before:]]
