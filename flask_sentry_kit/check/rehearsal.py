@@ -137,10 +137,10 @@ def rehearse(
         try:
             within(seconds, lambda: _request(app, environ, found))
         except OutOfTime:
-            # Its thread goes on, and its crash is still to come. Nothing of this app is sent or
+            # Its thread goes on, and its crash is still to come. No crash of this app is sent or
             # logged any more in this process, which is a command that ends soon.
             held.pop_all()
-            app.logger.disabled = True
+            app.log_exception = lambda *given: None  # type: ignore[method-assign]  # of this app alone
             raise
     if found.environ is not None:
         notes = notes_of(found.environ, notes_key(app))
