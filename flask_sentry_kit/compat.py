@@ -187,3 +187,18 @@ class OwnSockets(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         self.sock = self.wrap_socket(self.sock)
+
+
+def sentry_sdk_drops_errors(transport: object) -> bool:
+    """Whether a transport of sentry-sdk is known to drop an error now: for a rate limit, or since
+    its queue is full. False for transports of another make (2.0 to 2.75)."""
+    limited, worker = getattr(transport, "_check_disabled", None), getattr(transport, "_worker", 0)
+    if limited is not None and limited("error"):
+        return True
+    full = getattr(worker, "full", None)
+    return full is not None and bool(full())
+
+
+def merged_scope_of_sentry_sdk(sdk: Any) -> Any:
+    """A scope with all that sentry-sdk's global, isolation and current scope hold (2.0 to 2.75)."""
+    return sdk.get_current_scope()._merge_scopes()

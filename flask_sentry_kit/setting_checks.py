@@ -209,6 +209,6 @@ def server_name(value: Any) -> str:
 
 
 def reporter_name(value: Any) -> str:
-    if value in ("auto", "raven"):
+    if value in ("auto", "raven", "sentry-sdk"):
         return str(value)
     raise InvalidValue

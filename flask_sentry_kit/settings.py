@@ -188,10 +188,18 @@ class Settings:
         " nobody.",
     )
     reporter: str = _row(
-        takes='"auto" or "raven"',
+        takes='"auto", "raven" or "sentry-sdk"',
         default="auto",
         check=check.reporter_name,
-        meaning="What sends the events.",
+        meaning='What sends the events. "auto": a Sentry that the app made itself, else sentry-sdk'
+        " if it is initialised with a DSN by the first request, else raven.",
+    )
+    scrub: bool = _row(
+        takes="True or False",
+        default=False,
+        check=check.flag,
+        meaning="Mask secrets in the events of sentry-sdk too, by the same rules as in those that"
+        " raven sends, where it is always done.",
     )
 
 

@@ -59,7 +59,7 @@ def test_the_first_visitor_waits_for_no_template(
 
 def test_the_first_visitor_waits_for_no_queue_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue of the first event and the key that signs the form are made in advance."""
-    app = crashing()
+    app = crashing(SENTRY_KIT_REPORTER="raven")
     app.register_blueprint(sentry_kit)
 
     def fail(*args: object, **options: object) -> None:

@@ -33,15 +33,16 @@ from ...event.serialize import safe_repr
 from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
+from ..exceptions import exception_of
 from . import breadcrumbs, excepthook, logs
 from .client_facts import configured_facts, current_facts
 from .context import Context
-from .exceptions import exception_of, is_ignored
 from .hooks import Hooks
-from .options import transport_options
+from .ignored import is_ignored
+from .options import make_outbox, transport_options
 from .processors import Processors
 from .sending import hand_over, send, warn_of_what_is_never_called
-from .transport import OutboxTransport, make_outbox, remote_config
+from .transport import OutboxTransport, remote_config
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
