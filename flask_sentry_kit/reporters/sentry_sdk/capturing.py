@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sentry_sdk
 from flask import Flask, current_app, has_app_context, has_request_context
+from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
@@ -51,6 +52,9 @@ _sent: ContextVar[list[Any] | None] = ContextVar("flask_sentry_kit.sdk_event", d
 _crash_scope: ContextVar[Scope | None] = ContextVar("flask_sentry_kit.sdk_scope", default=None)
 """Of the crash that is being captured, whose request's context may have ended."""
 
+_escaped: ContextVar[Scope | None] = ContextVar("flask_sentry_kit.sdk_escaped", default=None)
+"""Of the last crash that escaped from an app: what is around the app may capture it again."""
+
 _asking: ContextVar[bool] = ContextVar("flask_sentry_kit.sdk_user", default=False)
 _lock: Final = lock_at_use()
 
@@ -65,6 +69,9 @@ def watch_captures(app: Flask, settings: Settings) -> None:
         method: Any = sentry_sdk.Client.capture_event
         if not hasattr(method, "_by_flask_sentry_kit"):
             sentry_sdk.Client.capture_event = _watched(method)  # type: ignore[method-assign]
+            # What the kit logs is about a crash that has an event, or about sending one.
+            for name in ("flask_sentry_kit", "flask_sentry_kit.outbox"):
+                ignore_logger(name)
 
 
 def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> str | None:
@@ -73,6 +80,8 @@ def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> 
     :returns: the id of its event; None if it is not sent.
     """
     scope = _scopes.scope(environ)
+    if environ is not None:
+        _escaped.set(scope)
     known, event_id = scope.recall(error)
     if known:
         return event_id
@@ -109,10 +118,13 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
         with contained("sentry-sdk's capture could not be watched; the event is sent"):
             _watch_before_send(self)
             error = _error_of(event, hint)
-            if error is not None and (has_request_context() or running_environ() is not None):
+            if error is not None:
                 # Without the SDK's Dedupe, and where it lost sight of it, a crash would be sent
                 # once more: by its middleware, or by its handler of log records.
-                known, event_id = _current_scope().recall(error)
+                inside = has_request_context() or running_environ() is not None
+                around = _current_scope() if inside else _escaped.get()
+                if around is not None:
+                    known, event_id = around.recall(error)
         if known:
             return event_id
         dropped, found = False, list[Any]()
