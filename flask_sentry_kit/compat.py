@@ -1,6 +1,6 @@
-"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven, urllib3 and gunicorn,
-and of names whose meaning has changed between versions. Each is in one place, with the versions it
-was checked with.
+"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven, sentry-sdk, urllib3 and
+gunicorn, and of names whose meaning has changed between versions. Each is in one place, with the
+versions it was checked with.
 """
 
 from __future__ import annotations

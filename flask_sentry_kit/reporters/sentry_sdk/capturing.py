@@ -32,6 +32,7 @@ from ...event.serialize import Serializer
 from ...settings import Settings
 from ...threads import lock_at_use
 from ...user import user_facts
+from .refusals import watch_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 _scopes: Final = Scopes()
 """Knows the exceptions that were captured in the current work, and the ids of their events."""
+
+_escaped: Final = Scope(breadcrumbs=False)
+"""Knows the crashes that the kit has seen, wherever they are raised on to."""
 
 latest: Final = LatestEvents()
 
@@ -51,9 +55,6 @@ _sent: ContextVar[list[Any] | None] = ContextVar("flask_sentry_kit.sdk_event", d
 
 _crash_scope: ContextVar[Scope | None] = ContextVar("flask_sentry_kit.sdk_scope", default=None)
 """Of the crash that is being captured, whose request's context may have ended."""
-
-_escaped: ContextVar[Scope | None] = ContextVar("flask_sentry_kit.sdk_escaped", default=None)
-"""Of the last crash that escaped from an app: what is around the app may capture it again."""
 
 _asking: ContextVar[bool] = ContextVar("flask_sentry_kit.sdk_user", default=False)
 _lock: Final = lock_at_use()
@@ -80,17 +81,18 @@ def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> 
     :returns: the id of its event; None if it is not sent.
     """
     scope = _scopes.scope(environ)
-    if environ is not None:
-        _escaped.set(scope)
     known, event_id = scope.recall(error)
-    if known:
-        return event_id
-    client = sentry_sdk.get_client()
-    if not client.is_active():
-        return None
+    if not known and sentry_sdk.get_client().is_active():
+        event_id = _capture(error, scope, handled)
+    if not _escaped.recall(error)[0]:
+        _escaped.remember(error, event_id)
+    return event_id
+
+
+def _capture(error: BaseException, scope: Scope, handled: bool) -> str | None:
     event, hint = event_from_exception(
         error,
-        client_options=client.options,
+        client_options=sentry_sdk.get_client().options,
         mechanism={"type": "flask", "handled": handled},  # as the SDK's own integration says
     )
     token = _crash_scope.set(scope)
@@ -117,14 +119,10 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
         error, known, event_id = None, False, None
         with contained("sentry-sdk's capture could not be watched; the event is sent"):
             _watch_before_send(self)
+            watch_refusals(getattr(self, "transport", None))
             error = _error_of(event, hint)
             if error is not None:
-                # Without the SDK's Dedupe, and where it lost sight of it, a crash would be sent
-                # once more: by its middleware, or by its handler of log records.
-                inside = has_request_context() or running_environ() is not None
-                around = _current_scope() if inside else _escaped.get()
-                if around is not None:
-                    known, event_id = around.recall(error)
+                known, event_id = _captured_before(error, event)
         if known:
             return event_id
         dropped, found = False, list[Any]()
@@ -140,6 +138,20 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
 
     watched_capture_event._by_flask_sentry_kit = True  # type: ignore[attr-defined]
     return watched_capture_event
+
+
+def _captured_before(error: BaseException, event: Any) -> tuple[bool, str | None]:
+    """Whether an exception has its event already, and the id.
+
+    Without the SDK's Dedupe, and where that lost sight of it, a crash would be sent once more by
+    the SDK's handler of log records, or by its WSGI middleware, where the request's context has
+    ended.
+    """
+    if has_request_context() or running_environ() is not None:
+        return _current_scope().recall(error)
+    if any(kind == "wsgi" for kind, _ in _mechanisms(event)):
+        return _escaped.recall(error)
+    return False, None
 
 
 def _current_scope() -> Scope:
@@ -184,8 +196,14 @@ def _note(
 
 
 def _is_crash(event: Any) -> bool:
+    return any(handled is False for _, handled in _mechanisms(event))
+
+
+def _mechanisms(event: Any) -> list[tuple[Any, Any]]:
+    """How each exception of an event was caught, and whether it was handled."""
     values = (event.get("exception") or {}).get("values") or ()
-    return any((one.get("mechanism") or {}).get("handled") is False for one in values)
+    found = [one.get("mechanism") or {} for one in values]
+    return [(one.get("type"), one.get("handled")) for one in found]
 
 
 class _BeforeSend:
