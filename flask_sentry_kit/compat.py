@@ -201,4 +201,4 @@ def sentry_sdk_drops_errors(transport: object) -> bool:
 
 def merged_scope_of_sentry_sdk(sdk: Any) -> Any:
     """A scope with all that sentry-sdk's global, isolation and current scope hold (2.0 to 2.75)."""
-    return sdk.get_current_scope()._merge_scopes()
+    return sdk.Scope.get_current_scope()._merge_scopes()

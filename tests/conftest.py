@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -21,6 +22,9 @@ from tests.support.serving import serving
 from tests.support.types import NewSentry
 
 pytest_plugins = ["tests.support.apps", "tests.support.beside"]
+
+# Its tests initialise sentry-sdk, which changes the process: test_on_sentry_sdk.py runs them.
+collect_ignore = [] if "SENTRY_SDK_TESTS" in os.environ else ["reporters/sentry_sdk"]
 
 
 @pytest.fixture

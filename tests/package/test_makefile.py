@@ -166,7 +166,14 @@ def test_the_demo_runs_until_ctrl_c() -> None:
 def test_clean_removes_what_was_set_up_and_nothing_else(tmp_path: Path) -> None:
     """What it removes is what git ignores, but for a developer's own files."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    made = [".venv/bin", ".browser/npm", ".nox", "tests/js/node_modules", "scripts/__pycache__"]
+    made = [
+        ".venv/bin",
+        ".sentry-sdk-oldest/sentry_sdk",
+        ".browser/npm",
+        ".nox",
+        "tests/js/node_modules",
+        "scripts/__pycache__",
+    ]
     for folder in (*made, "flask_sentry_kit"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "file").write_text("x")

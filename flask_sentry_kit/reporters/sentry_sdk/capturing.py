@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sentry_sdk
 from flask import Flask, current_app, has_app_context, has_request_context
+from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
@@ -69,6 +70,9 @@ def watch_captures(app: Flask, settings: Settings) -> None:
         method: Any = sentry_sdk.Client.capture_event
         if not hasattr(method, "_by_flask_sentry_kit"):
             sentry_sdk.Client.capture_event = _watched(method)  # type: ignore[method-assign]
+            # What the kit logs is about a crash that has an event, or about sending one.
+            for name in ("flask_sentry_kit", "flask_sentry_kit.outbox"):
+                ignore_logger(name)
 
 
 def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> str | None:

@@ -34,7 +34,7 @@ class SdkReporter:
     :param app: the app. Held weakly.
     """
 
-    name: Final = "sentry_sdk"
+    name: Final = "sentry-sdk"
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app = weakref.ref(app)
