@@ -89,11 +89,6 @@ def _timed_class(base: Any, deadline: _Deadline) -> Any:
             count: int = super().recv_into(*arguments)
             return count
 
-        def send(self, *arguments: Any) -> int:
-            self.settimeout(deadline.left())
-            count: int = super().send(*arguments)
-            return count
-
     return Timed
 
 

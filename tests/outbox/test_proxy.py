@@ -212,6 +212,27 @@ def test_socks_without_pysocks_is_an_error_at_once(monkeypatch: pytest.MonkeyPat
         Sender(Connection(proxy="socks5://127.0.0.1"))
 
 
+def test_every_proxy_works_with_gevent(
+    new_sentry: NewSentry, certificates: Certificates, new_proxy: NewProxy, spawn: Spawn
+) -> None:
+    """gevent has sockets of its own, with more arguments."""
+    server = new_sentry(certificates.context("localhost"))
+    proxies = new_proxy(), new_proxy(certificates.context("localhost")), new_proxy()
+    child = spawn(
+        "from flask_sentry_kit.outbox import Connection\n"
+        "for id, proxy in enumerate(sys.argv[3:]):\n"
+        "    outbox = Outbox(connection=Connection(ca_certs=sys.argv[2], proxy=proxy))\n"
+        "    print(outbox.put(event(sys.argv[1], str(id))).wait(5))",
+        server.url,
+        certificates.ca,
+        *(proxy.url for proxy in proxies[:2]),
+        f"socks5h://127.0.0.1:{proxies[2].port}",
+        prelude="from gevent import monkey\nmonkey.patch_all()\n",
+    )
+    assert child.communicate(timeout=20) == ("sent\n" * 3, "")
+    assert [len(proxy.asked) for proxy in proxies] == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("scheme", "answers"),
     [
