@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -55,6 +56,10 @@ ELSEWHERE = {
 }
 
 
+ONE_AT_A_TIME = threading.Lock()
+"""Each of two targets at a time would install what both need."""
+
+
 def _mark(arguments: str) -> pytest.MarkDecorator:
     """What measures how long somebody waits has the machine for itself."""
     return pytest.mark.alone if arguments.startswith("attacks") else pytest.mark.beside
@@ -96,7 +101,8 @@ def state() -> dict[str, tuple[int, int]]:
 def test_a_target_runs_and_writes_nothing(arguments: str, said: str) -> None:
     """With status 0, and no file of the repository is touched."""
     before = state()
-    done = make(*arguments.split())
+    with ONE_AT_A_TIME:
+        done = make(*arguments.split())
     assert done.returncode == 0, done.stdout + done.stderr
     assert said in done.stdout + done.stderr
     assert state() == before

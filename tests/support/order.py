@@ -23,7 +23,7 @@ def _turn(item: pytest.Item) -> int:
     # views could not run theirs.
     if uses_browser(item):
         return 3
-    # So are these, where they run in the second process.
+    # What runs in the second process is waited for after all that runs here.
     return 2 if mostly_waits(item) else 1
 
 
