@@ -14,6 +14,7 @@ machine for itself: it measures how long somebody waits.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -22,6 +23,11 @@ from typing import Any, TypeVar
 import pytest
 
 T = TypeVar("T")
+
+# Tests start hundreds of Pythons. Where the machine says that none may keep what it compiles, as
+# many container images do, each would compile the package again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ENVIRONMENT = dict(os.environ)
 """As it was before any test."""

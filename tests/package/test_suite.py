@@ -1,4 +1,5 @@
-"""What runs in the second process is reported as if it had run in the first."""
+"""How the suite itself runs: what its second process finds out is reported as if the first had, and
+the programs that tests start find the package compiled."""
 
 from __future__ import annotations
 
@@ -102,3 +103,20 @@ def test_what_is_left_running_there_fails_the_run() -> None:
     assert status == 1, said
     assert "2 passed" in said
     assert "Timeout (0:00:01)!" in said and "in wait" in said
+
+
+def test_what_a_test_starts_may_keep_what_it_compiles() -> None:
+    """Also on a machine where Python is told to keep no compiled files."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys; from tests.support.beside import ENVIRONMENT;"
+            "print(sys.dont_write_bytecode, ENVIRONMENT.get('PYTHONDONTWRITEBYTECODE'))",
+        ],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=50,
+    )
+    assert done.stdout == "False None\n"
