@@ -1,4 +1,5 @@
-"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven, urllib3 and gunicorn,
+"""All uses of private names of Flask, Werkzeug, Jinja, Flask-Login, raven, sentry-sdk, urllib3 and
+gunicorn,
 and of names whose meaning has changed between versions. Each is in one place, with the versions it
 was checked with.
 """

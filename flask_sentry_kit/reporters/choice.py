@@ -78,6 +78,13 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
                 'SENTRY_KIT_REPORTER is "sentry-sdk", and sentry-sdk is not installed:'
                 " pip install 'flask-sentry-kit[sentry-sdk]'"
             )
+        import sentry_sdk
+
+        if not hasattr(sentry_sdk, "get_client"):
+            raise SettingError(
+                'SENTRY_KIT_REPORTER is "sentry-sdk", which takes sentry-sdk 2.0 or newer; got'
+                f" {sentry_sdk.VERSION}"
+            )
         _use_sdk(app, settings)
     elif "sentry" in app.extensions:
         pass
@@ -114,7 +121,6 @@ def settle(app: Flask) -> Any:
         made = app.extensions.get("sentry")
         if not isinstance(made, StandIn):
             return made_for(app)
-        del app.extensions["sentry"]
         with contained("The app's reporter could not be made; nothing is reported"):
             if sdk_reports():
                 _use_sdk(app, made.settings)
@@ -122,7 +128,8 @@ def settle(app: Flask) -> Any:
                 # Outside of the request that is running: nothing of it is asked for.
                 Context().run(_make_raven, app)
                 _made_by_kit.add(app)
-        app.extensions.setdefault("sentry", _Nothing())
+        if app.extensions.get("sentry") is made:
+            app.extensions["sentry"] = _Nothing()
     with contained("The app's reporter could not begin its work"):
         made.then()
     return made_for(app)
@@ -159,7 +166,8 @@ def _use_sdk(app: Flask, settings: Settings) -> None:
     if settings.reporter == "sentry-sdk":
         # A Sentry that the app made stays where the app's code looks for it.
         app.extensions[CHOSEN] = made
-    app.extensions.setdefault("sentry", made)
+    if isinstance(app.extensions.setdefault("sentry", made), StandIn):
+        app.extensions["sentry"] = made
     _watch(app)
 
 

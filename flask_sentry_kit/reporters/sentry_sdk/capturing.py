@@ -31,6 +31,7 @@ from ...event.serialize import Serializer
 from ...settings import Settings
 from ...threads import lock_at_use
 from ...user import user_facts
+from .refusals import watch_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +109,7 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
         error, known, event_id = None, False, None
         with contained("sentry-sdk's capture could not be watched; the event is sent"):
             _watch_before_send(self)
+            watch_refusals(getattr(self, "transport", None))
             error = _error_of(event, hint)
             if error is not None and (has_request_context() or running_environ() is not None):
                 # Without the SDK's Dedupe, and where it lost sight of it, a crash would be sent

@@ -23,6 +23,7 @@ from ..exceptions import original_error
 from . import capturing
 from .connection import connection_of
 from .current_facts import configured_facts, current_facts
+from .refusals import is_refused
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -66,9 +67,7 @@ class SdkReporter:
 
     @property
     def refused(self) -> bool:
-        """Only what the words met is known. The SDK tells nobody how its events were answered."""
-        dsn, outbox = self.dsn, self.outbox
-        return dsn is not None and outbox is not None and outbox.is_refused(dsn.store_url)
+        return is_refused(getattr(sentry_sdk.get_client(), "transport", None))
 
     @property
     def outbox(self) -> Outbox | None:
