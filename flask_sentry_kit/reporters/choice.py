@@ -34,7 +34,9 @@ logger = logging.getLogger("flask_sentry_kit")
 
 _lock: Final = lock_at_use()
 _logged: Final[weakref.WeakSet[Flask]] = weakref.WeakSet()
-_made_by_kit: Final[weakref.WeakSet[Flask]] = weakref.WeakSet()
+_made_by_kit: Final[weakref.WeakKeyDictionary[Flask, weakref.ref[Any]]] = (
+    weakref.WeakKeyDictionary()
+)
 _BOTH: Final = (
     "The app %r has made a Sentry of its own and sentry_sdk is initialised: each sends an event of"
     " every crash. The page shows the id of the Sentry's event. Remove one of the two to have one"
@@ -127,7 +129,6 @@ def settle(app: Flask) -> Any:
             else:
                 # Outside of the request that is running: nothing of it is asked for.
                 Context().run(_make_raven, app)
-                _made_by_kit.add(app)
         if app.extensions.get("sentry") is made:
             app.extensions["sentry"] = _Nothing()
     with contained("The app's reporter could not begin its work"):
@@ -142,7 +143,13 @@ def log_two_reporters(app: Flask, settings: Settings) -> None:
     made = made_for(app)
     if not isinstance(made, StandIn) and not _is_sdk(made):
         _logged.add(app)
-        logger.warning(_LATE if app in _made_by_kit else _BOTH, app.name)
+        logger.warning(_LATE if made_by_kit(app) else _BOTH, app.name)
+
+
+def made_by_kit(app: Flask) -> bool:
+    """Whether an app's ``Sentry`` is the one that the kit has made for it."""
+    made = _made_by_kit.get(app)
+    return made is not None and made() is app.extensions.get("sentry")
 
 
 def _first_request(app: Flask, **_: Any) -> None:
@@ -157,6 +164,7 @@ def _make_raven(app: Flask) -> None:
     from .raven.sentry import make_sentry
 
     make_sentry(app)
+    _made_by_kit[app] = weakref.ref(app.extensions["sentry"])
 
 
 def _use_sdk(app: Flask, settings: Settings) -> None:

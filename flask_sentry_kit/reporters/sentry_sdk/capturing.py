@@ -271,18 +271,21 @@ class _NoTransport(Transport):
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Within the block the SDK's client makes events and sends none of them, nor is one sampled
-    out: the block sees what becomes of a crash that is reported."""
+    """Within the block the SDK's client makes events and sends none of them, to Sentry or to
+    Spotlight, nor does a crash count in the release's sessions; none is sampled out: the block sees
+    what becomes of a crash that is reported."""
     client: Any = sentry_sdk.get_client()
     if not client.is_active() or getattr(client, "transport", None) is None:
         yield
         return
     options = client.options
-    before = {name: options.get(name) for name in ("sample_rate", "error_sampler")}
+    held = {"sample_rate": 1.0, "error_sampler": None, "auto_session_tracking": False}
+    before = {name: options.get(name) for name in held}
     transport, client.transport = client.transport, _NoTransport()
-    options.update(sample_rate=1.0, error_sampler=None)
+    spotlight, client.spotlight = getattr(client, "spotlight", None), None
+    options.update(held)
     try:
         yield
     finally:
-        client.transport = transport
+        client.transport, client.spotlight = transport, spotlight
         options.update(before)
