@@ -52,14 +52,6 @@ _SOURCE_MAX: Final = 2_000_000  # bytes of a file; a longer file is generated co
 # would repeat values that are masked elsewhere.
 _OWN: Final = ("flask_sentry_kit.", "raven.")
 
-# Our own frames between the server and the view say nothing about the app.
-_PASSED_THROUGH: Final = (
-    "flask_sentry_kit.watch.answers",
-    "flask_sentry_kit.watch.escapes",
-    "flask_sentry_kit.watch.handlers",
-    "flask_sentry_kit.watch.own_routes",
-)
-
 
 def _library_roots() -> tuple[str, ...]:
     paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -205,7 +197,8 @@ def _around(
 
 # All apps of a process share this cache, since most frames of a crash are Flask's.
 @lru_cache(maxsize=4096)
-def _source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+def source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+    """The masked lines around a line of a source file, or nothing if it cannot be read."""
     read = _lines(path)
     if read is None:
         return {}
@@ -225,7 +218,7 @@ def warm_sources(scrubber: Scrubber) -> None:
     path = flask.app.__file__
     for number, line in enumerate((_lines(path) or ((), ""))[0], start=1):
         if _EVERY_CRASH.search(line) is not None:
-            _source_around(path, number, scrubber)
+            source_around(path, number, scrubber)
 
 
 @lru_cache(maxsize=2048)
@@ -277,7 +270,7 @@ class Stacks:
             function=function,
             lineno=lineno,
             in_app=self._decide(module or "", path),
-            **(_source_around(path, lineno, self._scrubber) if lineno else {}),
+            **(source_around(path, lineno, self._scrubber) if lineno else {}),
         )
 
     def _decide(self, module: str, path: str) -> bool:
@@ -311,7 +304,6 @@ class Stacks:
             (frame, lineno)
             for frame, lineno in stack
             if "__traceback_hide__" not in frame.f_code.co_varnames
-            and frame.f_globals.get("__name__") not in _PASSED_THROUGH
         ]
         if not shown:
             return None

@@ -120,9 +120,10 @@ def settle(app: Flask) -> Any:
     :returns: what reports for the app.
     """
     with _lock.get():
-        made = app.extensions.get("sentry")
-        if not isinstance(made, StandIn):
+        found = app.extensions.get("sentry")
+        if not isinstance(found, StandIn):
             return made_for(app)
+        made: StandIn = found
         with contained("The app's reporter could not be made; nothing is reported"):
             if sdk_reports():
                 _use_sdk(app, made.settings)

@@ -51,12 +51,18 @@ class Sdk:
     def event(self) -> dict[str, Any]:
         """The one event."""
         events = self.events
-        assert len(events) == 1, events
+        assert len(events) == 1, [_brief(event) for event in events]
         return events[0]
 
     def close(self) -> None:
         for client in self._clients:
             client.close(timeout=2)
+
+
+def _brief(event: dict[str, Any]) -> tuple[str, list[Any]]:
+    values = event.get("exception", {"values": []})["values"]
+    message = event.get("logentry") or event.get("message", "")
+    return message, [(one["type"], one["value"], one.get("mechanism")) for one in values]
 
 
 @contextmanager
@@ -68,6 +74,7 @@ def initialisable(wire: RecordingSentry) -> Iterator[Sdk]:
     try:
         with sentry_sdk.isolation_scope() as scope:
             scope.clear()
+            scope.generate_propagation_context()  # 2.0.0 looks for it without end
             yield sdk
     finally:
         sdk.close()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sentry_sdk
 from flask import Flask, current_app, has_app_context, has_request_context
+from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 _scopes: Final = Scopes()
 """Knows the exceptions that were captured in the current work, and the ids of their events."""
+
+_escaped: Final = Scope(breadcrumbs=False)
+"""Knows the crashes that the kit has seen, wherever they are raised on to."""
 
 latest: Final = LatestEvents()
 
@@ -66,6 +70,9 @@ def watch_captures(app: Flask, settings: Settings) -> None:
         method: Any = sentry_sdk.Client.capture_event
         if not hasattr(method, "_by_flask_sentry_kit"):
             sentry_sdk.Client.capture_event = _watched(method)  # type: ignore[method-assign]
+            # What the kit logs is about a crash that has an event, or about sending one.
+            for name in ("flask_sentry_kit", "flask_sentry_kit.outbox"):
+                ignore_logger(name)
 
 
 def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> str | None:
@@ -75,14 +82,17 @@ def capture(error: BaseException, environ: Environ | None, *, handled: bool) -> 
     """
     scope = _scopes.scope(environ)
     known, event_id = scope.recall(error)
-    if known:
-        return event_id
-    client = sentry_sdk.get_client()
-    if not client.is_active():
-        return None
+    if not known and sentry_sdk.get_client().is_active():
+        event_id = _capture(error, scope, handled)
+    if not _escaped.recall(error)[0]:
+        _escaped.remember(error, event_id)
+    return event_id
+
+
+def _capture(error: BaseException, scope: Scope, handled: bool) -> str | None:
     event, hint = event_from_exception(
         error,
-        client_options=client.options,
+        client_options=sentry_sdk.get_client().options,
         mechanism={"type": "flask", "handled": handled},  # as the SDK's own integration says
     )
     token = _crash_scope.set(scope)
@@ -111,10 +121,8 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
             _watch_before_send(self)
             watch_refusals(getattr(self, "transport", None))
             error = _error_of(event, hint)
-            if error is not None and (has_request_context() or running_environ() is not None):
-                # Without the SDK's Dedupe, and where it lost sight of it, a crash would be sent
-                # once more: by its middleware, or by its handler of log records.
-                known, event_id = _current_scope().recall(error)
+            if error is not None:
+                known, event_id = _captured_before(error, event)
         if known:
             return event_id
         dropped, found = False, list[Any]()
@@ -130,6 +138,20 @@ def _watched(capture_event: Callable[..., str | None]) -> Callable[..., str | No
 
     watched_capture_event._by_flask_sentry_kit = True  # type: ignore[attr-defined]
     return watched_capture_event
+
+
+def _captured_before(error: BaseException, event: Any) -> tuple[bool, str | None]:
+    """Whether an exception has its event already, and the id.
+
+    Without the SDK's Dedupe, and where that lost sight of it, a crash would be sent once more by
+    the SDK's handler of log records, or by its WSGI middleware, where the request's context has
+    ended.
+    """
+    if has_request_context() or running_environ() is not None:
+        return _current_scope().recall(error)
+    if any(kind == "wsgi" for kind, _ in _mechanisms(event)):
+        return _escaped.recall(error)
+    return False, None
 
 
 def _current_scope() -> Scope:
@@ -174,8 +196,14 @@ def _note(
 
 
 def _is_crash(event: Any) -> bool:
+    return any(handled is False for _, handled in _mechanisms(event))
+
+
+def _mechanisms(event: Any) -> list[tuple[Any, Any]]:
+    """How each exception of an event was caught, and whether it was handled."""
     values = (event.get("exception") or {}).get("values") or ()
-    return any((one.get("mechanism") or {}).get("handled") is False for one in values)
+    found = [one.get("mechanism") or {} for one in values]
+    return [(one.get("type"), one.get("handled")) for one in found]
 
 
 class _BeforeSend:
@@ -191,6 +219,9 @@ class _BeforeSend:
     def __call__(self, event: Any, hint: Any) -> Any:
         app: Flask | None = current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]  # LocalProxy
         settings = None if app is None else _apps.get(app)
+        if self._is_error:
+            with contained("What was given for an event could not be added; it is sent without"):
+                _add_given(event)
         if self._is_error and settings is not None and app is not None:
             with contained("The user could not be described; the event is sent without it"):
                 _add_user(event, app, settings)
@@ -236,6 +267,27 @@ def scrubber_of(app: Flask) -> Scrubber:
 def user_attributes(app: Flask) -> tuple[str, ...]:
     """``SENTRY_USER_ATTRS``."""
     return tuple(app.config.get("SENTRY_USER_ATTRS") or ())
+
+
+def add_to_scope(data: Mapping[str, Any]) -> None:
+    """Add user, tags and extra data to the events of the current work."""
+    _scopes.scope().merge(data)
+
+
+def _add_given(event: dict[str, Any]) -> None:
+    """Add what ``add_to_scope`` got; what the SDK's own scopes say of the same wins."""
+    scope = _crash_scope.get() or _scopes.find()
+    if scope is None or not scope.data:
+        return
+    given, serializer = scope.data, Serializer(Scrubber())
+    found = {
+        "user": interfaces.user(given.get("user") or {}, serializer, login=False),
+        "tags": interfaces.tags(given.get("tags"), serializer=serializer),
+        "extra": serializer.value(given.get("extra") or {}),
+    }
+    for name, value in found.items():
+        if value:
+            event[name] = {**value, **(event.get(name) or {})}
 
 
 def _add_user(event: dict[str, Any], app: Flask, settings: Settings) -> None:

@@ -12,14 +12,19 @@ runs it in two processes, on the newest release and on the oldest. By hand:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sentry_sdk
+from flask import Flask
 
+from flask_sentry_kit import sentry_kit
 from scripts import oldest
 from tests.support.sdk import Sdk, initialisable
 from tests.support.sentry import RecordingSentry
+from tests.support.types import MakeApp
+from tests.watch.ways import middleware_before, view
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -34,3 +39,25 @@ def sdk(wire: RecordingSentry) -> Iterator[Sdk]:
     """The real sentry-sdk; a test initialises it, and everything is undone after the test."""
     with initialisable(wire) as sdk:
         yield sdk
+
+
+@pytest.fixture
+def shop() -> Iterator[MakeApp]:
+    """Makes an app with the kit that fails in one of the ways of tests/watch/ways.py; keywords are
+    its config."""
+    made: list[Flask] = []
+
+    def make(way: Callable[[Flask], None] = view, **config: Any) -> Flask:
+        app = Flask("shop")
+        app.config.update(SECRET_KEY="k", **config)
+        if way is middleware_before:
+            way(app)
+        app.register_blueprint(sentry_kit)
+        if way is not middleware_before:
+            way(app)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["sentry_kit"].outbox.close(1)
