@@ -14,6 +14,7 @@ from flask import Flask
 from ..dsn import PLACES, Dsn, DsnError, find_dsn
 from ..kit import Kit
 from ..outbox import Connection
+from ..reporters import uses_sdk
 from .deadline import Budget, OutOfTime, within
 from .finding import Finding, plain
 
@@ -26,7 +27,7 @@ _EXPIRES_SOON: Final = 14 * 86_400
 def look_at_dsn(app: Flask, kit: Kit) -> Finding:
     """Which DSN is used and where it was found; its secret half is left out."""
     dsn = kit.dsn
-    if kit.reporter.name == "sentry_sdk":
+    if uses_sdk(app):
         return _look_at_dsn_of_sdk(kit, dsn)
     given = getattr(app.extensions.get("sentry"), "dsn", None)
     found = find_dsn(app.config, given)

@@ -9,14 +9,14 @@ from typing import Any
 from flask import Flask
 
 from ..kit import Kit
-from ..reporters import made_by_kit, made_for, sdk_is_installed, sdk_reports
+from ..reporters import made_by_kit, made_for, sdk_is_installed, sdk_reports, uses_sdk
 from ..reporters.sentry_sdk.raven_settings import LOGGING, without_effect
 from .finding import Finding
 
 
 def look_at_reporter(app: Flask, kit: Kit) -> list[Finding]:
     """Who reports and why, a second reporter, and settings without effect."""
-    client: Any = _sdk().get_client() if kit.reporter.name == "sentry_sdk" else None
+    client: Any = _sdk().get_client() if uses_sdk(app) else None
     findings = [_who(app, kit, client)]
     if kit.dsn is not None:
         findings += _second(app, kit, client)

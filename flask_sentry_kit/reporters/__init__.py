@@ -7,6 +7,7 @@ from .choice import (
     made_by_kit,
     sdk_is_installed,
     sdk_reports,
+    uses_sdk,
     when_settled,
 )
 from .made import expected_dsn, made_for, reporter_for
@@ -22,5 +23,6 @@ __all__ = [
     "reporter_for",
     "sdk_is_installed",
     "sdk_reports",
+    "uses_sdk",
     "when_settled",
 ]

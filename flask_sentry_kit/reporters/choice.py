@@ -147,6 +147,11 @@ def log_two_reporters(app: Flask, settings: Settings) -> None:
         logger.warning(_LATE if made_by_kit(app) else _BOTH, app.name)
 
 
+def uses_sdk(app: Flask) -> bool:
+    """Whether sentry-sdk sends an app's events. It is settled now if it was not."""
+    return _is_sdk(settle(app))
+
+
 def made_by_kit(app: Flask) -> bool:
     """Whether an app's ``Sentry`` is the one that the kit has made for it."""
     made = _made_by_kit.get(app)
