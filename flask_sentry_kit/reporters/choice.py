@@ -87,19 +87,23 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
                 'SENTRY_KIT_REPORTER is "sentry-sdk", which takes sentry-sdk 2.0 or newer; got'
                 f" {sentry_sdk.VERSION}"
             )
+        from .raven.options import check_options
+
+        check_options(app.config, app.config.get("SENTRY_CONFIG") or {})
         _use_sdk(app, settings)
     elif "sentry" in app.extensions:
         pass
     elif settings.reporter == "raven" or not sdk_is_installed():
         _make_raven(app)
-    elif sdk_reports():
-        _use_sdk(app, settings)
     else:
         from .raven.options import check_configuration
 
         check_configuration(app.config)
-        app.extensions["sentry"] = StandIn(app, settings)
-        _watch(app)
+        if sdk_reports():
+            _use_sdk(app, settings)
+        else:
+            app.extensions["sentry"] = StandIn(app, settings)
+            _watch(app)
     if settings.reporter == "auto" and sdk_is_installed():
         # A public signal; it is disconnected after one request.
         request_started.connect(_first_request, sender=app)

@@ -260,8 +260,10 @@ def _scrubber_for(app: Flask | None, settings: Settings | None) -> Scrubber | No
 
 
 def scrubber_of(app: Flask) -> Scrubber:
-    """The scrubber of an app, with its ``SENTRY_SANITIZE_KEYS``."""
-    return Scrubber(app.config.get("SENTRY_SANITIZE_KEYS") or ())
+    """The scrubber of an app, with its ``sanitize_keys``, which raven looks for in this order."""
+    config = app.config
+    own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
+    return Scrubber(own.get("sanitize_keys") or config.get("SENTRY_SANITIZE_KEYS") or ())
 
 
 def user_attributes(app: Flask) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_sentry_kit import DsnError, Sentry, capture_feedback, sentry, sentry_kit
+from flask_sentry_kit import DsnError, Sentry, SettingError, capture_feedback, sentry, sentry_kit
 from tests.support.sdk import Sdk
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp, NewSentry
@@ -223,5 +223,19 @@ def test_a_malformed_dsn_is_refused_at_registration(sdk: Sdk, plain: Flask) -> N
     """Even if the SDK would report, and before the app is changed."""
     plain.config["SENTRY_DSN"] = "http://localhost"
     with pytest.raises(DsnError, match="SENTRY_DSN"):
+        plain.register_blueprint(sentry_kit)
+    assert "sentry" not in plain.extensions
+
+
+@pytest.mark.parametrize("config", [{}, {"SENTRY_KIT_REPORTER": "sentry-sdk"}])
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_setting_of_the_wrong_type_is_refused_at_registration(
+    config: dict[str, str], ready: bool, sdk: Sdk, plain: Flask
+) -> None:
+    """A name where a list of names belongs, whichever came first and whoever will report."""
+    if ready:
+        sdk.init()
+    plain.config.update(config, SENTRY_USER_ATTRS="email")
+    with pytest.raises(SettingError, match="SENTRY_USER_ATTRS takes a list"):
         plain.register_blueprint(sentry_kit)
     assert "sentry" not in plain.extensions
