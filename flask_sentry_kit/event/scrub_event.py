@@ -6,8 +6,10 @@ that the kit builds is scrubbed while it is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 from werkzeug.wrappers import Request
 
@@ -18,13 +20,14 @@ from .masked_walk import PROGRAM_CONTEXTS, SPAN_FACTS
 from .request import described_request, masked_url
 from .scrub import MASK, Scrubber
 from .shown_frames import ShownFrames
-from .shown_values import ShownValues, ShownVariables, is_fact
+from .shown_values import ShownValues, ShownVariables, is_fact, items_of
 
-VARIABLES_MAX: Final = 150_000
-"""Characters of variables in one event, the innermost frames' first."""
-_FACTS_MAX: Final = 100_000  # request, extra, contexts, tags and all that has no budget of its own
-_TRAIL_MAX: Final = 200_000  # breadcrumbs and spans
-_MESSAGES_MAX: Final = 50_000
+VARIABLES_MAX: Final = 100_000
+"""Characters of variables that are scrubbed in one event, the innermost frames' first. A text that
+stands in many places counts once. What is beyond is masked."""
+_FACTS_MAX: Final = 80_000  # request, extra, contexts, tags and all that has no budget of its own
+_TRAIL_MAX: Final = 150_000  # breadcrumbs and spans
+_MESSAGES_MAX: Final = 30_000
 _EVENT_KEYS: Final = 100
 _VALUES_MAX: Final = 1_000  # exceptions, threads, breadcrumbs; the SDK sends 100 breadcrumbs
 _SPANS_MAX: Final = 2_000
@@ -36,6 +39,7 @@ _FACTS: Final = frozenset(
     " type sdk modules transaction_info check_in_id monitor_slug monitor_config".split()
 )
 _USER_TEXTS: Final = ("id", "username", "email", "name", "ip_address")
+_ARGUMENT: Final = re.compile(r"<(?:[^<>:]{1,200}:)?(\w{1,100})>")  # of Werkzeug's rules
 _FEEDBACK_WORDS: Final = ("message", "name", "contact_email", "associated_event_id", "source")
 
 
@@ -135,7 +139,7 @@ class _Scrub:
         if type(interface) is dict:
             shown = {
                 name: self._values.named(name, one)
-                for name, one in interface.items()
+                for name, one in items_of(interface)
                 if name != "values"
             }
             if "values" in interface:
@@ -153,7 +157,7 @@ class _Scrub:
         if type(given) is not dict:
             return self._values.value(given)
         shown: dict[str, Any] = {}
-        for name, value in given.items():
+        for name, value in items_of(given):
             if name == "stacktrace":
                 shown[name] = _attempt(self._stacktrace, value)
             elif name == "value" and type(value) is str:
@@ -168,7 +172,7 @@ class _Scrub:
         if type(given) is not dict or not isinstance(given.get("frames"), list | tuple):
             return self._values.value(given)
         shown = {
-            name: self._values.named(name, one) for name, one in given.items() if name != "frames"
+            name: self._values.named(name, one) for name, one in items_of(given) if name != "frames"
         }
         shown["frames"] = self._each(given["frames"], self._frames.frame, _FRAMES_MAX)
         return shown
@@ -190,8 +194,9 @@ class _Scrub:
         if type(given) is not dict:
             return self._values.value(given)
         entry = events.logentry(given, self._values)
-        for name in set(given) - {"message", "formatted", "params"}:
-            entry[name] = self._values.named(name, given[name])
+        for name, value in items_of(given):
+            if name not in ("message", "formatted", "params"):
+                entry[name] = self._values.named(name, value)
         return entry
 
     def _transaction(self, name: Any) -> Any:
@@ -212,10 +217,29 @@ class _Scrub:
         request = self._request
         if request is not None and given.get("url") in (request.base_url, request.url):
             shown["url"] = self._scrubber.short_url(masked_url(request, self._scrubber), 2_000)
+        elif type(shown.get("url")) is str:
+            shown["url"] = self._without_rule_secrets(given["url"], shown["url"])
         data = given.get("data")
         if type(data) is str:
             shown["data"] = self._body(data, given.get("headers"), shown["data"])
         return shown
+
+    def _without_rule_secrets(self, url: str, shown: str) -> str:
+        """An address without the values of a rule such as ``/reset/<token>``. The SDK knows the
+        rule as the transaction's name if its ``transaction_style`` is ``url``."""
+        rule = self._event.get("transaction")
+        if type(rule) is not str or "<" not in rule or "<path:" in rule or len(rule) > 1_000:
+            return shown
+        names = rule.split("/")[1:]
+        segments, values = shown.split("/"), url.partition("?")[0].split("/")
+        if len(segments) != len(values) or len(values) < len(names) + 3:
+            return shown
+        for place, name in enumerate(names, start=len(segments) - len(names)):
+            found = _ARGUMENT.fullmatch(name)
+            if found is not None and self._scrubber.hides(found[1]):
+                self._masked.note(unquote(values[place]))
+                segments[place] = MASK
+        return "/".join(segments)
 
     def _body(self, data: str, headers: Any, shown: Any) -> Any:
         kind = str(headers.get("Content-Type", "")) if type(headers) is dict else ""
@@ -243,7 +267,7 @@ class _Scrub:
             return self._values.value(given)
         return {
             name: _attempt(self._values.value if name in _USER_TEXTS else self._named(name), one)
-            for name, one in given.items()
+            for name, one in items_of(given)
         }
 
     def _named(self, name: Any) -> Callable[[Any], Any]:
@@ -251,13 +275,13 @@ class _Scrub:
 
     def _extra(self, given: Any) -> Any:
         if type(given) is dict and "sys.argv" in given:
-            given = {name: one for name, one in given.items() if name != "sys.argv"}
+            given = {name: one for name, one in items_of(given) if name != "sys.argv"}
         return self._values.value(given)
 
     def _contexts(self, given: Any) -> Any:
         if type(given) is not dict:
             return self._values.value(given)
-        return {name: _attempt(self._context, name, one) for name, one in given.items()}
+        return {name: _attempt(self._context, name, one) for name, one in items_of(given)}
 
     def _context(self, name: Any, context: Any) -> Any:
         if type(context) is not dict:
@@ -270,11 +294,11 @@ class _Scrub:
                 key: one
                 if key in _FEEDBACK_WORDS and type(one) is str
                 else self._values.named(key, one)
-                for key, one in context.items()
+                for key, one in items_of(context)
             }
         if name not in PROGRAM_CONTEXTS and self._scrubber.hides(str(name)):
             # A context has to stay a dict.
-            return {key: self._values.named(name, one) for key, one in context.items()}
+            return {key: self._values.named(name, one) for key, one in items_of(context)}
         return self._values.value(context)
 
     # breadcrumbs and spans
@@ -286,7 +310,7 @@ class _Scrub:
         if type(crumb) is not dict:
             return self._trail.value(crumb)
         shown: dict[str, Any] = {}
-        for name, value in crumb.items():
+        for name, value in items_of(crumb):
             if name in ("type", "level", "timestamp") and is_fact(value):
                 shown[name] = value
             elif name == "data":
@@ -302,7 +326,7 @@ class _Scrub:
         if type(span) is not dict:
             return self._trail.value(span)
         shown: dict[str, Any] = {}
-        for name, value in span.items():
+        for name, value in items_of(span):
             if name in SPAN_FACTS and is_fact(value):
                 shown[name] = value
             elif name == "description" and type(value) is str:
@@ -317,8 +341,7 @@ class _Scrub:
         """The SDK's notes about what it cut: names, numbers and words of its own."""
         if type(given) is dict and depth < 30:
             return {
-                self._values.text(name) if type(name) is str else name: self._meta(one, depth + 1)
-                for name, one in given.items()
+                self._values.text(name): self._meta(one, depth + 1) for name, one in items_of(given)
             }
         return self._values.value(given)
 

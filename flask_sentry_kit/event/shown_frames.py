@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Final
 
@@ -13,10 +14,10 @@ from .frames import is_library, source_around
 from .mask import MASK
 from .masked_walk import SOURCE
 from .scrub import Scrubber
-from .shown_values import ShownValues, ShownVariables, is_fact
+from .shown_values import ShownValues, ShownVariables, is_fact, items_of
 from .source import LINE_MAX, LINE_READ, mask_source, mask_text_lines
 
-_WINDOWS_MAX: Final = 300  # frames whose lines are in no file, and are masked anew at each event
+_WINDOWS_MAX: Final = 100  # places of one event whose lines are in no file
 _LINES_MAX: Final = 50
 # Facts about code, not values of a visitor.
 _FACTS: Final = frozenset(
@@ -35,14 +36,14 @@ class ShownFrames:
         self._scrubber = scrubber
         self._variables = variables
         self._values = values
-        self._windows = 0
+        self._windows: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def frame(self, frame: Any) -> Any:
         """A frame without its secrets. Only the app's own frames keep their variables."""
         if type(frame) is not dict:
             return self._values.value(frame)
         shown: dict[str, Any] = {}
-        for name, value in frame.items():
+        for name, value in items_of(frame):
             if name in _FACTS and is_fact(value):
                 shown[name] = value
             elif name == "vars":
@@ -60,8 +61,8 @@ class ShownFrames:
     def _locals(self, variables: Any) -> Any:
         if type(variables) is not dict:
             return MASK  # nothing that an SDK makes
-        found: dict[Any, Any] = {}
-        for name, value in variables.items():
+        found: dict[str, Any] = {}
+        for name, value in items_of(variables):
             found[name] = MASK
             if self._variables.left > 0:
                 try:
@@ -72,23 +73,28 @@ class ShownFrames:
 
     def _source(self, frame: dict[str, Any]) -> dict[str, Any]:
         before, line, after = (_lines(frame.get(name)) for name in SOURCE)
-        window = [*before, *line, *after]
+        window = (*before, *line, *after)
         path, number = frame.get("abs_path"), frame.get("lineno")
         if type(path) is str and type(number) is int and _was_read(path, frame.get("module")):
             # The file has more of the code than the event: it shows what these lines belong to.
             known = source_around(path, number, self._scrubber)
             lines = [line for name in SOURCE for line in _lines(known.get(name))]
-            if len(lines) == len(window) and all(map(_is_same, lines, window)):
-                return _split(lines, len(before))
-        self._windows += 1
-        if self._windows > _WINDOWS_MAX:
-            return {}
-        kind = os.path.splitext(path)[1] if type(path) is str else ""
-        if kind in ("", ".py", ".pyw") or kind.endswith(">"):
-            masked = mask_source(window, self._scrubber)
-        else:
-            masked = mask_text_lines(window, self._scrubber)
-        return _split(masked, len(before))
+            # The file's last line end is a line of its own here, and none for the SDK.
+            extra = lines[len(window) :]
+            if not any(extra) and len(lines) >= len(window) and all(map(_is_same, lines, window)):
+                return _split(lines[: len(window)], len(before))
+        if window not in self._windows:
+            if len(self._windows) >= _WINDOWS_MAX:
+                return {}
+            kind = os.path.splitext(path)[1] if type(path) is str else ""
+            python = kind in ("", ".py", ".pyw") or kind.endswith(">")
+            self._windows[window] = _masked(window, python, self._scrubber)
+        return _split(list(self._windows[window]), len(before))
+
+
+@lru_cache(maxsize=256)
+def _masked(window: tuple[str, ...], python: bool, scrubber: Scrubber) -> tuple[str, ...]:
+    return tuple((mask_source if python else mask_text_lines)(window, scrubber))
 
 
 def _is_own(frame: dict[str, Any]) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from ast import literal_eval
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
+from math import isfinite
 from typing import Any, Final
 
 from .error_texts import hides_parameters
 from .masked_values import MaskedValues
 from .scrub import MASK, Scrubber
-from .serialize import Serializer
+from .serialize import Serializer, safe_repr
 
 FILTERED: Final = "[Filtered]"
 """What sentry-sdk's own scrubber puts in place of a value (``SENSITIVE_DATA_SUBSTITUTE``)."""
@@ -40,7 +42,7 @@ _REQUEST_LINE: Final = re.compile(r"(?P<method>[A-Z]{3,10} )?(?P<url>[a-z+]{2,12
 class ShownValues(Serializer):
     """Scrubs JSON values.
 
-    :param budget: characters that all values together may take. What is beyond is left out.
+    :param budget: characters that may be scrubbed. What is beyond is masked or left out.
     """
 
     def __init__(self, scrubber: Scrubber, masked_values: MaskedValues, budget: int) -> None:
@@ -58,10 +60,14 @@ class ShownValues(Serializer):
 
     def text(self, text: str) -> str:
         shown = self._known.get(text)
-        if shown is None:
-            shown = MASK if self.left <= 0 and text else super().text(text)
-            if len(text) <= _CACHED_MAX and len(self._known) < _CACHED_MAX:
-                self._known[text] = shown
+        if shown is not None:
+            self.left += len(shown)  # it is paid for
+            return shown
+        if self.left <= 0 and text:
+            return MASK
+        shown = super().text(text)
+        if len(text) <= _CACHED_MAX and len(self._known) < _CACHED_MAX:
+            self._known[text] = shown
         return shown
 
     def named(self, name: object, value: Any, depth: int = 0) -> Any:
@@ -173,7 +179,17 @@ def is_fact(value: Any, depth: int = 0) -> bool:
     if kind is str:
         return len(value) <= 1_000
     if kind is dict and depth < 3:
-        return len(value) <= _LIST_MAX and all(is_fact(one, depth + 1) for one in value.values())
+        return len(value) <= _LIST_MAX and all(
+            type(name) is str and is_fact(one, depth + 1) for name, one in value.items()
+        )
     if kind is list and depth < 3:
         return len(value) <= _LIST_MAX and all(is_fact(one, depth + 1) for one in value)
-    return value is None or kind in (bool, int, float)
+    if kind is int:
+        return bool(-(2**63) <= value < 2**64)
+    return value is None or kind is bool or (kind is float and isfinite(value))
+
+
+def items_of(mapping: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """The items of a dict, a name that is not a text as its ``repr``."""
+    for name, value in islice(mapping.items(), _LIST_MAX):
+        yield (name if type(name) is str else safe_repr(name)), value

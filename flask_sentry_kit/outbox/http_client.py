@@ -40,6 +40,7 @@ class _Deadline:
 
     def __init__(self) -> None:
         self._at = 0.0
+        self._socket_class = _timed_class(socket.socket, self)
 
     def start(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
@@ -59,7 +60,7 @@ class _Deadline:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError(f"no address for {host}")
         for index, (family, kind, proto, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, proto)
+            sock: socket.socket = self._socket_class(family, kind, proto)
             try:
                 sock.settimeout(self.left() / (len(addresses) - index))
                 sock.connect(address)
@@ -71,6 +72,24 @@ class _Deadline:
                 sock.close()
                 error = exception
         raise error
+
+
+def _timed_class(base: Any, deadline: _Deadline) -> Any:
+    """A class of sockets for what reads a connection before it is a :class:`_TimedSocket`: the
+    answer of a proxy, and TLS within TLS. Made for each client, since gevent may have patched."""
+
+    class Timed(base):  # type: ignore[misc]
+        def recv(self, *arguments: Any) -> bytes:
+            self.settimeout(deadline.left())
+            data: bytes = super().recv(*arguments)
+            return data
+
+        def recv_into(self, *arguments: Any) -> int:
+            self.settimeout(deadline.left())
+            count: int = super().recv_into(*arguments)
+            return count
+
+    return Timed
 
 
 class _TimedReader(io.RawIOBase):
@@ -115,22 +134,6 @@ class _TimedSocket:
     def makefile(self, mode: str = "rb", buffering: int | None = None) -> io.BufferedReader:
         raw = self._sock.makefile("rb", buffering=0)
         return io.BufferedReader(_TimedReader(raw, self._sock, self._deadline))
-
-
-def _timed_tls(deadline: _Deadline) -> type[ssl.SSLSocket]:
-    """TLS to a proxy, within which there is TLS to the server: urllib3 makes the inner one of as
-    many of these calls as it takes, where the outer one's handshake is one call."""
-
-    class TimedTls(ssl.SSLSocket):
-        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-            self.settimeout(deadline.left())
-            return super().recv(buflen, flags)
-
-        def send(self, data: Any, flags: int = 0) -> int:
-            self.settimeout(deadline.left())
-            return super().send(data, flags)
-
-    return TimedTls
 
 
 class _TimedSockets(OwnSockets):
@@ -242,7 +245,7 @@ class HttpClient:
         tls_proxy = proxy is not None and proxy.scheme == "https"
         if tls_proxy and self._proxy_context is None:
             self._proxy_context = self._connection.proxy_context()
-            self._proxy_context.sslsocket_class = _timed_tls(self._deadline)
+            self._proxy_context.sslsocket_class = _timed_class(ssl.SSLSocket, self._deadline)
         connection: _Http | _Https
         if url.scheme == "https":
             if self._context is None:

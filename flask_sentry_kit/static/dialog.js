@@ -234,19 +234,15 @@
     if (!Sentry.SDK_VERSION && Sentry.forceLoad) attempt(Sentry.forceLoad);
   }
 
-  function openInTime() {
-    attempt(openQueued);
-  }
-
   queue.push = function (call) {
     Array.prototype.push.call(queue, call);
-    if (document.readyState === "complete") openInTime();
+    if (document.readyState === "complete") openQueued();
   };
   // By then the scripts in the page's markup have run: first those with "defer" and modules, then
   // those with "async".
-  document.addEventListener("DOMContentLoaded", openInTime);
-  window.addEventListener("load", openInTime);
-  if (document.readyState === "complete") openInTime();
+  document.addEventListener("DOMContentLoaded", openQueued);
+  window.addEventListener("load", openQueued);
+  if (document.readyState === "complete") openQueued();
 
   // Sends the form without leaving the page; if that fails, the browser sends it as usual.
 

@@ -8,6 +8,7 @@ import struct
 import threading
 from base64 import b64encode
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -23,6 +24,8 @@ class RecordingProxy:
         """The first line of each request, or what SOCKS was asked for, as ``socks5 host:port``."""
         self.heads: list[bytes] = []
         """The requests to an HTTP proxy, up to the empty line."""
+        self.shown: list[Any] = []
+        """The certificates that clients showed, where ``tls`` asks for them."""
         self._tls = tls
         self._login = login
         self._open: list[socket.socket] = []
@@ -58,6 +61,7 @@ class RecordingProxy:
             if self._tls is not None:
                 client = self._tls.wrap_socket(client, server_side=True)
                 self._open.append(client)
+                self.shown.append(client.getpeercert() or None)
             first = _read(client, 1)
             if first in (b"\x04", b"\x05"):
                 upstream = self._socks4(client) if first == b"\x04" else self._socks5(client)
@@ -77,8 +81,10 @@ class RecordingProxy:
         self.heads.append(head)
         self.asked.append(line.decode())
         if self._login:
-            wanted = b"Proxy-Authorization: Basic " + b64encode(self._login.encode())
-            if wanted not in rest.split(b"\r\n"):
+            wanted = b"Basic " + b64encode(self._login.encode())
+            lines = (line.partition(b": ") for line in rest.split(b"\r\n"))
+            given = {name.lower(): value for name, _, value in lines}
+            if given.get(b"proxy-authorization") != wanted:
                 client.sendall(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n")
                 return None
         method, target, version = line.split(b" ")

@@ -44,7 +44,7 @@ def connection_of(options: Mapping[str, Any], dsn: Dsn) -> Connection:
         what = str(error) if isinstance(error, _OptionError) else type(error).__name__
         logger.error(
             "What visitors write cannot be sent the way of sentry-sdk's events, and is refused: %s."
-            " The SDK cannot send events like this either; correct its options",
+            " The SDK's own transport sends no events like this either; correct its options",
             what,
         )
         return Connection(unusable="sentry-sdk's options name no usable way to the server")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from flask import Flask, abort
 from tests.support.sdk import Sdk
 from tests.support.sentry import Answer, Received, RecordingSentry
 from tests.support.types import MakeApp
-from tests.watch.ways import MODES, Broken, answer_of, handler_of_500, types_of, view
+from tests.watch.ways import (
+    MODES,
+    Broken,
+    answer_of,
+    handler_of_500,
+    types_of,
+    view,
+)
 
 
 def claims_nothing(response: Any) -> bool:
@@ -20,6 +28,12 @@ def claims_nothing(response: Any) -> bool:
     return "X-Sentry-ID" not in response.headers and not any(
         claim in response.text for claim in ("Reference", "showReportDialog", "<form", "report of")
     )
+
+
+def abort_500(app: Flask) -> None:
+    @app.get("/x")
+    def x() -> str:
+        abort(500)
 
 
 NOTHING_SENT: dict[str, dict[str, Any]] = {
@@ -43,6 +57,21 @@ def test_what_is_not_sent_has_no_id(
     """The page shows all the same."""
     sdk.init(**options)
     assert claims_nothing(answer_of(shop(SENTRY_KIT_REPORTER="sentry-sdk")))
+    assert sdk.events == []
+
+
+@pytest.mark.parametrize("way", [view, abort_500])
+@pytest.mark.parametrize("integrations", [True, False])
+def test_a_crash_is_sampled_once(
+    sdk: Sdk, shop: MakeApp, integrations: bool, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If its event is sampled out, no other capture of the same crash gets a second chance: not the
+    kit's, nor that of Flask's log record about it."""
+    thrown = iter([0.9])
+    dice = SimpleNamespace(random=lambda: next(thrown, 0.0))
+    monkeypatch.setattr("sentry_sdk.client.random", dice)
+    sdk.init(sample_rate=0.5, default_integrations=integrations)
+    assert claims_nothing(answer_of(shop(way)))
     assert sdk.events == []
 
 
