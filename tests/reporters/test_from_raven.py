@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flask_sentry_kit.reporters import choice
 from tests.support.beside import ENVIRONMENT
 from tests.support.sentry import RecordingSentry
 
@@ -40,8 +41,8 @@ def run(by: str, sentry: RecordingSentry, spool: Path, release: str = "newest") 
 def facts(event: dict[str, Any]) -> dict[str, Any]:
     """What the guide says is the same."""
     (error,) = event["exception"]["values"]
-    own = [one for one in error["stacktrace"]["frames"] if one["module"] == "__main__"]
-    lines = ("module", "function", "lineno", "context_line", "pre_context", "post_context")
+    source = ("context_line", "pre_context", "post_context")
+    line = ("module", "function", "lineno", "in_app", *source)
     extra = {name: value for name, value in event["extra"].items() if name != "sys.argv"}
     user = {name: value for name, value in event["user"].items() if name != "ip_address"}
     names = ("level", "platform", "transaction", "environment", "release", "server_name", "tags")
@@ -49,7 +50,7 @@ def facts(event: dict[str, Any]) -> dict[str, Any]:
         **{name: event[name] for name in names},
         "error": [error[name] for name in ("type", "value", "module")],
         "mechanism": [error["mechanism"][name] for name in ("type", "handled")],
-        "frames": [{name: one[name] for name in lines} for one in own],
+        "frames": [{name: one[name] for name in line} for one in error["stacktrace"]["frames"]],
         "request": [event["request"][name] for name in ("url", "method", "query_string")],
         "user": user,
         "extra": extra,
@@ -62,6 +63,14 @@ def page(shown: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     same = {name: shown[name] for name in ("status", "headers", "page", "ignored", "said")}
     text = re.sub(r"(?<=ID\.)[\w.-]+", "SIGNATURE", json.dumps(same).replace(event_id, "ID"))
     return event_id, json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "line", [choice._BOTH % "shop", choice._LATE % "shop"], ids=["both", "late"]
+)
+def test_the_guide_has_the_log_lines_word_for_word(line: str) -> None:
+    """So that a search for a line of one's own log finds it."""
+    assert line in (ROOT / "docs" / "sentry-sdk.md").read_text("utf-8")
 
 
 @pytest.mark.beside

@@ -109,14 +109,14 @@ RAVEN_SETTINGS: Final = (
     _option(
         "include_versions",
         "disabled_integrations",
-        "2.0 always sends them",
+        "2.0 has no such option",
         with_value="[ModulesIntegration()]",
         in_config_only=True,
     ),
     _option(
         "install_sys_hook",
         "disabled_integrations",
-        "not in 2.0",
+        "2.0 has no such option",
         with_value="[ExcepthookIntegration()]",
         in_config_only=True,
     ),
