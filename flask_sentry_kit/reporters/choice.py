@@ -34,6 +34,7 @@ logger = logging.getLogger("flask_sentry_kit")
 
 _lock: Final = lock_at_use()
 _logged: Final[weakref.WeakSet[Flask]] = weakref.WeakSet()
+_AT_FIRST_REQUEST: Final = "sentry_kit_at_first_request"
 _made_by_kit: Final[weakref.WeakKeyDictionary[Flask, weakref.ref[Any]]] = (
     weakref.WeakKeyDictionary()
 )
@@ -104,16 +105,19 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
         else:
             app.extensions["sentry"] = StandIn(app, settings)
             _watch(app)
-    if settings.reporter == "auto" and sdk_is_installed():
+    if settings.reporter != "raven" and sdk_is_installed():
         # A public signal; it is disconnected after one request.
         request_started.connect(_first_request, sender=app)
 
 
 def when_settled(app: Flask, then: Callable[[], object]) -> None:
-    """Call a function once an app's reporter is known, perhaps now."""
+    """Call a function once an app's reporter and its DSN are known, perhaps now."""
     made = app.extensions.get("sentry")
     if isinstance(made, StandIn):
         made.then = then
+    elif _is_sdk(made_for(app)) and not sdk_reports():
+        # SENTRY_KIT_REPORTER = "sentry-sdk": sentry_sdk.init() may come before the first request.
+        app.extensions[_AT_FIRST_REQUEST] = then
     else:
         then()
 
@@ -167,6 +171,7 @@ def _first_request(app: Flask, **_: Any) -> None:
     with contained("The app's reporter could not be chosen"):
         settle(app)
         _FirstRecord.remove(app)
+        app.extensions.pop(_AT_FIRST_REQUEST, lambda: None)()
         log_two_reporters(app, settings_of(app))
 
 
