@@ -25,6 +25,9 @@ js      := tests/js
 npm     := $(js)/node_modules/.stamp-npm
 peers   := tests/peers/npm
 spotlight := $(peers)/node_modules/.stamp-npm
+# Some tests run on sentry-sdk's newest release, which is in the environment, and on its oldest. That
+# one is pure Python, so all environments share it.
+oldest_sdk := .sentry-sdk-oldest/.stamp-sdk
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -62,7 +65,7 @@ help:
 demo: $(runtime)
 	@exec $(bin)/python -m demo_app --port $(PORT) --inbox-port $(INBOX_PORT)
 
-test: lint browser $(npm)
+test: lint browser $(npm) $(oldest_sdk)
 	$(bin)/python -m pytest $(ARGS)
 
 lint: $(dev)
@@ -73,13 +76,13 @@ lint: $(dev)
 browser: $(dev)
 	@$(bin)/python -m scripts.browser_install
 
-test-all: $(nox) $(if $(SHORT),,lint browser $(npm))
+test-all: $(nox) $(if $(SHORT),,lint browser $(npm) $(oldest_sdk))
 	$(bin)/nox $(if $(SHORT),--session found) $(if $(ARGS),-- $(ARGS))
 
-test-oldest: $(if $(SHORT),$(dev),browser $(npm) $(oldest))
+test-oldest: $(if $(SHORT),$(dev),browser $(npm) $(oldest_sdk) $(oldest))
 	$(if $(SHORT),$(bin)/python -m scripts.oldest,$(VENV)-oldest/bin/python -m pytest $(ARGS))
 
-test-main: browser $(npm)
+test-main: browser $(npm) $(oldest_sdk)
 	@test -n "$(FLASK)" -a -n "$(WERKZEUG)" || { echo "Say what to test on, as paths of checkouts or" \
 	  "addresses that pip installs: make test-main FLASK=../flask WERKZEUG=../werkzeug" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)-main
@@ -124,7 +127,7 @@ screenshots: browser
 	$(bin)/python -m scripts.screenshots $(options)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-main $(VENV)-bugsink .nox .browser dist
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-main $(VENV)-bugsink .sentry-sdk-oldest .nox .browser dist
 	rm -rf $(js)/node_modules $(peers)/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -158,6 +161,12 @@ $(oldest): pyproject.toml scripts/oldest.py $(dev)
 	$(bin)/python -m scripts.oldest > $(VENV)-oldest/oldest.txt
 	$(VENV)-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(VENV)-oldest/bin/python -m pip install --quiet --editable '.[inbox]' --group dev --constraint $(VENV)-oldest/oldest.txt
+	@touch $@
+
+# pip leaves what a folder has of another release.
+$(oldest_sdk): pyproject.toml scripts/oldest.py $(dev)
+	rm -rf $(@D)
+	$(bin)/python -m pip install --quiet --no-deps --target $(@D) $$($(bin)/python -m scripts.oldest sentry-sdk)
 	@touch $@
 
 $(bugsink): pyproject.toml $(venv)

@@ -7,6 +7,7 @@ app in the process. Contains none of their logic.
 from __future__ import annotations
 
 import logging
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,10 +91,8 @@ class SentryKit(Blueprint):
         :raises SettingError, DsnError: before the app is changed; the text holds no secret.
         """
         from .kit import Kit, kit_of, set_up_kit
-        from .missing_dsn import log_missing_dsn
         from .page import PARTS
-        from .reporters import make_reporter
-        from .start_log import log_start
+        from .reporters import choose_reporter, when_settled
         from .watch import add_event_id_to_log_records
 
         if kit_of(app) is not None:
@@ -103,21 +102,12 @@ class SentryKit(Blueprint):
             )
         prefix = self._prefix(options)
         settings = kit_settings.set_up_settings(app, self._options)
-        if "sentry" not in app.extensions:
-            make_reporter(app)
+        choose_reporter(app, settings)
         super().register(app, options)
         name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
         kit = Kit(app, settings, name, prefix)
         set_up_kit(app, kit)
-        if kit.dsn is None:
-            log_missing_dsn(app, kit)
-        else:
-            log_start(app, kit, kit.dsn)
-            if settings.feedback:
-                kit.feedback.log_missing_secret()
-        if kit.dsn is not None and settings.spool:
-            # Events that a killed worker left are delivered now, not at the next crash.
-            kit.outbox.resume()
+        when_settled(app, partial(_begin, app, kit))
         add_event_id_to_log_records(app)
         kit.warm_up()
         kit.own_routes.serve_first()
@@ -165,6 +155,24 @@ class SentryKit(Blueprint):
                 f"url_prefix of the kit takes a fixed path such as {URL_PREFIX!r}; got {prefix!r}"
             )
         return "/" + prefix.strip("/") if prefix.strip("/") else ""
+
+
+def _begin(app: Flask, kit: Kit) -> None:
+    """Log where crashes go, and deliver what was left, once the app's reporter is known."""
+    from .missing_dsn import log_missing_dsn
+    from .start_log import log_start
+
+    dsn = kit.dsn
+    if dsn is None:
+        log_missing_dsn(app, kit)
+        return
+    log_start(app, kit, dsn)
+    if kit.settings.feedback:
+        kit.feedback.log_missing_secret()
+    if kit.settings.spool:
+        # What a killed worker left is delivered now, not at the next crash.
+        kit.outbox.resume()
+    Context().run(kit.reporter.warm_up)  # nothing of a request that is running
 
 
 def _thank(outcome: str, receipt: str) -> Response:

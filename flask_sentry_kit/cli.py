@@ -64,8 +64,8 @@ def check(context: click.Context, dry_run: bool, as_json: bool, url: str) -> Non
     try:
         with without_resuming():
             app = context.ensure_object(ScriptInfo).load_app()
-        name = app.name
-        findings = check_app(app, send=not dry_run, url=url)
+            name = app.name
+            findings = check_app(app, send=not dry_run, url=url)
     except (NoAppException, click.ClickException):
         raise
     except (SettingError, DsnError) as error:

@@ -22,7 +22,14 @@ from .headers import framed
 from .outbox import Outbox, request_end
 from .page import Page, Part
 from .page.dialog import policy_sources
-from .reporters import NoReporter, Reporter, reporter_for
+from .reporters import (
+    NoReporter,
+    Reporter,
+    expected_dsn,
+    log_two_reporters,
+    made_for,
+    reporter_for,
+)
 from .settings import WITHOUT_DIALOG, Settings
 from .text import one_line
 from .user import Person, person
@@ -90,7 +97,7 @@ class Kit:
         """The current reporter of the app's crashes. It may change: an app may make its ``Sentry``
         after registering the blueprint, or replace it later."""
         app = self.app
-        sentry = app.extensions.get("sentry")
+        sentry = made_for(app)
         if sentry is not self._sentry:
             self._reporter = reporter_for(app, sentry)
             self._reporter.use_settings(self.settings)
@@ -129,17 +136,16 @@ class Kit:
 
     def warm_up(self) -> None:
         """Do the one-time work of a process's first crash now, so that no visitor waits for it."""
-        reporter = self.reporter
-        reporter.warm_up()
-        dsn = reporter.dsn
+        self.reporter.warm_up()
+        dsn = expected_dsn(self.app)
         if dsn is not None:
             request_end.prepare()
-        form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
-        if form:
+        form = self.settings.feedback and bool(self.app.secret_key)
+        if form and dsn is not None:
             # A failure is not logged: it is logged if it happens again at a crash.
             with contained(None):
-                self.feedback.form_for(Crash("0" * 32, dsn))
-        self.page.warm_up(dsn, form)
+                self.feedback.warm_up(dsn)
+        self.page.warm_up(dsn, form and dsn is not None)
 
     def url(self, tail: str, **values: Any) -> str:
         """The path of one of the kit's own routes, with the app's mount point.
@@ -155,6 +161,7 @@ class Kit:
 
     def crash(self, error: BaseException) -> Crash:
         """The data of the current request's crash, which is captured if it was not captured yet."""
+        log_two_reporters(self.app, self.settings)
         reporter = self.reporter
         known, event_id = reporter.recall(error)
         if not known:
@@ -326,7 +333,7 @@ def csp_sources(app: Flask) -> dict[str, list[str]]:
     A self-hosted Sentry whose ``system.url-prefix`` is another than the DSN's host needs that one
     too, since its dialog posts there: add it to ``connect-src``.
 
-    Call it after registering the blueprint.
+    Call it after registering the blueprint, and after ``sentry_sdk.init()`` if the app has one.
 
     :return: empty if there is no dialog: no DSN, or ``SENTRY_KIT_DIALOG=False``.
     :raises RuntimeError: the blueprint is not registered on the app.
@@ -334,4 +341,4 @@ def csp_sources(app: Flask) -> dict[str, list[str]]:
     kit = kit_of(app)
     if kit is None:
         raise RuntimeError(_MISSING.format(app.name))
-    return policy_sources(kit.dsn, kit.settings)
+    return policy_sources(expected_dsn(app), kit.settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from flask import Flask, request, request_started
+from flask import Flask, has_request_context, request, request_started
 
 from .containment import contained
 from .dsn import PLACES
@@ -33,6 +33,9 @@ def log_missing_dsn(app: Flask, kit: Kit) -> None:
     from a server: an app may make its ``Sentry`` after registering the blueprint."""
     if not kit.reporter.switched_off:
         _log(app, logging.INFO)
+        if has_request_context():  # the reporter was chosen at the first request
+            _serving(app)
+            return
         # A public signal; it is disconnected after one request.
         request_started.connect(_serving, sender=app)
 

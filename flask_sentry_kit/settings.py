@@ -78,17 +78,18 @@ class Settings:
     """The settings of one app, checked. ``Settings()`` has every default."""
 
     raven_js: RavenJs = _row(
-        takes='"bundled", "cdn", an address, or {"url", "integrity"}',
+        takes='"bundled", "cdn", "browser", an address, or {"url", "integrity"}',
         default="bundled",
         check=check.raven_js,
         meaning="The script that defines Raven on the page: our own small loader, Raven JS 3.27.2"
-        " from its CDN with its integrity hash, or your own copy.",
+        " from its CDN with its integrity hash, or your own copy."
+        ' "browser": none, since your page has @sentry/browser, which opens the dialog.',
     )
     dialog: Mapping[str, Any] | None = _row(
         takes="a dict of showReportDialog options without eventId and dsn, or False",
         default={},
         check=check.dialog,
-        meaning="Further options of Raven.showReportDialog (title, subtitle, labelName, lang …);"
+        meaning="Further options of showReportDialog (title, subtitle, labelName, lang …);"
         " False: no hosted dialog.",
     )
     """None: no hosted dialog, as always for a ``server`` that has none."""
@@ -188,10 +189,18 @@ class Settings:
         " nobody.",
     )
     reporter: str = _row(
-        takes='"auto" or "raven"',
+        takes='"auto", "raven" or "sentry-sdk"',
         default="auto",
         check=check.reporter_name,
-        meaning="What sends the events.",
+        meaning='What sends the events. "auto": a Sentry that the app made itself, else sentry-sdk'
+        " if it is initialised with a DSN by the first request, else raven.",
+    )
+    scrub: bool = _row(
+        takes="True or False",
+        default=False,
+        check=check.flag,
+        meaning="Mask secrets in the events of sentry-sdk too, by the same rules as in those that"
+        " raven sends, where it is always done.",
     )
 
 

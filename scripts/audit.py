@@ -39,6 +39,8 @@ UNREACHED: Final = {
     "GHSA-8988-9cw3-xx77": "proxies are spoken to by HTTP alone",
     "GHSA-vxq7-64xx-v4gw": "answers are read by read(amt) of http.client, which bounds the line",
     "GHSA-gh4c-6fx4-qh6g": "answers are never unpacked",
+    # sentry-sdk 2.0.0
+    "GHSA-g92j-qhmh-64v2": "the kit starts no process with an empty environment",
 }
 """Holes of the oldest releases that no way through the kit leads to, each with the reason.
 An app may well reach them: the README says which releases are wise."""

@@ -1,6 +1,8 @@
 """``python -m scripts.oldest``: the oldest releases that pyproject.toml allows, for pip.
 
-The tests run on them once (``make test-oldest``), and ``make audit`` asks about them.
+The tests run on them once (``make test-oldest``), and ``make audit`` asks about them. With
+``sentry-sdk`` as argument it is that one's alone, which is installed beside the newest: some tests
+run on both, each time (tests/reporters/test_on_sentry_sdk.py).
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ def requirements() -> list[Requirement]:
     """What pyproject.toml depends on, on this platform and Python."""
     # As text: Python 3.10 has no tomllib, and one list of strings needs none.
     lists = re.findall(
-        r"^(?:dependencies|inbox) = \[\n(.*?)^\]", PYPROJECT.read_text("utf-8"), re.M | re.S
+        r"^(?:dependencies|inbox|sentry-sdk) = \[\n(.*?)^\]",
+        PYPROJECT.read_text("utf-8"),
+        re.M | re.S,
     )
-    if len(lists) != 2:
-        raise ValueError("pyproject.toml has no list of dependencies, or none of the inbox's")
+    if len(lists) != 3:
+        raise ValueError("pyproject.toml has no list of dependencies, or lacks an extra")
     found = [
         Requirement(text) for text in re.findall(r'^\s*"([^"]+)"', "".join(lists), re.MULTILINE)
     ]
@@ -44,5 +48,10 @@ def constraints() -> list[str]:
     return [f"{one.name}=={oldest(one)}" for one in requirements()]
 
 
+def main(sentry_sdk: bool) -> None:
+    pins = [pin for pin in constraints() if pin.startswith("sentry-sdk==") is sentry_sdk]
+    sys.stdout.write("\n".join(pins) + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(constraints()) + "\n")
+    main(sentry_sdk=sys.argv[1:] == ["sentry-sdk"])

@@ -1,4 +1,5 @@
-"""Writes the docs that are made from the code: the settings, and what an event never holds.
+"""Writes the docs that are made from the code: the settings, raven's settings beside sentry-sdk's,
+and what an event never holds.
 
 ``python -m scripts.settings_page`` writes what is out of date and names it. ``--check`` names it,
 writes nothing, and then ends with 1.
@@ -21,10 +22,12 @@ from flask_sentry_kit.event import (
     source,
 )
 from flask_sentry_kit.event import interfaces as event
+from flask_sentry_kit.reporters.sentry_sdk.raven_settings import RAVEN_SETTINGS, RavenSetting
 from flask_sentry_kit.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- settings: made by `make docs` -->", "<!-- end of settings -->"
+RAVEN_BEGIN, RAVEN_END = "<!-- raven: made by `make docs` -->", "<!-- end of raven -->"
 
 _INTRODUCTION = """\
 # Settings
@@ -34,7 +37,8 @@ _INTRODUCTION = """\
 Each is a key of `app.config`, or a keyword of `SentryKit(…)`, which wins. A key that begins with
 `SENTRY_KIT_` and is not in this list, or a value that cannot work, is an error when the kit is
 registered. raven's own settings (`SENTRY_DSN`, `SENTRY_CONFIG`, `SENTRY_USER_ATTRS`,
-`SENTRY_RELEASE` and the rest) are read by raven's rules.
+`SENTRY_RELEASE` and the rest) are read by raven's rules; what has their place with sentry-sdk is in
+[sentry-sdk.md](sentry-sdk.md).
 """
 
 
@@ -171,6 +175,29 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def raven_table() -> str:
+    """raven's settings beside those of sentry-sdk, as a Markdown table."""
+    rows = ["| raven | sentry-sdk | what is different |", "|---|---|---|"]
+    for row in RAVEN_SETTINGS:
+        counterpart = row.counterpart or "the same"
+        rows.append(f"| {_name(row)} | {_cell(counterpart)} | {_cell(row.remark)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _name(row: RavenSetting) -> str:
+    if row.in_config_only:
+        return f"`{row.name}` of `SENTRY_CONFIG`"
+    also = ", `RAVEN_IGNORE_EXCEPTIONS`" if row.name == "ignore_exceptions" else ""
+    return f"`SENTRY_{row.name.upper()}`{also}"
+
+
+def _between(path: Path, begin: str, end: str, table: str) -> str:
+    """A file's text with a table between two of its lines."""
+    before, _, rest = path.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{table}\n{end}{after}"
+
+
 def _section(setting: Setting) -> str:
     default = repr(setting.default).replace("'", '"')
     return (
@@ -183,11 +210,10 @@ def _section(setting: Setting) -> str:
 
 def pages() -> dict[Path, str]:
     """Each of these files, and the text that it should have."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    readme, guide = ROOT / "README.md", ROOT / "docs" / "sentry-sdk.md"
     return {
-        readme: f"{before}{BEGIN}\n\n{table()}\n{END}{after}",
+        readme: _between(readme, BEGIN, END, table()),
+        guide: _between(guide, RAVEN_BEGIN, RAVEN_END, raven_table()),
         ROOT / "docs" / "settings.md": _INTRODUCTION + "".join(map(_section, SETTINGS)),
         ROOT / "docs" / "masking.md": masking(),
     }

@@ -52,14 +52,6 @@ _SOURCE_MAX: Final = 2_000_000  # bytes of a file; a longer file is generated co
 # would repeat values that are masked elsewhere.
 _OWN: Final = ("flask_sentry_kit.", "raven.")
 
-# Our own frames between the server and the view say nothing about the app.
-_PASSED_THROUGH: Final = (
-    "flask_sentry_kit.watch.answers",
-    "flask_sentry_kit.watch.escapes",
-    "flask_sentry_kit.watch.handlers",
-    "flask_sentry_kit.watch.own_routes",
-)
-
 
 def _library_roots() -> tuple[str, ...]:
     paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -312,7 +304,6 @@ class Stacks:
             (frame, lineno)
             for frame, lineno in stack
             if "__traceback_hide__" not in frame.f_code.co_varnames
-            and frame.f_globals.get("__name__") not in _PASSED_THROUGH
         ]
         if not shown:
             return None

@@ -17,7 +17,7 @@ from typing import Final
 
 from ..dsn import envelope_url_of
 from .delivery_log import logger
-from .item import Answer, Request, origin_of
+from .item import NO_CONTENT, Answer, Request, origin_of
 
 ADDRESSES_MAX: Final = 100
 """Addresses that are remembered. An outbox sends to one, a spool that apps share to a few."""
@@ -40,8 +40,9 @@ class Roads:
         self._glitchtips: OrderedDict[str, None] = OrderedDict()
 
     def is_glitchtip(self, url: str) -> bool:
-        """Whether an event that was sent to this address was answered as GlitchTip answers."""
-        return url in self._glitchtips
+        """Whether the server at this address has answered an event, or a form of a visitor's words,
+        as GlitchTip answers."""
+        return origin_of(url) in self._glitchtips
 
     def post(self, request: Request, post: Post) -> Answer:
         """Send an event to the address that its server has: two attempts where that is not known.
@@ -51,7 +52,10 @@ class Roads:
         """
         url = request.url
         if envelope_url_of(url) is None:
-            return post(request.packed())
+            answer = post(request.packed())
+            if request.name == "form" and answer.status == NO_CONTENT:
+                self._note_glitchtip(url)
+            return answer
         first: Answer | None = None
         if self._known.get(url, self._envelopes):
             envelope = as_envelope(request)
@@ -61,7 +65,7 @@ class Roads:
                     return first
                 self._note(url, False)
         answer = post(request.packed())
-        if url not in self._glitchtips and _is_from_glitchtip(answer):
+        if _is_from_glitchtip(answer):
             self._note_glitchtip(url)
         if answer.status != 404 or first is not None:
             return answer
@@ -74,7 +78,10 @@ class Roads:
         return answer if second.status == 404 else second
 
     def _note_glitchtip(self, url: str) -> None:
-        self._glitchtips[url] = None
+        origin = origin_of(url)
+        if origin in self._glitchtips:
+            return
+        self._glitchtips[origin] = None
         if len(self._glitchtips) > ADDRESSES_MAX:
             self._glitchtips.popitem(last=False)
         logger.warning(
@@ -82,7 +89,7 @@ class Roads:
             " own crash dialog (version 6): from now on crash pages of this process are without it,"
             " and have the page's form. Set SENTRY_KIT_SERVER = 'glitchtip', so that the first page"
             " is as well",
-            origin_of(url),
+            origin,
         )
 
     def _note(self, url: str, envelopes: bool) -> None:

@@ -3,6 +3,9 @@ Flask sends no signal for: in middleware, teardown functions and streams.
 
 On a healthy request it checks whether the body can still fail. Around middleware, which runs
 outside of Flask's context, it also sets one context variable.
+
+``__traceback_hide__`` in a function of this room keeps its calls, which say nothing about the app,
+out of events: raven, sentry-sdk and the kit's own events honour it.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ class Middleware:
         app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = made
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        __traceback_hide__ = True  # noqa: F841
         if self.wrapped and current_environ.get() is not None:
             return self.inner(environ, start_response)
         token = current_environ.set(environ)
@@ -134,6 +138,7 @@ class PlainMiddleware(Middleware):
     """
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        __traceback_hide__ = True  # noqa: F841
         if current_environ.get() is not None:
             # This app runs inside middleware, or inside another app that has middleware.
             return super().__call__(environ, start_response)
@@ -157,6 +162,7 @@ class DeliveringMiddleware(Middleware):
     sent before it ends, if possible after its answer."""
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        __traceback_hide__ = True  # noqa: F841
         if self.wrapped:
             return super().__call__(environ, start_response)
         request_end.begin()
@@ -183,6 +189,7 @@ class DeliveringBody:
         return iter(self._body)
 
     def close(self) -> None:
+        __traceback_hide__ = True  # noqa: F841
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
@@ -218,6 +225,7 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
         call = kind.async_to_sync(app, function)
 
         def call_with_environ(*args: Any, **kwargs: Any) -> Any:
+            __traceback_hide__ = True  # noqa: F841
             token = current_environ.set(running_environ())
             try:
                 return call(*args, **kwargs)
@@ -233,11 +241,13 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
                 layer_of(app).capture(error)
 
     def should_ignore_error(app: Flask, error: BaseException | None) -> bool:
+        __traceback_hide__ = True  # noqa: F841
         # Called for errors that end a request alone, just before its context ends.
         capture_timeout(app, error)
         return kind.should_ignore_error(app, error)
 
     def do_teardown_request(app: Flask, context: Any, error: BaseException | None = None) -> None:
+        __traceback_hide__ = True  # noqa: F841
         capture_timeout(app, error)
         kind.do_teardown_request(app, context, error)  # type: ignore[call-arg]  # of Flask 3.2
 
@@ -267,6 +277,7 @@ class Body:
         self._middleware = middleware
 
     def __iter__(self) -> Iterator[bytes]:
+        __traceback_hide__ = True  # noqa: F841
         # The variable is set only while the body's code runs, not while the server's code runs.
         environ = self._environ
         running = True
@@ -286,6 +297,7 @@ class Body:
                 current_environ.reset(token)
 
     def close(self) -> None:
+        __traceback_hide__ = True  # noqa: F841
         close = getattr(self._body, "close", None)
         if close is None:
             return

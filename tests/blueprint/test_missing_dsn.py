@@ -38,7 +38,7 @@ def visit(address: str) -> None:
 
 def test_what_serves_nobody_is_not_warned(kit_app: Any, levels: Any) -> None:
     """A process that only loads the app, as a command does, has the line at INFO."""
-    kit_app(SENTRY_DSN=None)
+    kit_app(SENTRY_DSN=None, SENTRY_KIT_REPORTER="raven")
     assert levels() == ["INFO"]
 
 
@@ -77,7 +77,7 @@ def test_a_sentry_made_later_needs_no_warning(
     kit_app: Any, wire: Any, serve: Any, levels: Any
 ) -> None:
     """An app may make its Sentry after registering the blueprint: the DSN is checked again."""
-    app = kit_app(SENTRY_DSN=None)
+    app = kit_app(SENTRY_DSN=None, SENTRY_KIT_REPORTER="raven")
     Sentry(app, dsn=wire.dsn)
     visit(serve(app))
     assert levels() == ["INFO"]
@@ -96,7 +96,7 @@ def test_the_line_names_what_was_looked_at(
     kit_app: Any, levels: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It names every place for a DSN, including code, and how to avoid the line."""
-    kit_app(SENTRY_DSN=None)
+    kit_app(SENTRY_DSN=None, SENTRY_KIT_REPORTER="raven")
     (line,) = [one.getMessage() for one in caplog.records if LINE in one.getMessage()]
     for place in ("'shop'", "SENTRY_CONFIG['dsn']", "app.config", "dsn argument", "environment"):
         assert place in line
@@ -110,6 +110,7 @@ from flask_sentry_kit import sentry_kit
 
 logging.basicConfig(format="%(levelname)s %(name)s %(message)s", level=logging.INFO)
 app = Flask("shop")
+app.config["SENTRY_KIT_REPORTER"] = "raven"
 app.register_blueprint(sentry_kit)
 """
 

@@ -96,7 +96,7 @@ def test_what_an_earlier_process_left_for_this_dsn_is_sent_at_registration(
     before.extensions["sentry_kit"].outbox.close(0)
     del wire.received[:]
     wire.answer = None
-    kit_app("again", SENTRY_KIT_SPOOL=path)
+    kit_app("again", SENTRY_KIT_SPOOL=path, SENTRY_KIT_REPORTER="raven")
     assert wire.wait_for(1)[0]["event_id"] == event_id
 
 

@@ -36,6 +36,7 @@ def crashing(**config: Any) -> Flask:
         {"SENTRY_KIT_FEEDBACK": False},
         {"SENTRY_KIT_DIALOG": False},
         {"SENTRY_KIT_RAVEN_JS": "https://cdn.example/raven.js"},
+        {"SENTRY_KIT_RAVEN_JS": "browser"},
         {"SENTRY_KIT_BRAND": {"name": "Quire & Co.", "support_email": "help@example.com"}},
     ],
     ids=lambda config: ",".join(config) or "defaults",
@@ -59,7 +60,7 @@ def test_the_first_visitor_waits_for_no_template(
 
 def test_the_first_visitor_waits_for_no_queue_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue of the first event and the key that signs the form are made in advance."""
-    app = crashing()
+    app = crashing(SENTRY_KIT_REPORTER="raven")
     app.register_blueprint(sentry_kit)
 
     def fail(*args: object, **options: object) -> None:

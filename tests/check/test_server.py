@@ -193,7 +193,11 @@ def test_a_process_says_at_its_start_what_it_uses(
 ) -> None:
     """In one line: a command that runs elsewhere may see it otherwise."""
     with caplog.at_level(logging.INFO, "flask_sentry_kit"):
-        shop(SENTRY_KIT_SPOOL=str(tmp_path / "spool"), SENTRY_KIT_SERVER="sentry")
+        shop(
+            SENTRY_KIT_SPOOL=str(tmp_path / "spool"),
+            SENTRY_KIT_SERVER="sentry",
+            SENTRY_KIT_REPORTER="raven",
+        )
     [line] = [one for one in caplog.messages if one.startswith("Crashes of the app 'shop'")]
     assert "the server is 'sentry'" in line and str(tmp_path) in line
     assert "secret" not in line

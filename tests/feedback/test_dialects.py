@@ -214,7 +214,7 @@ def test_an_event_of_its_own_takes_the_road_of_the_crash(
     outcome, paths = crash_and_send(shop, sentry)
     assert outcome == "sent"
     assert paths[-2:] == [FORM, ENVELOPE]
-    kinds = [request.items[0] for request in sentry.reports if request.path.endswith("envelope/")]
+    kinds = [got.items[0] for got in sentry.received if got.path.endswith("envelope/")]
     assert [kind for kind, _ in kinds] == ["event", "event"]
     assert kinds[-1][1]["message"].startswith(WORDS)
 

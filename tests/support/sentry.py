@@ -80,33 +80,54 @@ class Received:
 
     @property
     def project(self) -> str:
-        """Of a POST to a project's ``/store/``; empty for any other request."""
-        store = re.fullmatch(r"(?:/\w+)*/api/(\w+)/store/", self.path)
-        return store[1] if store and self.method == "POST" else ""
+        """Of a POST to a project's ``/store/`` or ``/envelope/``; empty for any other request."""
+        sent = re.fullmatch(r"(?:/\w+)*/api/(\w+)/(?:store|envelope)/", self.path)
+        return sent[1] if sent and self.method == "POST" else ""
 
     @cached_property
     def event(self) -> dict[str, Any] | None:
-        """None where a POST to ``/store/`` has no event in its body, and for any other request."""
+        """Of a POST to ``/store/`` its body, of an envelope its item of the type "event"; None
+        where there is no such event, and for any other request."""
         if not self.project:
             return None
         try:
-            found = self.json()
-        except (ValueError, OSError, zlib.error):
+            found = dict(self.items).get("event") if self._is_envelope else self.json()
+        except (AssertionError, ValueError, OSError, zlib.error):
             return None
         return found if isinstance(found, dict) else None
 
-    @property
+    @cached_property
     def items(self) -> list[tuple[str, Any]]:
-        """Of an envelope: the type of each item, and its JSON."""
-        header, *lines = self.body.rstrip(b"\n").split(b"\n")
-        assert isinstance(json.loads(header), dict)
-        heads, bodies = lines[::2], lines[1::2]
-        for head, body in zip(heads, bodies, strict=True):
-            assert json.loads(head).get("length", len(body)) == len(body)
-        return [
-            (json.loads(head)["type"], json.loads(body))
-            for head, body in zip(heads, bodies, strict=True)
-        ]
+        """Of an envelope: the type of each item, and its JSON, or its bytes if they are none."""
+        line, _, rest = self.body.partition(b"\n")
+        assert isinstance(json.loads(line), dict)
+        found = []
+        while rest.strip():
+            line, _, rest = rest.partition(b"\n")
+            head = json.loads(line)
+            length = head.get("length", len(rest.partition(b"\n")[0]))
+            payload, end = rest[:length], rest[length : length + 1]
+            assert len(payload) == length and end in (b"", b"\n"), "the length is wrong"
+            rest = rest[length + 1 :]
+            try:
+                found.append((head["type"], json.loads(payload)))
+            except ValueError:
+                found.append((head["type"], payload))
+        return found
+
+    @cached_property
+    def is_report(self) -> bool:
+        """Whether it carries a visitor's words."""
+        if self.method != "POST" or not self._is_envelope:
+            return self.method == "POST" and self.path.endswith("/error-page/")
+        try:
+            return not {"feedback", "user_report"}.isdisjoint(kind for kind, _ in self.items)
+        except (AssertionError, ValueError, OSError, zlib.error):
+            return False
+
+    @property
+    def _is_envelope(self) -> bool:
+        return self.path.endswith("/envelope/")
 
     @property
     def id(self) -> str:
@@ -153,8 +174,9 @@ class RecordingSentry:
         self.port: int = self._server.server_address[1]
         self.host = "localhost" if tls else f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{self.host}:{self.port}"
+        # The end of almost every test waits until the server looks whether it is to end.
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name="recording-sentry", daemon=True
+            target=self._server.serve_forever, args=(0.002,), name="recording-sentry", daemon=True
         )
         self._thread.start()
 
@@ -180,10 +202,15 @@ class RecordingSentry:
     @property
     def stored(self) -> list[Received]:
         """What was sent to a project's ``/store/``."""
-        return [request for request in self._all() if request.project]
+        return [
+            request
+            for request in self._all()
+            if request.project and request.path.endswith("/store/")
+        ]
 
     @property
     def events(self) -> list[dict[str, Any]]:
+        """Those that arrived, at either address."""
         return [request.event for request in self._all() if request.event is not None]
 
     @property
@@ -194,11 +221,7 @@ class RecordingSentry:
     @property
     def reports(self) -> list[Received]:
         """The visitors' reports that arrived, at either address."""
-        return [
-            request
-            for request in self._all()
-            if request.method == "POST" and request.path.endswith(("/error-page/", "/envelope/"))
-        ]
+        return [request for request in self._all() if request.is_report]
 
     def wait(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
         """Wait until the condition holds, looked at whenever something arrives."""
@@ -236,7 +259,7 @@ class RecordingSentry:
         for app in apps:
             assert app.extensions["sentry"].flush(10)
         events = self.wait_for(1)
-        assert len(events) == 1, [event["message"] for event in events]
+        assert len(events) == 1, events
         return events[0]
 
     def hold(self, *methods: str) -> None:

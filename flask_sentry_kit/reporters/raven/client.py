@@ -33,15 +33,16 @@ from ...event.serialize import safe_repr
 from ...outbox import Outbox
 from ...settings import Settings
 from ...threads import lock_at_use
+from ..exceptions import exception_of
 from . import breadcrumbs, excepthook, logs
 from .client_facts import configured_facts, current_facts
 from .context import Context
-from .exceptions import exception_of, is_ignored
 from .hooks import Hooks
-from .options import transport_options
+from .ignored import is_ignored
+from .options import make_outbox, transport_options
 from .processors import Processors
 from .sending import hand_over, send, warn_of_what_is_never_called
-from .transport import OutboxTransport, make_outbox, remote_config
+from .transport import OutboxTransport, remote_config
 
 logger = stdlib_logging.getLogger("flask_sentry_kit")
 
@@ -143,10 +144,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The public DSN for browsers, without a scheme as in raven, or with the given scheme."""
-        if self.dsn is None:
-            return None
-        rest = self.dsn.public_without_scheme
-        return f"{scheme}:{rest}" if scheme else rest
+        return None if self.dsn is None else self.dsn.public_with(scheme)
 
     @property
     def outbox(self) -> Outbox:

@@ -9,9 +9,8 @@ import raven.base
 from flask import Flask
 from raven.utils.conf import convert_options
 
-from ...dsn import find_dsn
 from .client import Client
-from .options import check_dsn, check_options
+from .options import check_configuration
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -26,11 +25,8 @@ def make_client(client_cls: type[raven.base.Client], app: Flask, dsn: str | None
     """
     config = app.config
     own = config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {}
-    check_options(config, own)
-    found = find_dsn(config, dsn)
-    if found.text:
-        check_dsn(found.text, found.setting)
-    elif found.text == "":
+    found = check_configuration(config, dsn)
+    if found.text == "":
         logger.info(
             "%s is empty: reporting is switched off for the app %r", found.setting, app.name
         )

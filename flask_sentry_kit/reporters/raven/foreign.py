@@ -23,8 +23,8 @@ from ...event.scope import Environ, Scopes
 from ...event.scrub import Scrubber
 from ...settings import Settings
 from ...watch import show_event_id
+from ..exceptions import exception_of, original_error
 from .client_facts import address_alone, configured_facts
-from .exceptions import exception_of, original_error
 from .hooks import Hooks, crash_at_hand
 from .logs import LogHandler
 from .sending import held_back

@@ -1,13 +1,14 @@
-"""Checks raven's settings at registration, so that a wrong type gives a clear error."""
+"""Checks raven's settings at registration, so that a wrong type gives a clear error, and makes the
+outbox from them. raven is not loaded for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from ...dsn import Dsn
+from ...dsn import Dsn, FoundDsn, find_dsn
+from ...outbox import Outbox
 from ...settings import SettingError
-from .transport import make_outbox
 
 
 def _names(value: Any) -> bool:
@@ -79,6 +80,20 @@ def check_options(config: Mapping[str, Any], own: Any) -> None:
                 raise SettingError(f"{label} takes {takes}; got {got}")
 
 
+def check_configuration(config: Mapping[str, Any], dsn: object = None) -> FoundDsn:
+    """Check an app's raven settings, and find its DSN.
+
+    :param config: ``app.config``.
+    :param dsn: the DSN given in code.
+    :raises SettingError, DsnError: the text names the setting and shows no secret.
+    """
+    check_options(config, config.get("SENTRY_CONFIG") or config.get("RAVEN_CONFIG") or {})
+    found = find_dsn(config, dsn)
+    if found.text:
+        check_dsn(found.text, found.setting)
+    return found
+
+
 def transport_options(dsn: Dsn | None) -> dict[str, str]:
     """The delivery options in a DSN's query: ``timeout``, ``verify_ssl``, ``ca_certs``."""
     return {
@@ -104,3 +119,34 @@ def check_dsn(text: object, setting: str) -> None:
                 f" and ca_certs=<a readable file of CAs>; got something else for"
                 f" {' or '.join(given)}"
             ) from None
+
+
+def make_outbox(
+    timeout: float | str = 5.0,
+    verify_ssl: bool | str = True,
+    ca_certs: str | None = None,
+    *,
+    spool: str | None = None,
+    envelopes: bool = False,
+    destination: str | None = None,
+) -> Outbox:
+    """An outbox from raven's transport options. See ``transport.OutboxTransport``.
+
+    :param spool: path of the file for queued events, or None for memory.
+    :param envelopes: whether events are sent as envelopes at once.
+    :param destination: an address of the server that receives the events.
+    """
+    if isinstance(verify_ssl, str):
+        verify_ssl = verify_ssl.strip().lower() not in ("0", "false", "no", "off")
+    try:
+        seconds = float(timeout)
+    except ValueError:
+        raise ValueError("timeout takes seconds, more than 0") from None
+    return Outbox(
+        timeout=seconds,
+        verify_ssl=verify_ssl,
+        ca_certs=ca_certs or None,
+        spool=spool,
+        envelopes=envelopes,
+        destination=destination,
+    )

@@ -17,9 +17,9 @@ from ...event.warm import warm_up
 from ...outbox import Counters, Outbox, request_end
 from ...settings import Settings
 from ...watch import show_event_id
+from ..exceptions import original_error
 from . import logs
 from .client import Client
-from .exceptions import original_error
 from .hooks import Hooks, Taken, crash_at_hand
 from .sending import held_back
 

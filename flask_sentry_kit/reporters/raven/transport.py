@@ -16,7 +16,7 @@ from raven.transport.base import AsyncTransport
 
 from ...dsn import AUTH_HEADER, Dsn
 from ...outbox.item import Item, Request
-from ...outbox.outbox import Outbox
+from .options import make_outbox
 
 AGENT: Final = f"raven-python/{raven.VERSION}"
 
@@ -46,37 +46,6 @@ def remote_config(dsn: Dsn | None, transport: Any) -> Any:
         secret_key=dsn.secret_key,
         options=dict(dsn.options),
         transport=transport,
-    )
-
-
-def make_outbox(
-    timeout: float | str = 5.0,
-    verify_ssl: bool | str = True,
-    ca_certs: str | None = None,
-    *,
-    spool: str | None = None,
-    envelopes: bool = False,
-    destination: str | None = None,
-) -> Outbox:
-    """An outbox from raven's transport options. See ``OutboxTransport``.
-
-    :param spool: path of the file for queued events, or None for memory.
-    :param envelopes: whether events are sent as envelopes at once.
-    :param destination: an address of the server that receives the events.
-    """
-    if isinstance(verify_ssl, str):
-        verify_ssl = verify_ssl.strip().lower() not in ("0", "false", "no", "off")
-    try:
-        seconds = float(timeout)
-    except ValueError:
-        raise ValueError("timeout takes seconds, more than 0") from None
-    return Outbox(
-        timeout=seconds,
-        verify_ssl=verify_ssl,
-        ca_certs=ca_certs or None,
-        spool=spool,
-        envelopes=envelopes,
-        destination=destination,
     )
 
 

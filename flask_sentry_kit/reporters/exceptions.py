@@ -1,14 +1,13 @@
-"""Finds the exception to report, and decides whether it is ignored."""
+"""Finds the exception to report."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from werkzeug.exceptions import InternalServerError
 
-from ...compat import teardown_error
+from ..compat import teardown_error
 
 
 def original_error(error: BaseException) -> BaseException:
@@ -34,20 +33,3 @@ def exception_of(exc_info: Any) -> BaseException | None:
     except (TypeError, IndexError, KeyError):
         return None
     return error if isinstance(error, BaseException) else None
-
-
-def is_ignored(kind: type, ignored: Iterable[Any]) -> bool:
-    """Whether raven's ``ignore_exceptions`` lists an exception class.
-
-    :param ignored: classes (their subclasses match too), names (``ValueError``, ``module.Name``)
-        and prefixes (``module.*``).
-    """
-    name = type.__dict__["__name__"].__get__(kind)
-    full = f"{type.__dict__['__module__'].__get__(kind)}.{name}"
-    for one in ignored:
-        if isinstance(one, str):
-            if one in (name, full) or (one.endswith("*") and full.startswith(one[:-1])):
-                return True
-        elif isinstance(one, type) and one in type.mro(kind):
-            return True
-    return False

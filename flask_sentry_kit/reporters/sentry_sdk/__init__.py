@@ -1,0 +1,1 @@
+"""The sentry-sdk reporter: the app initialises the SDK, and the kit asks it for its events' ids."""
