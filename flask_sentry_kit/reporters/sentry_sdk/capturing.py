@@ -17,7 +17,7 @@ from flask import Flask, has_request_context
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.utils import event_from_exception
 
-from ...compat import sentry_sdk_drops_errors
+from ...compat import contain_texts_of_sentry_sdk, sentry_sdk_drops_errors
 from ...containment import contained
 from ...event.event_facts import LatestEvents
 from ...event.scope import Environ, Scope, running_environ
@@ -47,6 +47,7 @@ def watch_captures(app: Flask, settings: Settings) -> None:
         method: Any = sentry_sdk.Client.capture_event
         if not hasattr(method, "_by_flask_sentry_kit"):
             sentry_sdk.Client.capture_event = _watched(method)  # type: ignore[method-assign]
+            contain_texts_of_sentry_sdk()
             # What the kit logs is about a crash that has an event, or about sending one.
             for name in ("flask_sentry_kit", "flask_sentry_kit.outbox"):
                 ignore_logger(name)

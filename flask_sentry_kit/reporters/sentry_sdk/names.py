@@ -13,6 +13,7 @@ import sentry_sdk
 from flask import Flask, g, got_request_exception, has_app_context
 from sentry_sdk.utils import current_stacktrace, event_from_exception
 
+from ...compat import sentry_sdk_drops_errors
 from ...containment import contained
 from ...dsn import Dsn
 from ...event.serialize import safe_str
@@ -157,7 +158,9 @@ def _add_to_scope(data: Mapping[str, Any]) -> None:
 
 
 def _send(event: Any, hint: Any) -> str | None:
-    return sentry_sdk.capture_event(event, hint=hint)
+    dropped = sentry_sdk_drops_errors(getattr(sentry_sdk.get_client(), "transport", None))
+    event_id = sentry_sdk.capture_event(event, hint=hint)
+    return None if dropped else event_id
 
 
 def _show(event_id: str | None) -> str | None:
