@@ -170,6 +170,46 @@ def gunicorn_aborted(error: BaseException) -> tuple[object] | None:
     return None
 
 
+def sentry_sdk_drops_errors(transport: object) -> bool:
+    """Whether a transport of sentry-sdk is known to drop an error event that it is given now: its
+    server asked for no errors for a while that is not over, or its queue is full.
+
+    Its thread looks for the first of these when the event has its id already. False for a transport
+    of another make, and for None (2.0.0 to 2.75).
+    """
+    module = sys.modules.get("sentry_sdk.transport")
+    # From 2.57 on, from 2.16 on, and before.
+    names = "HttpTransportCore", "BaseHttpTransport", "HttpTransport"
+    kind = next((getattr(module, name) for name in names if hasattr(module, name)), None)
+    if kind is None or not isinstance(transport, kind):
+        return False
+    http: Any = transport
+    try:
+        if http._check_disabled("error"):
+            return True
+        if hasattr(http, "loop"):
+            # The async one: it needs its loop, and its queue is made with the first event.
+            if not http.loop.is_running():
+                return True
+            if http._worker._queue is None:
+                return False
+        return bool(http._worker.full())
+    except Exception:
+        # An app's own subclass.
+        return False
+
+
+def sentry_sdk_trusts_the_system(options: Mapping[str, Any]) -> bool:
+    """Whether a client of sentry-sdk with these options has a transport on httpcore, which trusts
+    the system's CAs beside the others: HTTP/2 (2.16 to 2.75) or async (2.57 to 2.75)."""
+    asked = options.get("_experiments")
+    return (
+        "httpcore" in sys.modules
+        and isinstance(asked, Mapping)
+        and any(asked.get(name) for name in ("transport_http2", "transport_async"))
+    )
+
+
 class OwnSockets(HTTPConnection):
     """Mixin for urllib3's connection classes (2.6 to 2.8) that lets the kit make the socket."""
 
@@ -187,16 +227,6 @@ class OwnSockets(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         self.sock = self.wrap_socket(self.sock)
-
-
-def sentry_sdk_drops_errors(transport: object) -> bool:
-    """Whether a transport of sentry-sdk is known to drop an error now: for a rate limit, or since
-    its queue is full. False for transports of another make (2.0 to 2.75)."""
-    limited, worker = getattr(transport, "_check_disabled", None), getattr(transport, "_worker", 0)
-    if limited is not None and limited("error"):
-        return True
-    full = getattr(worker, "full", None)
-    return full is not None and bool(full())
 
 
 def merged_scope_of_sentry_sdk(sdk: Any) -> Any:

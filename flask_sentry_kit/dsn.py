@@ -193,11 +193,11 @@ class Dsn:
         """The DSN without its secret and options, safe to give to a browser."""
         return f"{self.scheme}://{self.public_key}@{self.host}{self.path}/{self.project}"
 
-    @property
-    def public_without_scheme(self) -> str:
-        """``public`` in the form of raven's ``get_public_dsn()``, ``//key@host/project``: for a
-        page that adds its own scheme."""
-        return self.public.partition(":")[2]
+    def public_with(self, scheme: str | None) -> str:
+        """``public`` as raven's ``get_public_dsn()`` returns it: with the given scheme, or without
+        one, ``//key@host/project``, for a page that adds its own."""
+        rest = self.public.partition(":")[2]
+        return f"{scheme}:{rest}" if scheme else rest
 
     @property
     def base_url(self) -> str:

@@ -31,10 +31,13 @@ class InvalidValue(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RavenJs:
-    """The script that defines ``Raven`` on the page. ``url`` is None for the bundled loader."""
+    """What opens the hosted dialog."""
 
     url: str | None = None
+    """Of the script that defines ``Raven`` on the page; None: no other than our own file."""
     integrity: str | None = None
+    sentry_browser: bool = False
+    """The app's page has @sentry/browser, and nothing defines ``Raven``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ def raven_js(value: Any) -> RavenJs:
         return RavenJs()
     if value == "cdn":
         return RavenJs(RAVEN_JS_URL, RAVEN_JS_INTEGRITY)
+    if value == "browser":
+        return RavenJs(sentry_browser=True)
     if isinstance(value, str):
         return RavenJs(web_url(value))
     if isinstance(value, Mapping) and "url" in value and set(value) <= {"url", "integrity"}:

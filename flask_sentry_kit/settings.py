@@ -78,17 +78,18 @@ class Settings:
     """The settings of one app, checked. ``Settings()`` has every default."""
 
     raven_js: RavenJs = _row(
-        takes='"bundled", "cdn", an address, or {"url", "integrity"}',
+        takes='"bundled", "cdn", "browser", an address, or {"url", "integrity"}',
         default="bundled",
         check=check.raven_js,
         meaning="The script that defines Raven on the page: our own small loader, Raven JS 3.27.2"
-        " from its CDN with its integrity hash, or your own copy.",
+        " from its CDN with its integrity hash, or your own copy."
+        ' "browser": none, since your page has @sentry/browser, which opens the dialog.',
     )
     dialog: Mapping[str, Any] | None = _row(
         takes="a dict of showReportDialog options without eventId and dsn, or False",
         default={},
         check=check.dialog,
-        meaning="Further options of Raven.showReportDialog (title, subtitle, labelName, lang …);"
+        meaning="Further options of showReportDialog (title, subtitle, labelName, lang …);"
         " False: no hosted dialog.",
     )
     """None: no hosted dialog, as always for a ``server`` that has none."""

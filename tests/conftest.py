@@ -21,7 +21,12 @@ from tests.support.sentry import RecordingSentry
 from tests.support.serving import serving
 from tests.support.types import NewSentry
 
-pytest_plugins = ["tests.support.apps", "tests.support.beside"]
+pytest_plugins = [
+    "tests.support.apps",
+    "tests.support.order",
+    "tests.support.beside",
+    "tests.support.second_process",
+]
 
 # Its tests initialise sentry-sdk, which changes the process: test_on_sentry_sdk.py runs them.
 collect_ignore = [] if "SENTRY_SDK_TESTS" in os.environ else ["reporters/sentry_sdk"]
@@ -66,22 +71,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     keep it from ending. The limits of pyproject.toml hold until the last test alone."""
     limit = float(config.getini("faulthandler_timeout"))
     faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or sys.stderr)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests into the order that each of them needs."""
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    fixtures = getattr(item, "fixturenames", ())
-    if item.get_closest_marker("alone"):
-        return 0
-    if item.get_closest_marker("beside") or "verdicts" in fixtures:
-        return 3  # what runs beside the others is done by then
-    # Playwright keeps an event loop running in this thread from its first test on, where async
-    # views could not run theirs.
-    return 2 if "chromium" in fixtures else 1
 
 
 @pytest.fixture(scope="session")

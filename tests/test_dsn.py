@@ -206,4 +206,4 @@ def test_the_dialogs_address_names_event_and_dsn() -> None:
     assert address == dsn.error_page_url
     assert dict(parse_qsl(query)) == {"eventId": "e" * 32, "dsn": dsn.public}
     assert read_public_dsn(dsn.public) == Dsn.parse(dsn.public)
-    assert read_public_dsn(dsn.public_without_scheme).public_key == "key"
+    assert read_public_dsn(dsn.public_with(None)).public_key == "key"

@@ -52,6 +52,7 @@ def test_the_table_and_the_dataclass_agree() -> None:
     [
         ("RAVEN_JS", "bundled", RavenJs()),
         ("RAVEN_JS", "cdn", RavenJs(RAVEN_JS_URL, RAVEN_JS_INTEGRITY)),
+        ("RAVEN_JS", "browser", RavenJs(sentry_browser=True)),
         ("RAVEN_JS", "/static/raven.js", RavenJs("/static/raven.js")),
         ("RAVEN_JS", "//cdn.example.org/raven.js", RavenJs("//cdn.example.org/raven.js")),
         ("RAVEN_JS", {"url": "https://x/r.js"}, RavenJs("https://x/r.js")),

@@ -76,20 +76,24 @@ class Asker:
 
     def _made_pool(self) -> Any:
         if self._pool is None:
-            from urllib3 import PoolManager, ProxyManager
-
-            context = self.connection.ssl_context()
-            if self.connection.proxy is None:
-                self._pool = PoolManager(ssl_context=context)
-            else:
-                self._pool = _through(ProxyManager, self.connection.proxy, context)
+            self._pool = _pool_for(self.connection)
         return self._pool
 
 
-def _through(manager: Any, proxy: str, context: Any) -> Any:
-    from ..outbox.proxy import parse_proxy
+def _pool_for(connection: Connection) -> Any:
+    from urllib3 import PoolManager, ProxyManager
 
-    found = parse_proxy(proxy)
-    return manager(
-        f"http://{found.host}:{found.port}", proxy_headers=found.headers, ssl_context=context
+    context, proxy = connection.ssl_context(), connection.parsed_proxy()
+    if proxy is None:
+        return PoolManager(ssl_context=context)
+    if proxy.is_socks:
+        from urllib3.contrib.socks import SOCKSProxyManager
+
+        user, password = proxy.login
+        return SOCKSProxyManager(proxy.url, user or None, password or None, ssl_context=context)
+    return ProxyManager(
+        proxy.url,
+        proxy_headers=proxy.headers,
+        proxy_ssl_context=connection.proxy_context() if proxy.scheme == "https" else None,
+        ssl_context=context,
     )

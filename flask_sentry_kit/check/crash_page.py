@@ -131,10 +131,22 @@ def _judge_html(
                 "Look at ignore_exceptions and at an overridden capture() or send().",
             )
         ]
+    lacks_sdk = markup.opens_dialog and _lacks_sdk(kit, markup)
+    if lacks_sdk:
+        markup.opens_dialog = False
     wanted, shown, missing = _pieces(app, kit, found, markup)
     if shown:
         what += f", with {' and '.join(shown)}"
-    if missing:
+    if lacks_sdk:
+        finding = Finding(
+            "page",
+            "note",
+            f"{what}, without {' and '.join(missing)}: SENTRY_KIT_RAVEN_JS is 'browser', and no"
+            " script of the page loads @sentry/browser",
+            "Load it in the app's 500.html, in the block head, and define window.Sentry; or leave"
+            " SENTRY_KIT_RAVEN_JS out.",
+        )
+    elif missing:
         finding = Finding(
             "page",
             "note",
@@ -145,6 +157,15 @@ def _judge_html(
     else:
         finding = Finding("page", "ok", what if wanted else f"{what}; dialog and form are off")
     return [finding, *look_at_policies(found, markup, kit, dialog, form="form" in shown)]
+
+
+def _lacks_sdk(kit: Kit, markup: Markup) -> bool:
+    """Whether the page needs @sentry/browser, and has no script but the kit's own."""
+    return kit.settings.raven_js.sentry_browser and not any(
+        (part.kind == "script" and f"{kit.prefix}/static/" not in part.url)
+        or (part.kind == "inline script" and "sentryKitDialog" not in part.text)
+        for part in markup.parts
+    )
 
 
 def _pieces(

@@ -91,6 +91,15 @@ def client_of(kit: Kit) -> Any:
 def look_at_network(dsn: Dsn, connection: Connection, budget: Budget) -> list[Finding]:
     """Whether the server can be reached, by TCP and by TLS."""
     host, port = _address(dsn)
+    if connection.unusable:
+        return [
+            Finding(
+                "network",
+                "broken",
+                f"{plain(connection.unusable)}: what visitors write is refused",
+                "Look at the log line about it, which the app has at its start.",
+            )
+        ]
     if connection.proxy is not None:
         return [Finding("network", "ok", "The server is asked through the proxy that is set")]
     started = time.monotonic()
@@ -161,7 +170,10 @@ def _handshake(
 
 
 def _broken_tls(error: Exception, connection: Connection) -> Finding:
-    trusts = f"the CAs in {connection.ca_certs}" if connection.ca_certs else "the system's CAs"
+    if connection.ca_certs:
+        trusts = f"the CAs in {connection.ca_certs}"
+    else:
+        trusts = "certifi's CAs" if connection.certifi else "the system's CAs"
     if isinstance(error, ssl.SSLCertVerificationError):
         return Finding(
             "tls",

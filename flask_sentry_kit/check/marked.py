@@ -57,13 +57,7 @@ def send_marked(
     :param origin: the app's own origin, or empty if it is not known.
     :param words: whether to send words.
     """
-    outbox = Outbox(
-        timeout=connection.timeout,
-        ca_certs=connection.ca_certs,
-        verify_ssl=connection.verify_ssl,
-        proxy=connection.proxy,
-        envelopes=kit.settings.server == "spotlight",
-    )
+    outbox = Outbox(connection=connection, envelopes=kit.settings.server == "spotlight")
     with quiet():
         try:
             facts = kit.reporter.facts(None)

@@ -45,7 +45,7 @@ def look_at_policies(
                     _advice(blocked),
                 )
             )
-    findings += _special(policies, markup, form)
+    findings += _special(policies, markup, kit.settings.raven_js.sentry_browser, form)
     if not findings:
         findings.append(Finding("policy", "ok", "It blocks nothing of the page"))
     return findings
@@ -133,7 +133,9 @@ def _advice(blocked: list[Blocked]) -> str:
     return f"Allow in {'; '.join(parts)}. {_SOURCES}"
 
 
-def _special(policies: list[Policy], markup: Markup, form: bool) -> Iterable[Finding]:
+def _special(
+    policies: list[Policy], markup: Markup, sentry_browser: bool, form: bool
+) -> Iterable[Finding]:
     for policy in policies:
         sandbox = policy.sandbox
         if sandbox is not None and (markup.opens_dialog or form):
@@ -146,7 +148,16 @@ def _special(policies: list[Policy], markup: Markup, form: bool) -> Iterable[Fin
                     f"Allow {' and '.join(lacking)} on the crash page, or leave the sandbox out.",
                 )
         names = policy.trusted_types if policy.enforced else None
-        if names is not None and markup.opens_dialog:
+        if names is not None and markup.opens_dialog and sentry_browser:
+            yield Finding(
+                "policy",
+                "note",
+                "It requires Trusted Types, which @sentry/browser does not know: the hosted dialog"
+                " opens only with a policy of the app's that is named default; the page's form"
+                " works",
+                "Try the dialog in a browser, or set SENTRY_KIT_DIALOG = False.",
+            )
+        elif names is not None and markup.opens_dialog:
             advice = "Allow the policy in trusted-types: sentry-kit. " if names else ""
             if names and "sentry-kit" in names:
                 advice = ""

@@ -17,14 +17,13 @@ from ..containment import FOREIGN_ERRORS, contained
 from ..user import user_facts
 from . import interfaces as events
 from . import worker_timeout
-from .error_texts import named_parameters
 from .event_id import new_event_id
 from .frames import calling_frame
 from .masked_values import MaskedValues, is_visitor_header
 from .occurrence import EventOptions, Occurrence
 from .request import described_request, http_interface
 from .scope import Environ, running_environ
-from .scrub import MASK, Scrubber
+from .scrub import Scrubber
 from .serialize import Serializer, cut, safe_str, type_name
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -96,7 +95,7 @@ class _Event:
         if occurrence.error is not None:
             self._add_exception(occurrence.error)
         elif occurrence.entry is not None:
-            entry = event["logentry"] = self._logentry(occurrence.entry)
+            entry = event["logentry"] = events.logentry(occurrence.entry, self._facts)
             event["message"] = entry.get("formatted") or entry["message"]
         else:
             for name, value in (occurrence.interfaces or {}).items():
@@ -131,31 +130,9 @@ class _Event:
             worker_timeout.describe(event["exception"]["values"][-1], error)
         entry = self._data.pop("logentry", None)
         if isinstance(entry, Mapping):
-            event["logentry"] = self._logentry(entry)
+            event["logentry"] = events.logentry(entry, self._facts)
         if occurrence.message is not None:
             event["message"] = events.message(safe_str(occurrence.message), self._facts)
-
-    def _logentry(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Sentry's ``logentry``: a message, its params and the formatted text."""
-        entry: dict[str, Any] = {}
-        params = given.get("params")
-        template = safe_str(given.get("message") or "")
-        hidden: list[int] = []
-        if isinstance(params, tuple | list) and params:
-            hidden = named_parameters(template, len(params), self._options.scrubber)
-            for place in hidden:
-                self._masked.note(params[place])
-        masked = False
-        for name in ("message", "formatted"):
-            if given.get(name) is not None:
-                entry[name] = events.message(safe_str(given[name]), self._facts)
-                masked = masked or MASK in entry[name]
-        # With "password=%s" one of the params is the password, and nothing says which one.
-        if params and not masked:
-            if hidden:
-                params = [MASK if at in hidden else one for at, one in enumerate(params)]
-            entry["params"] = self._facts.value(params)
-        return entry
 
     def _add_stack(self) -> None:
         if "exception" in self._event:

@@ -144,6 +144,15 @@ def _pydantic(text: str, scrubber: Scrubber, noted: MaskedValues) -> str:
     return "\n".join(lines)
 
 
+def hides_parameters(statement: str, parameters: object, scrubber: Scrubber) -> bool:
+    """Whether the parameters of an SQL statement include a value of a sensitive column that their
+    own names do not reveal."""
+    statement = statement[:20_000]
+    if not _names_secret(statement, scrubber):
+        return False
+    return not (isinstance(parameters, dict) and _all_named(statement, scrubber))
+
+
 def _sqlalchemy(text: str, scrubber: Scrubber) -> str:
     begin = text.find(_SQL)
     at = text.find(_PARAMETERS, begin)

@@ -197,7 +197,8 @@ def _around(
 
 # All apps of a process share this cache, since most frames of a crash are Flask's.
 @lru_cache(maxsize=4096)
-def _source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+def source_around(path: str, lineno: int, scrubber: Scrubber) -> dict[str, Any]:
+    """The masked lines around a line of a source file, or nothing if it cannot be read."""
     read = _lines(path)
     if read is None:
         return {}
@@ -217,7 +218,7 @@ def warm_sources(scrubber: Scrubber) -> None:
     path = flask.app.__file__
     for number, line in enumerate((_lines(path) or ((), ""))[0], start=1):
         if _EVERY_CRASH.search(line) is not None:
-            _source_around(path, number, scrubber)
+            source_around(path, number, scrubber)
 
 
 @lru_cache(maxsize=2048)
@@ -269,7 +270,7 @@ class Stacks:
             function=function,
             lineno=lineno,
             in_app=self._decide(module or "", path),
-            **(_source_around(path, lineno, self._scrubber) if lineno else {}),
+            **(source_around(path, lineno, self._scrubber) if lineno else {}),
         )
 
     def _decide(self, module: str, path: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from ..containment import FOREIGN_ERRORS
-from .error_texts import without_named_values
+from .error_texts import named_parameters, without_named_values
 from .event_json import event_json
 from .frames import Stacks
 from .scrub import MASK
@@ -108,6 +108,30 @@ def message(text: str, serializer: Serializer) -> str:
     if noted is not None and MASK in shown:
         noted.note_text(text, shown)
     return shown
+
+
+def logentry(given: Mapping[str, Any], serializer: Serializer) -> dict[str, Any]:
+    """Sentry's ``logentry``: a message, its params and the formatted text."""
+    entry: dict[str, Any] = {}
+    params = given.get("params")
+    template = safe_str(given.get("message") or "")
+    hidden: list[int] = []
+    if isinstance(params, tuple | list) and params:
+        hidden = named_parameters(template, len(params), serializer.scrubber)
+        if serializer.masked_values is not None:
+            for place in hidden:
+                serializer.masked_values.note(params[place])
+    masked = False
+    for name in ("message", "formatted"):
+        if given.get(name) is not None:
+            entry[name] = message(safe_str(given[name]), serializer)
+            masked = masked or MASK in entry[name]
+    # With "password=%s" one of the params is the password, and nothing says which one.
+    if params and not masked:
+        if hidden:
+            params = [MASK if at in hidden else one for at, one in enumerate(params)]
+        entry["params"] = serializer.value(params)
+    return entry
 
 
 def exception_interface(

@@ -67,6 +67,7 @@ class Serializer:
     :param string_max: most characters of one text.
     :param list_max: most items of one container.
     :param budget: approximate number of characters that all values together may take.
+    :param depth_max: containers inside each other. Deeper ones are only counted.
     :param masked_values: collects the values that were masked for their names.
     """
 
@@ -77,12 +78,14 @@ class Serializer:
         string_max: int = 400,
         list_max: int = 50,
         budget: int = 64_000,
+        depth_max: int = _DEPTH,
         masked_values: MaskedValues | None = None,
     ) -> None:
         self.masked_values = masked_values
         self.scrubber = scrubber
         self.string_max = string_max
         self.list_max = list_max
+        self._depth_max = depth_max
         self.left = budget
         # Serialized containers by identity: a recursive function passes the same ones down. The
         # object is kept, so that no new object gets the same identity.
@@ -177,7 +180,7 @@ class Serializer:
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> Any:
         # Containers cost too: nested lists grow exponentially without a single leaf.
         self.left -= 20
-        if depth >= _DEPTH:
+        if depth >= self._depth_max:
             return f"<{type_name(type(mapping))} of {len(mapping)}>"
         found: dict[str, Any] = {}
         items = list(islice(mapping.items(), self.list_max))
@@ -216,7 +219,7 @@ class Serializer:
 
     def _items(self, items: Sequence[Any] | Set[Any], count: int, depth: int) -> Any:
         self.left -= 20
-        if depth >= _DEPTH:
+        if depth >= self._depth_max:
             return f"<{type_name(type(items))} of {count}>"
         fields = _fields(items)
         if fields is not None:

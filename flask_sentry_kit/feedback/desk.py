@@ -111,11 +111,13 @@ class FeedbackDesk:
     def form_for(self, crash: Crash) -> FeedbackForm | None:
         """The page's own form for one crash, prefilled for a signed-in user.
 
-        :return: None if a report could not arrive or is not wanted: without an event, a DSN or a
-            ``SECRET_KEY``, and with ``SENTRY_KIT_FEEDBACK=False``.
+        :return: None if a report could not arrive or is not wanted: without an event, a DSN, a
+            usable connection or a ``SECRET_KEY``, and with ``SENTRY_KIT_FEEDBACK=False``.
         """
         settings = self._host.settings
         if not settings.feedback or crash.event_id is None or crash.dsn is None:
+            return None
+        if self._host.outbox.connection.unusable:
             return None
         signed = token.sign_token(self.app, crash.dsn, crash.event_id)
         if signed is None:

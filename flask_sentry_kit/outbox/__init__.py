@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .connecting import Connection
 from .item import Alternative, Counters, Item, Request, State, Ticket
 from .outbox import Outbox
-from .send import Connection
 
 __all__ = [
     "Alternative",

@@ -13,18 +13,20 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.response import HTTPResponse
 
 from ..compat import OwnSockets
 from ..dsn import secrets_in
+from . import tls  # noqa: F401  # loaded here, since a fork waits for the loading of this file
+from .connecting import Connection
 from .item import NO_CONTENT, Answer, Request
 from .proxy import Proxy
-from .tls import make_context
 
 # Bytes of an answer's body that are read. The reason for a refusal is one line of JSON.
 BODY_LIMIT = 16 * 1024
@@ -38,6 +40,7 @@ class _Deadline:
 
     def __init__(self) -> None:
         self._at = 0.0
+        self._socket_class = _timed_class(socket.socket, self)
 
     def start(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
@@ -57,7 +60,7 @@ class _Deadline:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError(f"no address for {host}")
         for index, (family, kind, proto, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, proto)
+            sock: socket.socket = self._socket_class(family, kind, proto)
             try:
                 sock.settimeout(self.left() / (len(addresses) - index))
                 sock.connect(address)
@@ -69,6 +72,24 @@ class _Deadline:
                 sock.close()
                 error = exception
         raise error
+
+
+def _timed_class(base: Any, deadline: _Deadline) -> Any:
+    """A class of sockets for what reads a connection before it is a :class:`_TimedSocket`: the
+    answer of a proxy, and TLS within TLS. Made for each client, since gevent may have patched."""
+
+    class Timed(base):  # type: ignore[misc]
+        def recv(self, *arguments: Any) -> bytes:
+            self.settimeout(deadline.left())
+            data: bytes = super().recv(*arguments)
+            return data
+
+        def recv_into(self, *arguments: Any) -> int:
+            self.settimeout(deadline.left())
+            count: int = super().recv_into(*arguments)
+            return count
+
+    return Timed
 
 
 class _TimedReader(io.RawIOBase):
@@ -117,9 +138,10 @@ class _TimedSocket:
 
 class _TimedSockets(OwnSockets):
     deadline: _Deadline
+    connect_to: Callable[[str, int], socket.socket]
 
     def open_socket(self, host: str, port: int) -> socket.socket:
-        return self.deadline.connect(host, port)
+        return self.connect_to(host, port)
 
     def wrap_socket(self, connected: socket.socket) -> _TimedSocket:
         return _TimedSocket(connected, self.deadline)
@@ -138,22 +160,28 @@ class HttpClient:
 
     def __init__(
         self,
-        *,
-        timeout: float,
+        connection: Connection,
         context: ssl.SSLContext | None,
-        verify_ssl: bool,
         proxy: Proxy | None,
+        through: Callable[[Proxy, str, int, Callable[[], float]], socket.socket] | None,
     ) -> None:
         """:class:`~.send.Sender` makes it, and has checked the options.
 
-        :param context: with the CAs that were given; None for the system's.
+        :param context: the connection's own, where its files were read in advance.
+        :param proxy: the connection's own.
+        :param through: connects through the proxy, where that is not done by HTTP.
         """
-        self.timeout = timeout
-        self._verify_ssl = verify_ssl
+        self.timeout = connection.timeout
+        self._connection = connection
         self._deadline = _Deadline()
         self._connections: dict[str, _Http | _Https] = {}
         self._context = context
-        self._proxy = proxy
+        self._proxy_context: ssl.SSLContext | None = None
+        self._proxy = None if through else proxy
+        self._connect_to = self._deadline.connect
+        if through is not None and proxy is not None:
+            left = self._deadline.left
+            self._connect_to = lambda host, port: through(proxy, host, port, left)
 
     def post(self, request: Request) -> Answer:
         """Make one attempt. Never raises."""
@@ -212,18 +240,27 @@ class HttpClient:
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("the address is neither http nor https")
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = self._proxy[:2] if self._proxy else (url.hostname, port)
+        proxy = self._proxy
+        address = (proxy.host, proxy.port) if proxy else (url.hostname, port)
+        tls_proxy = proxy is not None and proxy.scheme == "https"
+        if tls_proxy and self._proxy_context is None:
+            self._proxy_context = self._connection.proxy_context()
+            self._proxy_context.sslsocket_class = _timed_class(ssl.SSLSocket, self._deadline)
         connection: _Http | _Https
         if url.scheme == "https":
             if self._context is None:
-                self._context = make_context(None, verify=self._verify_ssl)
-            connection = _Https(*address, ssl_context=self._context)
-            if self._proxy:
+                self._context = self._connection.ssl_context()
+            by = ProxyConfig(self._proxy_context, False, None, None) if tls_proxy else None
+            connection = _Https(*address, ssl_context=self._context, proxy_config=by)
+            if proxy:
                 connection.set_tunnel(
-                    url.hostname, port, headers=self._proxy.headers, scheme="http"
+                    url.hostname, port, headers=proxy.headers, scheme=proxy.scheme
                 )
+        elif tls_proxy:
+            connection = _Https(*address, ssl_context=self._proxy_context)
         else:
             connection = _Http(*address)
+        connection.connect_to = self._connect_to
         connection.timeout = self.timeout
         connection.deadline = self._deadline
         while len(self._connections) >= CONNECTIONS:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
 from . import delivery_log, request_end, spool_rows
+from .connecting import Connection
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
 from .memory import MemoryQueue
 from .roads import Roads
-from .send import Connection, Sender, loading
+from .send import Sender, loading
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Outbox:
         ca_certs: str | None = None,
         verify_ssl: bool = True,
         proxy: str | None = None,
+        connection: Connection | None = None,
         max_items: int | None = None,
         max_bytes: int | None = None,
         envelopes: bool = False,
@@ -94,7 +96,8 @@ class Outbox:
         :param spool: path of the file that holds the queue; its directory must exist.
         :param timeout: seconds for one attempt as a whole, from connecting to the last byte.
         :param ca_certs: file or directory of the CAs to trust instead of the system's.
-        :param proxy: ``http://[user:password@]host[:port]``. The environment is never asked.
+        :param proxy: as in :class:`~.connecting.Connection`. The environment is never asked.
+        :param connection: all of these, and more, instead of them.
         :param max_items: by default 1,000 in memory, 10,000 in a spool.
         :param max_bytes: by default 5 MiB in memory, 100 MiB in a spool.
         :param envelopes: send events as envelopes at once. Otherwise that is done where a server
@@ -103,14 +106,17 @@ class Outbox:
             what an earlier process left in the spool for it; without this, such items are
             delivered from the first ``put`` on. Items for servers that no outbox of this process
             sends to are left alone.
-        :raises ValueError: for CAs that cannot be read, a proxy that is not a URL, or no time
+        :raises ValueError: for files that cannot be read, a proxy that is not a URL, or no time
             at all.
         """
-        if not 0 < timeout < float("inf"):
+        if connection is None:
+            connection = Connection(timeout, ca_certs, verify_ssl, proxy)
+        if not 0 < connection.timeout < float("inf"):
             raise ValueError("timeout takes seconds, more than 0")
         if request_end.threads_stop():
-            timeout = max(timeout, request_end.ATTEMPT_TIMEOUT)
-        self.connection = Connection(timeout, ca_certs, verify_ssl, proxy)
+            timeout = max(connection.timeout, request_end.ATTEMPT_TIMEOUT)
+            connection = connection._replace(timeout=timeout)
+        self.connection = connection
         """How this outbox reaches a server."""
         # Made absolute now, since a daemon may change its directory.
         self._spool = None if spool is None else os.path.abspath(spool)
@@ -133,6 +139,9 @@ class Outbox:
         try:
             if self._closed:
                 self._current_worker().refuse("the outbox is closed")
+                return None
+            if self.connection.unusable:
+                self._current_worker().refuse(self.connection.unusable)
                 return None
             if is_delivering():
                 # What the worker logs may become an event, whose delivery is logged too, and so on.
@@ -180,7 +189,9 @@ class Outbox:
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty, or
         within ``without_resuming``."""
-        if self._spool is not None and not self._closed and not _without_resuming.get():
+        if self._spool is None or self._closed or self.connection.unusable:
+            return
+        if not _without_resuming.get():
             self._current_worker().resume()
 
     def flush(self, timeout: float = 2.0) -> bool:

@@ -6,15 +6,13 @@ delivers loads them, also at the end of a process and after a fork.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ..threads import lock_at_use
+from .connecting import Connection
 from .item import Answer, Request
-from .proxy import parse_proxy
 
 if TYPE_CHECKING:
-    import ssl
-
     from .http_client import HttpClient
 
 loading: Final = lock_at_use()
@@ -22,52 +20,33 @@ loading: Final = lock_at_use()
 import can never import that module."""
 
 
-class Connection(NamedTuple):
-    """How a server is reached."""
-
-    timeout: float
-    """Seconds for one attempt as a whole, connecting included."""
-    ca_certs: str | None = None
-    """File or directory of the CAs to trust instead of the system's."""
-    verify_ssl: bool = True
-    proxy: str | None = None
-    """``http://[user:password@]host[:port]``; the environment is never asked."""
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """A new context that trusts these CAs.
-
-        :raises ValueError: for CAs that cannot be read.
-        """
-        from .tls import make_context
-
-        return make_context(self.ca_certs, verify=self.verify_ssl)
-
-
 class Sender:
     """Sends requests, one at a time. For one thread.
 
-    :raises ValueError: for CAs that cannot be read, or for a proxy that is not a URL.
+    :raises ValueError: for files that cannot be read, or for a proxy that is not a URL.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._proxy = None if connection.proxy is None else parse_proxy(connection.proxy)
+        self._proxy = connection.parsed_proxy()
         self._client: HttpClient | None = None
         # Read now and kept: a wrong path is an error at start, and the process may lose the right
         # to read the file before its first crash.
-        self._context = None if connection.ca_certs is None else connection.ssl_context()
+        early = connection.ca_certs is not None or connection.certificate is not None
+        self._context = connection.ssl_context() if early else None
 
     def post(self, request: Request) -> Answer:
         """Make one attempt. Raises only where urllib3 cannot be loaded."""
         if self._client is None:
             with loading.get():
                 from .http_client import HttpClient
-            self._client = HttpClient(
-                timeout=self._connection.timeout,
-                context=self._context,
-                verify_ssl=self._connection.verify_ssl,
-                proxy=self._proxy,
-            )
+
+                through = None
+                if self._proxy is not None and self._proxy.is_socks:
+                    from .socks import connect_through
+
+                    through = connect_through
+            self._client = HttpClient(self._connection, self._context, self._proxy, through)
         return self._client.post(request)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The options of the hosted dialog, and the Content-Security-Policy sources that it needs.
 
-Only the options: the page prints them, and ``static/dialog.js`` turns them into an address.
+Only the options: the page prints them, and ``static/dialog.js`` turns them into an address or has
+@sentry/browser do so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..text import well_formed
 def report_dialog(
     crash: Crash, settings: Settings, lang: str | None = None
 ) -> dict[str, Any] | None:
-    """The options of ``Raven.showReportDialog`` for one crash.
+    """The options of ``showReportDialog`` for one crash.
 
     :param lang: the page's language tag; an app's own ``lang`` in ``SENTRY_KIT_DIALOG`` wins.
     :return: ``eventId``, ``dsn`` (the public one), ``user`` when someone is signed in and

@@ -48,6 +48,8 @@ class Facts:
     scripts: tuple[Script, ...]
     dialog: Markup
     """The options of showReportDialog as a JavaScript object; empty where there is no dialog."""
+    sentry_browser: bool
+    """The app's page has @sentry/browser, which opens the dialog."""
     sent_by_visitor: bool
     """The failed request may have sent data: its method was not GET or HEAD."""
     retry_url: str
@@ -68,6 +70,7 @@ EVERYTHING: Final = Facts(
     icon="/icon.png",
     scripts=(Script("/dialog.js", "sha384-"),),
     dialog=Markup("{}"),
+    sentry_browser=True,
     sent_by_visitor=True,
     retry_url="/retry",
     back_url="/back",

@@ -60,6 +60,7 @@ def warm_up(
             nonce="",
             scripts=tuple(scripts),
             dialog=dialog,
+            sentry_browser=raven_js.sentry_browser,
             sent_by_visitor=False,
             back_url="",
             support_url=facts.support_url(settings.brand, crash, ENGLISH),

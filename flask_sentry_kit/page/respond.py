@@ -347,6 +347,7 @@ class Page:
             icon=self._asset("icon.png"),
             scripts=tuple(scripts),
             dialog=snippet,
+            sentry_browser=settings.raven_js.sentry_browser,
             sent_by_visitor=crash.method not in ("GET", "HEAD"),
             retry_url=facts.retry_url(crash),
             back_url=self._ask_foreign(

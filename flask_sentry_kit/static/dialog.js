@@ -1,5 +1,5 @@
-/* Raven.showReportDialog without the rest of Raven JS, and scripting for the page's own form.
-   The form also works without this script. */
+/* Raven.showReportDialog without the rest of Raven JS, and scripting for the page's own form,
+   which also works without it. */
 (function (window, document) {
   "use strict";
 
@@ -30,7 +30,7 @@
     parts = /^(\w+:)?\/\/(?:[\w.~-]+(:[^@/]+)?@)?((?:[\w.-]+|\[[\w:.]+\])(?::\d+)?)(\/[^?#]*)/
       .exec(options.dsn);
     if (!parts) refuse("Invalid DSN");
-    if (parts[2]) refuse("The DSN has its secret in it; give the public one");
+    if (parts[2]) refuse("Give the public DSN, without its secret");
     return (parts[1] || "") + "//" + parts[3] + parts[4].replace(/\/+[^/]*\/*$/, "") + PATH + pairs.join("&");
   }
 
@@ -46,7 +46,7 @@
     return script;
   }
 
-  window.Raven = window.Raven || {
+  if (!document.querySelector("[data-no-raven]")) window.Raven = window.Raven || {
     showReportDialog: function (options) {
       document.head.appendChild(scriptFor(address(options)));
     }
@@ -174,6 +174,75 @@
     });
     look();
   }
+
+  // The app's page may load @sentry/browser before this file, after it, by Sentry's Loader Script, or
+  // not at all. Each function in the queue asks the Sentry that it is given for one dialog.
+
+  var QUEUE = "sentryKitDialog", queue = window[QUEUE] = window[QUEUE] || [];
+
+  function attempt(work) {
+    try {
+      work();
+    } catch (error) {
+      console.warn("@sentry/browser could not open Sentry's dialog:", error);
+    }
+  }
+
+  function part(found, name) {
+    return new URL(found.src).searchParams.get(name);
+  }
+
+  function scriptOf(eventId) {
+    look();
+    return scripts.filter(function (found) {
+      return part(found, "eventId") === eventId;
+    })[0];
+  }
+
+  function project(dsn) {
+    return String(dsn).replace(/^.*\//, "");
+  }
+
+  function openIn(scope, call) {
+    var options, found;
+    call({ showReportDialog: function (given) { options = given; } });
+    // The page may have asked for the dialog of this crash already.
+    if (scriptOf(options.eventId) || written && written === own()) return;
+    // Since version 8 the option dsn is ignored, and that of the scope's client is used. The page's
+    // own client may be of another project, or not be there yet.
+    if (scope.setClient) scope.setClient({ getDsn: function () { return options.dsn; } });
+    call(window.Sentry);
+    found = scriptOf(options.eventId);
+    if (found && project(part(found, "dsn")) !== project(options.dsn)) {
+      stop(found);
+      giveUp();
+      throw new Error("it asked for that of another project");
+    }
+  }
+
+  function openQueued() {
+    var Sentry = window.Sentry;
+    if (!queue.length || !Sentry || !Sentry.showReportDialog || !Sentry.withScope) return;
+    queue.splice(0).forEach(function (call) {
+      attempt(function () {
+        Sentry.withScope(function (scope) {
+          attempt(function () { openIn(scope, call); });
+        });
+      });
+    });
+    // The Loader Script's functions only take notes until the SDK is there, which has a version.
+    if (!Sentry.SDK_VERSION && Sentry.forceLoad) attempt(Sentry.forceLoad);
+  }
+
+  queue.push = function (call) {
+    Array.prototype.push.call(queue, call);
+    if (document.readyState === "complete") openQueued();
+  };
+  // By then the scripts in the page's markup have run: first those with "defer" and modules, then
+  // those with "async".
+  document.addEventListener("DOMContentLoaded", openQueued);
+  window.addEventListener("load", openQueued);
+  if (document.readyState === "complete") openQueued();
 
   // Sends the form without leaving the page; if that fails, the browser sends it as usual.
 

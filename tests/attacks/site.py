@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.beside import ENVIRONMENT
+
 from .book import Attack, Visit, Who
 
 ROOT = Path(__file__).parents[2]
@@ -231,7 +233,7 @@ class Site:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
-            env={**os.environ, **(env or {})},
+            env={**ENVIRONMENT, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

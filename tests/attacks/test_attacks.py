@@ -1,18 +1,12 @@
-"""The short form of ``make attacks``: one attack of each kind, and that the judge sees harm."""
+"""One attack of each kind of ``make attacks``, and that the judge sees harm."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from .__main__ import SHORT
 from .book import Attack, Visit
 from .runner import ATTACKS, play, play_best
-from .site import ROOT, Site
-
-pytestmark = pytest.mark.alone
+from .site import Site
 
 CHOSEN = (
     "250 kB of a token's beginning in the query",
@@ -22,6 +16,7 @@ CHOSEN = (
 )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("title", CHOSEN)
 def test_an_attack_keeps_nobody_else_waiting(title: str) -> None:
     """Meanwhile a healthy request waits at most 0.1 s, memory stays, the attacker is answered."""
@@ -30,6 +25,7 @@ def test_an_attack_keeps_nobody_else_waiting(title: str) -> None:
     assert not verdict.missed, (verdict.missed, verdict.measured, verdict.said)
 
 
+@pytest.mark.beside
 def test_the_judge_sees_harm() -> None:
     """Views that keep the interpreter, take memory or answer otherwise are seen as such."""
 
@@ -42,18 +38,3 @@ def test_the_judge_sees_harm() -> None:
     assert "a healthy request waited" in missed
     assert "MB more memory" in missed
     assert "answered 404" in missed
-
-
-def test_the_table_shows_the_kit_beside_raven() -> None:
-    """``make attacks`` prints a row for each attack: waited, memory and answer of both."""
-    played = subprocess.run(
-        [sys.executable, "-m", "tests.attacks", "--short"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    (row,) = (line for line in played.stdout.splitlines() if line.startswith(SHORT))
-    assert row.count(" s ") >= 2 and row.count(" MB ") == 2 and row.count("500 ×6") == 2, row
-    assert "1 held, 0 missed" in played.stdout, played.stdout + played.stderr
-    assert played.returncode == 0

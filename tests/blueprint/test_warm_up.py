@@ -36,6 +36,7 @@ def crashing(**config: Any) -> Flask:
         {"SENTRY_KIT_FEEDBACK": False},
         {"SENTRY_KIT_DIALOG": False},
         {"SENTRY_KIT_RAVEN_JS": "https://cdn.example/raven.js"},
+        {"SENTRY_KIT_RAVEN_JS": "browser"},
         {"SENTRY_KIT_BRAND": {"name": "Quire & Co.", "support_email": "help@example.com"}},
     ],
     ids=lambda config: ",".join(config) or "defaults",

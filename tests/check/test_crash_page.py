@@ -31,11 +31,11 @@ def with_policy(app: Flask, policy: str, name: str = "Content-Security-Policy") 
 
 
 @pytest.fixture
-def own_page(shop: Shop, tmp_path: Path) -> Callable[[str], Flask]:
+def own_page(shop: Shop, tmp_path: Path) -> Callable[..., Flask]:
     """Make an app with a 500.html of its own."""
 
-    def make(template: str, name: str = "500.html") -> Flask:
-        app = shop(register=None)
+    def make(template: str, name: str = "500.html", config: dict[str, Any] | None = None) -> Flask:
+        app = shop(register=None, **(config or {}))
         app.root_path = str(tmp_path)
         (tmp_path / "templates").mkdir(exist_ok=True)
         (tmp_path / "templates" / name).write_text(template)
@@ -75,6 +75,22 @@ def test_a_broken_template_is_broken(
     assert len(broken) == 1
     assert says in broken[0]["what"]
     assert "templates/500.html, line 2" in broken[0]["what"]
+
+
+def test_a_page_without_the_sdk_that_it_needs_is_noted(
+    own_page: Callable[..., Flask], check: Check, shop: Shop
+) -> None:
+    """With SENTRY_KIT_RAVEN_JS = "browser" the dialog needs a script of the page's own."""
+    found = check(shop(SENTRY_KIT_RAVEN_JS="browser"))
+    assert found["page"]["level"] == "note"
+    assert "with form, without dialog" in found["page"]["what"]
+    assert "no script of the page loads @sentry/browser" in found["page"]["what"]
+    head = "{% extends 'flask_sentry_kit/crash.html' %}{% block head %}{}{% endblock %}"
+    for script in ("<script src=/static/shop.js></script>", "<script>import('/shop.js')</script>"):
+        app = own_page(head.replace("{}", script), config={"SENTRY_KIT_RAVEN_JS": "browser"})
+        found = check(app)
+        assert found["page"]["level"] == "ok"
+        assert "with dialog and form" in found["page"]["what"]
 
 
 def test_the_apps_own_handler_is_named(
@@ -294,6 +310,15 @@ def test_sandbox_and_trusted_types_are_noted(shop: Shop, check: Check) -> None:
     assert "allow-scripts" in found["policy"]["do"]
     found = check(with_policy(shop(), "require-trusted-types-for 'script'; trusted-types other"))
     assert "sentry-kit" in found["policy"]["do"]
+
+
+def test_trusted_types_for_the_pages_own_sdk(own_page: Callable[..., Flask], check: Check) -> None:
+    """The kit's own policy is none of @sentry/browser's."""
+    page = "<script src=/static/shop.js></script>{{ sentry_crash() }}"
+    app = own_page(page, config={"SENTRY_KIT_RAVEN_JS": "browser"})
+    found = check(with_policy(app, "require-trusted-types-for 'script'; trusted-types other"))
+    assert "named default" in found["policy"]["what"]
+    assert "sentry-kit" not in found["policy"]["do"]
 
 
 def test_talisman_with_csp_sources_is_in_order(shop: Shop, check: Check) -> None:

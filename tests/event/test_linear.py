@@ -96,15 +96,17 @@ def _worst_is_linear(pattern: re.Pattern[Any], uses: set[str]) -> bool:
     # One whose time doubles with each character would not be back from a longer input.
     if any(_spent(partial(run, *worst), _TINY) > _NOTABLE for worst in inputs):
         return all(_spent(partial(run, *worst), _TINY) <= _NOTABLE for worst in inputs)
-    spent = {worst: _spent(partial(run, *worst), _SHORT) for worst in inputs}
-    if not spent:
+    spent = {}
+    for worst in inputs:
+        spent[worst] = _spent(partial(run, *worst), _SHORT)
+        # The first slow one is enough to know a slow pattern; the others need not be waited for.
+        if spent[worst] >= _NOTABLE and not _doubles(partial(run, *worst)):
+            return False
+    if not spent or max(spent.values()) >= _NOTABLE:
         return True
     slowest = partial(run, *max(spent, key=lambda worst: spent[worst]))
     # In steps, so that a slow one is known before its longest input is waited for.
-    lengths = (_SHORT * 4, _LONG)
-    if max(spent.values()) < _NOTABLE and all(
-        _spent(slowest, length) < _NOTABLE_LONG for length in lengths
-    ):
+    if all(_spent(slowest, length) < _NOTABLE_LONG for length in (_SHORT * 4, _LONG)):
         return True
     return _doubles(slowest)
 

@@ -172,3 +172,14 @@ def test_the_apps_own_limit_is_for_its_own_routes(
     page = visitor.crash()
     assert visitor.send(page, comments="w" * 20_000).status == 413
     assert visitor.send(page, comments="w" * 10_000).status == 303
+
+
+def test_there_is_no_form_where_no_words_can_be_sent(
+    crashing_app: MakeApp, visit: Visit, sentry: RecordingSentry
+) -> None:
+    """A connection whose options cannot be used does not get better while somebody types."""
+    app = crashing_app(SENTRY_DSN=sentry.dsn, SENTRY_KIT_DIALOG=None)
+    assert "<form" in visit(app).crash().text
+    outbox = app.extensions["sentry_kit"].outbox
+    outbox.connection = outbox.connection._replace(unusable="its CAs cannot be read")
+    assert "<form" not in visit(app).crash().text

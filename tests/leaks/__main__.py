@@ -1,6 +1,7 @@
 """``python -m tests.leaks``: planted secrets that came out, the kit beside raven and sentry-sdk.
 
-``python -m tests.leaks [--verbose] [WHO …]``; WHO is kit, raven or sentry-sdk.
+``python -m tests.leaks [--verbose] [WHO …]``; WHO is kit, raven, sentry-sdk or
+sentry-sdk-scrubbed, which is sentry-sdk with the kit's scrubber over its events.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter
 from .corpus import CLASSES
 from .runner import Result, run
 
-REPORTERS = ("kit", "raven", "sentry-sdk")
+REPORTERS = ("kit", "raven", "sentry-sdk", "sentry-sdk-scrubbed")
 _LABELS = {
     "name": "secrets that their name gives away",
     "looks": "secrets that their looks give away",
@@ -23,9 +24,9 @@ _LABELS = {
 
 
 def _table(results: list[Result]) -> None:
-    print(f"{'leaked':36} {'planted':>8}" + "".join(f"{one.who:>12}" for one in results))
+    print(f"{'leaked':36} {'planted':>8}" + "".join(f"{one.who:>21}" for one in results))
     for kind in CLASSES:
-        counts = "".join(f"{len(one.wrong(kind)):>12}" for one in results)
+        counts = "".join(f"{len(one.wrong(kind)):>21}" for one in results)
         print(f"{_LABELS[kind]:36} {results[0].total[kind]:>8}{counts}")
 
 

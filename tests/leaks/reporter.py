@@ -1,6 +1,6 @@
 """One app with one reporter, in a process of its own, that crashes with each planted value.
 
-``python -m tests.leaks.reporter <kit|raven|sentry-sdk> <dsn> <share>``
+``python -m tests.leaks.reporter <kit|raven|sentry-sdk|sentry-sdk-scrubbed> <dsn> <share>``
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ class _SentrySdk:
     """sentry-sdk's, on the request's own scope."""
 
     def __init__(self, sdk: Any) -> None:
-        self.tags, self.user = sdk.set_tags, sdk.set_user
+        self.user = sdk.set_user
         self._sdk = sdk
         self.breadcrumb = logging.getLogger("leaks").warning
+
+    def tags(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self._sdk.set_tag(name, value)  # 2.0 has no set_tags
 
     def extra(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -71,16 +75,50 @@ def _sentry_sdk(app: Flask, dsn: str) -> tuple[Any, Flush]:
     return _SentrySdk(sentry_sdk), lambda: sentry_sdk.flush(20)
 
 
+def _init_scrubbed(dsn: str) -> None:
+    """sentry-sdk with all that it can send of a visitor, and the kit's scrubber over its events."""
+    import sentry_sdk
+
+    from flask_sentry_kit.event.build import running_request
+    from flask_sentry_kit.event.masked_values import MaskedValues
+    from flask_sentry_kit.event.noted_secrets import noted_secrets
+    from flask_sentry_kit.event.scrub import Scrubber
+    from flask_sentry_kit.event.scrub_event import scrub_event
+
+    scrubber = Scrubber()
+    noted: dict[str, MaskedValues] = {}
+
+    def before_send(event: Any, hint: Any) -> Any:
+        found = noted.pop(event["event_id"], None)
+        scrub_event(event, scrubber, noted=found, request=running_request(None))
+        return event
+
+    class NotingScrubber:
+        """The SDK's own scrubber, which removes values that a text may repeat."""
+
+        def scrub_event(self, event: Any) -> None:
+            noted[event["event_id"]] = noted_secrets(event, scrubber)
+            own.scrub_event(event)
+
+    sentry_sdk.init(dsn=dsn, send_default_pii=True, before_send=before_send)
+    options = sentry_sdk.get_client().options
+    own: Any = options["event_scrubber"]
+    options["event_scrubber"] = NotingScrubber()
+
+
 def main() -> None:
     who, dsn, share = sys.argv[1:]
+    # sentry-sdk patches Flask, so it comes before the app.
     if who == "sentry-sdk":
-        # It patches Flask, so it comes before the app.
         import sentry_sdk
 
         sentry_sdk.init(dsn=dsn)
+    elif who == "sentry-sdk-scrubbed":
+        _init_scrubbed(dsn)
     app = Flask("leaks")
     app.secret_key = "leaks"
-    reporter, flush = {"kit": _kit, "raven": _raven, "sentry-sdk": _sentry_sdk}[who](app, dsn)
+    made = {"kit": _kit, "raven": _raven}.get(who, _sentry_sdk)
+    reporter, flush = made(app, dsn)
     logging.getLogger().addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory() as folder:
         add_views(app, reporter, Path(folder))

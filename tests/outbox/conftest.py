@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import flask_sentry_kit
 from flask_sentry_kit.outbox import Item, Outbox, Request, backoff, delivery, spool_rows
 from tests.support.certificates import Certificates
 from tests.support.outbox import SECRET
+from tests.support.proxy import RecordingProxy
 from tests.support.sentry import RecordingSentry
 from tests.support.types import NewOutbox, NewSentry
 
@@ -85,6 +87,13 @@ def new_outbox(workers: Callable[[], list[threading.Thread]]) -> Iterator[Callab
     for outbox in made:
         outbox.close(0)
     wait_until(lambda: not workers())
+
+
+@pytest.fixture
+def new_proxy() -> Iterator[Callable[..., RecordingProxy]]:
+    """Make a recording proxy on loopback; arguments are ``RecordingProxy``'s."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(RecordingProxy(*args, **options))
 
 
 @pytest.fixture

@@ -11,9 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from flask_sentry_kit.outbox import Alternative, Item, Outbox, Request, backoff, delivery
+from flask_sentry_kit.outbox import (
+    Alternative,
+    Connection,
+    Item,
+    Outbox,
+    Request,
+    backoff,
+    delivery,
+)
 from flask_sentry_kit.outbox.http_client import BODY_LIMIT, REASON_LIMIT
-from flask_sentry_kit.outbox.send import Connection, Sender
+from flask_sentry_kit.outbox.send import Sender
 from tests.support.outbox import SECRET
 from tests.support.sentry import Received, RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Until

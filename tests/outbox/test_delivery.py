@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_kit.outbox import Item, Outbox, Request
-from flask_sentry_kit.outbox.send import Connection, Sender
+from flask_sentry_kit.outbox import Connection, Item, Outbox, Request
+from flask_sentry_kit.outbox.send import Sender
 from tests.support.sentry import Answer, Received, RecordingSentry
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Until
 
@@ -193,7 +193,7 @@ def test_what_can_never_be_sent_is_dropped(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("proxy", "socks5://x"), ("proxy", "nonsense"), ("proxy", "http://exa mple:80"),
+    [("proxy", "ftp://x"), ("proxy", "nonsense"), ("proxy", "http://exa mple:80"),
      ("proxy", "http://ho%st"), ("proxy", "http://b\xfccher.example"), ("proxy", "http://h\n:80"),
      ("proxy", "http://h:0"), ("ca_certs", "/no/such/file"),
      ("timeout", 0), ("timeout", float("nan"))],

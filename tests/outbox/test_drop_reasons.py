@@ -7,11 +7,11 @@ import pickle
 
 import pytest
 
-from flask_sentry_kit.outbox import Counters
+from flask_sentry_kit.outbox import Connection, Counters
 from flask_sentry_kit.outbox.delivery_log import OTHERS, REASONS_COUNTED
 from tests.support.outbox import run
 from tests.support.sentry import RecordingSentry
-from tests.support.types import MakeEvent, NewOutbox, Spawn
+from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Workers
 
 from .test_damaged_spool import filled, header, zero
 
@@ -94,3 +94,27 @@ def test_what_a_damaged_spool_lost_is_counted(
     outbox.flush(5)
     assert outbox.counters.reasons.get("lost with a damaged spool") == 30
     assert outbox.counters.dropped == 30
+
+
+def test_a_connection_that_cannot_be_used_refuses_everything(
+    path: str,
+    dead_port: int,
+    new_sentry: NewSentry,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    workers: Workers,
+) -> None:
+    """What an earlier process left in the spool is not sent another way either: it stays there."""
+    url = f"http://127.0.0.1:{dead_port}"
+    before = new_outbox(spool=path, timeout=0.2)
+    before.put(event(url, "a"))
+    before.close(0)
+    server = new_sentry(port=dead_port)
+    connection = Connection(unusable="the client's CAs cannot be read")
+    outbox = new_outbox(spool=path, destination=url, connection=connection)
+    outbox.resume()
+    assert outbox.put(event(server, "b")) is None
+    assert outbox.counters.reasons == {"the client's CAs cannot be read": 1}
+    assert outbox.counters.queued == 1
+    assert not workers()
+    assert server.received == []

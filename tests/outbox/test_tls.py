@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 from pathlib import Path
 
-from flask_sentry_kit.outbox import Outbox
+import certifi
+import pytest
+
+from flask_sentry_kit.outbox import Connection, Outbox
+from flask_sentry_kit.outbox.send import Sender
 from tests.support.certificates import Certificates
 from tests.support.types import MakeEvent, NewOutbox, NewSentry, Spawn, Until
 
@@ -106,3 +112,68 @@ def test_d4_the_system_decides_which_cas_are_trusted(
         env={"SSL_CERT_FILE": certificates.ca, "REQUESTS_CA_BUNDLE": "/dev/null"},
     )
     assert child.communicate(timeout=10) == ("sent\n", "")
+
+
+def test_a_client_shows_the_certificate_that_it_is_given(
+    new_sentry: NewSentry, certificates: Certificates, new_outbox: NewOutbox, event: MakeEvent
+) -> None:
+    """A server that takes nothing without one takes the event; the key may be in the same file."""
+    certificates.context("client")
+    folder = certificates.folder
+    both = folder / "both.pem"
+    both.write_bytes((folder / "client.pem").read_bytes() + (folder / "client.key").read_bytes())
+    context = certificates.context("localhost")
+    context.load_verify_locations(certificates.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = new_sentry(context)
+    for files in ((str(folder / "client.pem"), str(folder / "client.key")), (str(both), None)):
+        connection = Connection(ca_certs=certificates.ca, certificate=files)
+        assert new_outbox(connection=connection).put(event(server, "a")).wait(5) == "sent"
+
+
+def test_a_certificate_that_cannot_be_read_is_an_error_at_once(certificates: Certificates) -> None:
+    """A key with a password too: nobody is asked for that at a terminal."""
+    certificates.context("client")
+    locked = "openssl ec -in client.key -aes128 -passout pass:x -out locked.key"
+    subprocess.run(locked.split(), cwd=certificates.folder, check=True, capture_output=True)
+    for key in ("locked.key", "missing.key"):
+        files = str(certificates.folder / "client.pem"), str(certificates.folder / key)
+        with pytest.raises(ValueError, match="the client's certificate cannot be read"):
+            Outbox(connection=Connection(certificate=files))
+
+
+def test_certifis_cas_are_read_when_there_is_something_to_send(
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    new_outbox: NewOutbox,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are 140, and most processes never need them."""
+    read: list[str] = []
+    monkeypatch.setattr(certifi, "where", lambda: read.append("") or certificates.ca)
+    server = new_sentry(certificates.context("localhost"))
+    outbox = new_outbox(connection=Connection(certifi=True))
+    assert not read
+    assert outbox.put(event(server, "a")).wait(5) == "sent"
+    assert read == [""]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_systems_cas_may_be_trusted_beside_others(
+    beside: bool,
+    new_sentry: NewSentry,
+    certificates: Certificates,
+    event: MakeEvent,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are not, unless that is asked for."""
+    certificates.context("client")
+    monkeypatch.setenv("SSL_CERT_FILE", certificates.ca)
+    server = new_sentry(certificates.context("localhost"))
+    others = str(certificates.folder / "client.pem")
+    sender = Sender(Connection(ca_certs=others, system_cas=beside))
+    answer = sender.post(event(server, "a").request)
+    sender.close()
+    assert answer.status == (200 if beside else 0)
+    assert beside or "certificate" in answer.reason

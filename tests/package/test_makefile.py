@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -27,7 +28,12 @@ ENVIRONMENT = {
     if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS", "SHORT", "CHECK"}
 }
 
-RUNS = {
+# What a healthy request waited, the memory and the answer: of the kit, then of raven's recipe.
+ATTACKS_TABLE = re.compile(
+    r"^JSON of 900 .*(?:\d s +\d+ MB +500 ×6 in .*){2}\n[\s\S]*^1 held, 0 missed", re.MULTILINE
+)
+
+RUNS: dict[str, str | re.Pattern[str]] = {
     "help": "make demo ",
     "lint": "Success: no issues found",
     "browser": "Browser: ",
@@ -41,7 +47,7 @@ RUNS = {
     "bench SHORT=1": "Outage drill",
     "test-all SHORT=1": "Python 3.1",
     "test-oldest SHORT=1": "flask==2.3.2",
-    "attacks SHORT=1": "1 held, 0 missed",
+    "attacks SHORT=1": ATTACKS_TABLE,
     "leaks SHORT=1": "secrets that their name gives away",
     "audit SHORT=1": "flask==2.3.2",
 }
@@ -53,6 +59,10 @@ ELSEWHERE = {
     "demo": "has a test of its own, which ends it",
     "clean": "has a test of its own, in a folder of its own",
 }
+
+
+ONE_AT_A_TIME = threading.Lock()
+"""Each of two targets at a time would install what both need."""
 
 
 def _mark(arguments: str) -> pytest.MarkDecorator:
@@ -93,12 +103,14 @@ def state() -> dict[str, tuple[int, int]]:
         for arguments, said in RUNS.items()
     ],
 )
-def test_a_target_runs_and_writes_nothing(arguments: str, said: str) -> None:
+def test_a_target_runs_and_writes_nothing(arguments: str, said: str | re.Pattern[str]) -> None:
     """With status 0, and no file of the repository is touched."""
     before = state()
-    done = make(*arguments.split())
+    with ONE_AT_A_TIME:
+        done = make(*arguments.split())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert said in done.stdout + done.stderr
+    expected = re.escape(said) if isinstance(said, str) else said
+    assert re.search(expected, done.stdout + done.stderr)
     assert state() == before
 
 

@@ -25,9 +25,13 @@ STATES = [
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """An app in an empty folder, with the commands."""
     monkeypatch.chdir(tmp_path)
-    made = Flask("shop", root_path=str(tmp_path))
+    return app_with(sentry_kit, tmp_path)
+
+
+def app_with(kit: SentryKit, folder: Path) -> Flask:
+    made = Flask("shop", root_path=str(folder))
     made.secret_key = "a key"
-    made.register_blueprint(sentry_kit)
+    made.register_blueprint(kit)
     group = AppGroup("sentry-kit")
     add_commands(group)
     made.cli.add_command(group)
@@ -118,6 +122,19 @@ def test_preview_writes_every_state(app: Flask, tmp_path: Path, page: Any) -> No
     page.click("text=signed-in")
     assert page.input_value("[name=name]") == "Ada Lovelace"
     assert page.evaluate("getComputedStyle(document.body).display") == "grid"
+
+
+def test_preview_of_a_page_with_its_own_sdk(tmp_path: Path, page: Any) -> None:
+    """Where @sentry/browser is to open the dialog and is not there, the form is, without error."""
+    out = tmp_path / "out"
+    app = app_with(SentryKit(raven_js="browser"), tmp_path)
+    assert run(app, "preview", "--write", str(out)).exit_code == 0
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((out / "event.html").as_uri())
+    assert "Sentry.showReportDialog({" in page.content()
+    assert page.is_visible("[name=comments]")
+    assert errors == []
 
 
 def test_preview_shows_the_apps_own_template(app: Flask, tmp_path: Path) -> None:

@@ -155,6 +155,12 @@ def test_a_policy_gets_the_host_of_raven_js() -> None:
     assert here["script-src"] == ["'self'", "https://sentry.example"]
 
 
+def test_a_policy_needs_no_host_for_the_pages_own_sdk() -> None:
+    """With "browser" it is the app that loads @sentry/browser; the dialog's hosts stay the same."""
+    sources = _sources("https://k@sentry.example/1", SENTRY_KIT_RAVEN_JS="browser")
+    assert sources == _sources("https://k@sentry.example/1")
+
+
 def test_no_dialog_needs_no_policy() -> None:
     """Without a DSN, or with the dialog off, a policy stays as it is."""
     assert _sources(None) == {}

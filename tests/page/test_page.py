@@ -95,6 +95,25 @@ def test_the_snippet_stands_in_plain_sight(stand: Any, parse: Any, snippet_optio
     assert "secret" not in html
 
 
+def test_the_snippet_for_the_pages_own_sdk(stand: Any, parse: Any, snippet_options: Any) -> None:
+    """With "browser": the same options, for Sentry.showReportDialog, and no mention of Raven."""
+    facts = {"user_name": "</script><b>", "user_email": "ada@shop.example"}
+    page = stand(crash=facts).html()
+    html = stand(crash=facts, SENTRY_KIT_RAVEN_JS="browser").html()
+    script, snippet = parse(html).all("script")
+    assert script.attributes == {"src": "/kit/dialog.js", "data-no-raven": None}
+    assert snippet.attributes == {}
+    assert "{ Sentry.showReportDialog({" in snippet.text and "Raven" not in html
+    assert snippet_options(html.replace("Sentry.show", "Raven.show")) == snippet_options(page)
+
+
+def test_the_pages_own_sdk_needs_no_raven_for_the_form(stand: Any, parse: Any) -> None:
+    """With "browser" and no dialog, the form's script still leaves Raven undefined."""
+    html = stand(form=True, SENTRY_KIT_RAVEN_JS="browser", SENTRY_KIT_DIALOG=False).html()
+    script = parse(html).one("script")
+    assert script.attributes == {"src": "/kit/dialog.js", "data-no-raven": None}
+
+
 def test_real_raven_js_comes_with_its_integrity(stand: Any, parse: Any) -> None:
     """A script of another host is checked by the browser, and our watcher follows it."""
     html = stand(form=True, SENTRY_KIT_RAVEN_JS="cdn").html()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sqlite3
@@ -213,6 +214,24 @@ def test_form_and_dialog_apart_have_the_forms_script(own_app: MakeOwn) -> None:
         "/static/raven.min.js",
         "/_sentry_kit/static/dialog.js",
     ]
+
+
+def test_the_snippet_for_the_pages_own_sdk(own_app: MakeOwn) -> None:
+    """With "browser", an app's own page calls its own @sentry/browser, with the request's nonce."""
+    app = own_app()
+    source = "{{ sentry_crash() }}<hr>{{ sentry_crash_dialog() }}"
+    app.register_error_handler(500, lambda error: (render_template_string(source), 500))
+    app.jinja_env.globals["csp_nonce"] = lambda: "bm9uY2U="
+    app.register_blueprint(SentryKit(raven_js="browser"))
+    answer = app.test_client().get("/boom", headers=BROWSER)
+    for markup in answer.text.split("<hr>"):
+        assert re.findall(r"<script ([^>]*)>", markup) == [
+            'src="/_sentry_kit/static/dialog.js" data-no-raven nonce="bm9uY2U="',
+            'nonce="bm9uY2U="',
+        ]
+        [options] = re.findall(r"\{ Sentry\.showReportDialog\((\{.*\})\); \}", markup)
+        assert json.loads(options)["eventId"] == answer.headers["X-Sentry-ID"]
+        assert "Raven" not in markup
 
 
 def test_the_answer_to_the_form_in_the_apps_own_page(own_app: MakeOwn, parse: Any) -> None:

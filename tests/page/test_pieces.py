@@ -61,6 +61,7 @@ def generated(chance: random.Random) -> tuple[dict[str, Any], Language]:
         icon=text(),
         scripts=tuple(scripts[: chance.randrange(3)]),
         dialog=Markup(text()),
+        sentry_browser=chance.random() < 0.5,
         sent_by_visitor=chance.random() < 0.5,
         retry_url=text(),
         back_url=text(),

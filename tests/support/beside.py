@@ -1,18 +1,20 @@
 """Runs what only waits for another process beside the tests that come before it.
 
 Half of this suite's time is the work of other processes: a browser, pip, a Makefile's target. On
-two cores such work takes no longer when the other tests run meanwhile. One thread does it, one
-piece after another. The tests that need it come last (``tests/conftest.py``).
+two cores such work takes no longer when the other tests run meanwhile. Two threads do it, since the
+longest piece, the matrix, mostly waits for its browser. The tests that need it come last
+(``order.py``).
 
-A test with the mark ``beside`` is such a piece. It may take no fixture but its parameters, and
-gives its processes ``ENVIRONMENT``, since other tests change ``os.environ`` at the same time. A
-test with the mark ``alone`` comes before all others and has the machine for itself: it measures
-how long somebody waits.
+A test with the mark ``beside`` is such a piece. It may take no fixture but its parameters, shares
+no file with another piece, and gives its processes ``ENVIRONMENT``, since other tests change
+``os.environ`` at the same time. A test with the mark ``alone`` comes before all others and has the
+machine for itself: it measures how long somebody waits.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -22,12 +24,17 @@ import pytest
 
 T = TypeVar("T")
 
+# Tests start hundreds of Pythons. Where the machine says that none may keep what it compiles, as
+# many container images do, each would compile the package again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ENVIRONMENT = dict(os.environ)
 """As it was before any test."""
 
 
 class Beside:
-    """The pieces of one session, and the thread that does them."""
+    """The pieces of one session, and the threads that do them."""
 
     def __init__(self) -> None:
         self._pieces: list[tuple[int, Future[Any], Callable[[], Any]]] = []
@@ -42,7 +49,7 @@ class Beside:
     def start(self) -> None:
         """Begin, unless it has begun or there is nothing to do."""
         if self._pool is None and self._pieces:
-            self._pool = ThreadPoolExecutor(1, "beside")
+            self._pool = ThreadPoolExecutor(2, "beside")
             for _, future, work in sorted(self._pieces, key=lambda piece: piece[0]):
                 self._pool.submit(_do, future, work)
 

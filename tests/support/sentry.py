@@ -174,8 +174,9 @@ class RecordingSentry:
         self.port: int = self._server.server_address[1]
         self.host = "localhost" if tls else f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{self.host}:{self.port}"
+        # The end of almost every test waits until the server looks whether it is to end.
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name="recording-sentry", daemon=True
+            target=self._server.serve_forever, args=(0.002,), name="recording-sentry", daemon=True
         )
         self._thread.start()
 

@@ -12,10 +12,12 @@ from flask import Flask
 from flask_sentry_kit.outbox import Item, Outbox
 
 from .inbox import RunningInbox
+from .proxy import RecordingProxy
 from .sentry import RecordingSentry
 from .visitor import Visitor
 
 NewSentry = Callable[..., RecordingSentry]
+NewProxy = Callable[..., RecordingProxy]
 NewOutbox = Callable[..., Outbox]
 MakeEvent = Callable[..., Item]
 Spawn = Callable[..., "Popen[str]"]

@@ -144,10 +144,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The public DSN for browsers, without a scheme as in raven, or with the given scheme."""
-        if self.dsn is None:
-            return None
-        rest = self.dsn.public_without_scheme
-        return f"{scheme}:{rest}" if scheme else rest
+        return None if self.dsn is None else self.dsn.public_with(scheme)
 
     @property
     def outbox(self) -> Outbox:

@@ -219,6 +219,9 @@ class _BeforeSend:
     def __call__(self, event: Any, hint: Any) -> Any:
         app: Flask | None = current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]  # LocalProxy
         settings = None if app is None else _apps.get(app)
+        if self._is_error:
+            with contained("What was given for an event could not be added; it is sent without"):
+                _add_given(event)
         if self._is_error and settings is not None and app is not None:
             with contained("The user could not be described; the event is sent without it"):
                 _add_user(event, app, settings)
@@ -264,6 +267,27 @@ def scrubber_of(app: Flask) -> Scrubber:
 def user_attributes(app: Flask) -> tuple[str, ...]:
     """``SENTRY_USER_ATTRS``."""
     return tuple(app.config.get("SENTRY_USER_ATTRS") or ())
+
+
+def add_to_scope(data: Mapping[str, Any]) -> None:
+    """Add user, tags and extra data to the events of the current work."""
+    _scopes.scope().merge(data)
+
+
+def _add_given(event: dict[str, Any]) -> None:
+    """Add what ``add_to_scope`` got; what the SDK's own scopes say of the same wins."""
+    scope = _crash_scope.get() or _scopes.find()
+    if scope is None or not scope.data:
+        return
+    given, serializer = scope.data, Serializer(Scrubber())
+    found = {
+        "user": interfaces.user(given.get("user") or {}, serializer, login=False),
+        "tags": interfaces.tags(given.get("tags"), serializer=serializer),
+        "extra": serializer.value(given.get("extra") or {}),
+    }
+    for name, value in found.items():
+        if value:
+            event[name] = {**value, **(event.get(name) or {})}
 
 
 def _add_user(event: dict[str, Any], app: Flask, settings: Settings) -> None:

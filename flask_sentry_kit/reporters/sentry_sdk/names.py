@@ -5,12 +5,13 @@ They are for code that was written for raven. Code of its own calls ``sentry_sdk
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import sentry_sdk
 from flask import Flask, g, got_request_exception, has_app_context
-from sentry_sdk.utils import event_from_exception
+from sentry_sdk.utils import current_stacktrace, event_from_exception
 
 from ...containment import contained
 from ...dsn import Dsn
@@ -19,6 +20,7 @@ from ...outbox import Counters
 from ...settings import Settings
 from ...watch import is_ordinary_answer, show_event_id
 from ..exceptions import exception_of, original_error
+from . import capturing
 from .sdk_reporter import SdkReporter
 
 
@@ -63,7 +65,8 @@ class SdkSentry:
     def captureMessage(self, message: str, **kwargs: Any) -> str | None:
         """Send a message: ``captureMessage("hello", level="warning", tags={…}, extra={…})``.
 
-        :param kwargs: also ``params``, the arguments of a message with placeholders.
+        :param kwargs: also ``params``, the arguments of a message with placeholders, and
+            ``stack=True``, which adds the stack of the call.
         :returns: the event's id, or None if there is no event.
         """
         event_id: str | None = None
@@ -73,6 +76,9 @@ class SdkSentry:
             if params:
                 event["logentry"] = {"message": text, "params": params}
                 event["message"] = text % params
+            if kwargs.get("stack"):
+                stack = {"stacktrace": current_stacktrace(), "crashed": False, "current": True}
+                event["threads"] = {"values": [stack]}
             event_id = _send(_with_given(event, kwargs), {})
         return _show(event_id)
 
@@ -89,20 +95,25 @@ class SdkSentry:
 
     def user_context(self, data: Mapping[str, Any]) -> None:
         """Set the user of this request: ``{"id": …, "email": …}``."""
-        with contained("user_context() failed"):
-            sentry_sdk.set_user(dict(data))
+        _add_to_scope({"user": dict(data)})
 
     def tags_context(self, data: Mapping[str, Any]) -> None:
         """Add tags to the events of this request."""
-        with contained("tags_context() failed"):
-            for name, value in data.items():
-                sentry_sdk.set_tag(name, value)
+        _add_to_scope({"tags": dict(data)})
 
     def extra_context(self, data: Mapping[str, Any]) -> None:
         """Add to the extra data of this request's events."""
-        with contained("extra_context() failed"):
-            for name, value in data.items():
-                sentry_sdk.set_extra(name, value)
+        _add_to_scope({"extra": dict(data)})
+
+    @property
+    def client(self) -> SdkSentry:
+        """raven's name for what has all of these methods and ``get_public_dsn``."""
+        return self
+
+    def get_public_dsn(self, scheme: str | None = None) -> str | None:
+        """The DSN that a browser may see, without a scheme as with raven, or with the given one."""
+        dsn = self.dsn
+        return None if dsn is None else dsn.public_with(scheme)
 
     @property
     def dsn(self) -> Dsn | None:
@@ -133,7 +144,16 @@ def _with_given(event: Any, given: Mapping[str, Any]) -> Any:
     for name in ("level", "fingerprint", "user"):
         if given.get(name):
             event[name] = given[name]
+    if isinstance(event["level"], int):
+        event["level"] = logging.getLevelName(event["level"]).lower()
     return event
+
+
+def _add_to_scope(data: Mapping[str, Any]) -> None:
+    # Not with sentry_sdk.set_user() and its like: without the SDK's Flask integration, what they
+    # set stays for the next request of the thread.
+    with contained("Data for the events of this request could not be kept"):
+        capturing.add_to_scope(data)
 
 
 def _send(event: Any, hint: Any) -> str | None:

@@ -84,11 +84,8 @@ class SdkReporter:
         return known[1]
 
     def _make_outbox(self, dsn: Dsn) -> Outbox:
-        connection = connection_of(sentry_sdk.get_client().options, dsn)
         return Outbox(
-            timeout=connection.timeout,
-            ca_certs=connection.ca_certs,
-            proxy=connection.proxy,
+            connection=connection_of(sentry_sdk.get_client().options, dsn),
             spool=self._settings.spool,
             envelopes=True,  # on the road of the SDK's own events
             destination=dsn.origin,

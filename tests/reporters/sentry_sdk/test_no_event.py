@@ -17,7 +17,6 @@ from tests.watch.ways import (
     Broken,
     answer_of,
     handler_of_500,
-    logged_then_raised,
     types_of,
     view,
 )
