@@ -111,9 +111,11 @@ def test_two_reporters_are_a_problem(sdk: Sdk, wire: RecordingSentry) -> None:
     assert both["level"] == "broken" and found.code == 1
     assert "sentry_sdk is initialised too" in both["what"]
     for name, second in (("raven", "sentry_sdk is initialised"), ("sentry-sdk", "made a Sentry")):
-        found = check(load(SENTRY_KIT_REPORTER=name))
+        app = load(SENTRY_KIT_REPORTER=name)
+        found = check(app)
         assert found.code == 0, found.text
         assert second in notes(found)[0]
+        assert app.extensions["sentry"].flush(10)  # the second one's event
 
 
 def test_ravens_settings_without_effect_are_named(sdk: Sdk) -> None:
