@@ -140,12 +140,12 @@ class Kit:
         dsn = expected_dsn(self.app)
         if dsn is not None:
             request_end.prepare()
-        form = self.settings.feedback and dsn is not None and bool(self.app.secret_key)
-        if form:
+        form = self.settings.feedback and bool(self.app.secret_key)
+        if form and dsn is not None:
             # A failure is not logged: it is logged if it happens again at a crash.
             with contained(None):
-                self.feedback.form_for(Crash("0" * 32, dsn))
-        self.page.warm_up(dsn, form)
+                self.feedback.warm_up(dsn)
+        self.page.warm_up(dsn, form and dsn is not None)
 
     def url(self, tail: str, **values: Any) -> str:
         """The path of one of the kit's own routes, with the app's mount point.

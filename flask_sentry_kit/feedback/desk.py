@@ -22,6 +22,7 @@ from .. import headers, phrases
 from ..addresses import mount_point
 from ..containment import contained
 from ..crash import Crash, FeedbackForm
+from ..dsn import Dsn
 from . import form, relay, token
 from .limit import AddressLimit, address_of
 from .origin import origin_of
@@ -107,6 +108,10 @@ class FeedbackDesk:
             " since the form's token is signed with it",
             app.name,
         )
+
+    def warm_up(self, dsn: Dsn) -> None:
+        """Make the key that signs the first form, which takes long."""
+        token.sign_token(self.app, dsn, "0" * 32)
 
     def form_for(self, crash: Crash) -> FeedbackForm | None:
         """The page's own form for one crash, prefilled for a signed-in user.

@@ -21,7 +21,7 @@ from ...outbox import Counters
 from ...settings import Settings
 from ...watch import is_ordinary_answer, show_event_id
 from ..exceptions import exception_of, original_error
-from . import capturing
+from . import finishing
 from .sdk_reporter import SdkReporter
 
 
@@ -154,7 +154,7 @@ def _add_to_scope(data: Mapping[str, Any]) -> None:
     # Not with sentry_sdk.set_user() and its like: without the SDK's Flask integration, what they
     # set stays for the next request of the thread.
     with contained("Data for the events of this request could not be kept"):
-        capturing.add_to_scope(data)
+        finishing.add_to_scope(data)
 
 
 def _send(event: Any, hint: Any) -> str | None:
