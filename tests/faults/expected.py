@@ -121,14 +121,15 @@ def expected(scenario: Scenario, who: str) -> str:
 def in_suite(scenario: Scenario, who: str) -> bool:
     """Whether the test suite plays it; ``make faults`` plays all.
 
-    Of sentry-sdk's columns the suite has the first row of each number about page, event and
-    visitor: of the recipe where it shows the fault, of the kit wherever it is asked.
+    Of sentry-sdk's columns the suite has the rows about page and event, and the first of each
+    number about the visitor: of the recipe where it shows the fault, of the kit wherever it is
+    asked.
     """
     if "sentry-sdk" not in who:
         return True
-    if scenario.row[0] not in "PEV" or scenario.place[2] not in ("", "a"):
-        return False
-    return "kit" in who or scenario.row in SDK_SHOWS
+    group, letter = scenario.row[0], scenario.place[2]
+    chosen = group in "PE" or (group == "V" and letter in ("", "a"))
+    return chosen and ("kit" in who or scenario.row in SDK_SHOWS)
 
 
 def seen(scenario: Scenario, who: str) -> str | None:

@@ -62,6 +62,10 @@ class Visit:
         return found[1] if found else None
 
 
+def _log_nothing(type: str, message: str, *args: Any) -> None:
+    pass
+
+
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
@@ -165,6 +169,8 @@ class Rig:
         site = self._sites.get(id(app))
         if site is None:
             site = make_server("127.0.0.1", 0, app, request_handler=_Quiet)
+            # It logs what passes through Flask as text, which sentry-sdk makes an event of.
+            site.log = _log_nothing  # type: ignore[method-assign]  # of this server alone
             self._sites[id(app)] = site
             threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
             self._stack.callback(site.server_close)
