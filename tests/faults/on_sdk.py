@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import certifi
 import sentry_sdk
 from flask import Flask
 from sentry_sdk.integrations import iter_default_integrations
@@ -15,6 +16,8 @@ from sentry_sdk.transport import HttpTransport
 
 from flask_sentry_kit import sentry_kit
 
+# It remembers the place of its file; it is hidden again when `init` asks (nocertifi.py).
+certifi.where()
 # Which `init` imports; here they are imported once, and not by each scenario's process.
 INTEGRATIONS = list(iter_default_integrations(True))
 
@@ -44,7 +47,8 @@ def _before_sending(call: Any) -> type[HttpTransport]:
 class SdkRecipe:
     """The page of Sentry's documentation: it shows ``last_event_id()``."""
 
-    shown_id = staticmethod(sentry_sdk.last_event_id)
+    # The SDK has the function from 2.2.0 on.
+    shown_id = staticmethod(lambda: sentry_sdk.last_event_id())
     packages = ("sentry_sdk",)
     """Those whose locks are held at a fork."""
 

@@ -1,6 +1,6 @@
-"""``python -m tests.matrix``: in which settings the visitor's words arrive, with raven's recipe and
-with the kit. ``--readme`` writes the table into README.md; ``--check`` fails where README.md says
-something else; ``--short`` plays two settings alone."""
+"""``python -m tests.matrix``: in which settings the visitor's words arrive, with raven's recipe,
+sentry-sdk's, and the kit on either. ``--readme`` writes the table into README.md; ``--check`` fails
+where README.md says something else; ``--short`` plays one setting alone."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ import os
 import sys
 from dataclasses import asdict
 
-from .book import Setting, Verdicts
-from .runner import SETTINGS, chromium, play
-from .shop import RAVEN_JS, ROOT, Who
+from .book import WORDS_ALONE, Setting, Verdicts
+from .runner import SETTINGS, missing_scripts, play_apart, play_here
+from .shop import ON_SDK, OURS, RECIPES, ROOT, Who
 
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
-HEADS = ("setting", "raven's recipe", "the kit", "a page of one's own")
-Row = tuple[str, str, str, str]
-SHORT = ("nothing in the way", "keyboard only")
+COLUMNS: dict[str, tuple[Who, ...]] = {
+    "raven's recipe": ("raven",),
+    "sentry-sdk's recipe": ("sentry-sdk",),
+    "the kit on raven": OURS,
+    "the kit on sentry-sdk": tuple(who for who in ON_SDK if who not in RECIPES),
+}
+"""Each with those whose shops it shows."""
+Row = tuple[str, ...]
+HEADS: Row = ("setting", *COLUMNS)
+SHORT = ("keyboard only",)
 
 
-def _cell(verdicts: Verdicts, setting: Setting, *whose: Who) -> str:
+def _cell(verdicts: Verdicts, setting: Setting, whose: tuple[Who, ...]) -> str:
     found = [verdicts[setting.title, who] for who in whose if (setting.title, who) in verdicts]
     lost = [one for one in found if not one.road]
     if lost:
-        return f"lost: {lost[0].text}"
-    return f"arrives ({', '.join(one.road for one in found)})" if found else "not played"
+        return lost[0].text if lost[0].text == WORDS_ALONE else f"lost: {lost[0].text}"
+    roads = dict.fromkeys(one.road for one in found)
+    return f"arrives ({', '.join(roads)})" if found else "not played"
 
 
 def rows(verdicts: Verdicts) -> list[Row]:
     """The table, without its head."""
     return [
-        (
-            setting.title,
-            _cell(verdicts, setting, "raven"),
-            _cell(verdicts, setting, "kit", "kit, form alone"),
-            _cell(verdicts, setting, "kit, own page"),
-        )
+        (setting.title, *(_cell(verdicts, setting, whose) for whose in COLUMNS.values()))
         for setting in SETTINGS
         if any(title == setting.title for title, _ in verdicts)
     ]
@@ -47,22 +50,22 @@ def totals(table: list[Row]) -> Row:
     def count(column: int) -> str:
         return f"{sum(row[column].startswith('arrives') for row in table)} of {len(table)}"
 
-    return ("words arrive in", count(1), count(2), count(3))
+    return ("words arrive in", *map(count, range(1, len(HEADS))))
 
 
-def _line(cells: tuple[str, ...]) -> str:
+def _line(cells: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
 def markdown(table: list[Row]) -> str:
-    head = [_line(HEADS), "|---|---|---|---|"]
+    head = [_line(HEADS), "|---" * len(HEADS) + "|"]
     last = tuple(f"**{cell}**" for cell in totals(table))
     return "\n".join([*head, *map(_line, table), _line(last)]) + "\n"
 
 
 def plain(table: list[Row]) -> str:
     lines = [HEADS, *table, totals(table)]
-    wide = [max(len(row[column]) for row in lines) for column in range(4)]
+    wide = [max(len(row[column]) for row in lines) for column in range(len(HEADS))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
         for row in lines
@@ -87,14 +90,6 @@ def stale_rows(table: list[Row]) -> list[str]:
     return [line for line in map(_line, table) if line not in readme.splitlines()]
 
 
-def _print_verdicts(wanted: list[str]) -> None:
-    with chromium() as browser:
-        for setting in SETTINGS:
-            for who in setting.whose:
-                if f"{who}:{setting.title}" in wanted:
-                    print(json.dumps(asdict(play(setting, who, browser))), flush=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
@@ -102,7 +97,7 @@ def main() -> int:
         "--check", action="store_true", help="fail where README.md has another table"
     )
     parser.add_argument("--short", action="store_true", help=f"only: {', '.join(SHORT)}")
-    parser.add_argument("--who", choices=("raven", "kit"), help="one column alone")
+    parser.add_argument("--who", choices=list(COLUMNS), help="one column alone")
     parser.add_argument(
         "--json", action="store_true", help="one verdict a line, for the tests; words are WHO:TITLE"
     )
@@ -114,13 +109,14 @@ def main() -> int:
     if arguments.readme and (arguments.word or arguments.who):
         parser.error("--readme needs the whole table: leave out --short, --who and words")
     if arguments.check and arguments.who:
-        parser.error("--check needs both columns: leave out --who")
-    if not (RAVEN_JS / "raven.min.js").exists():
-        raise SystemExit("raven-js is missing: `make matrix` brings it (npm ci)")
+        parser.error("--check needs all columns: leave out --who")
+    if missing_scripts():
+        raise SystemExit(missing_scripts())
     if not arguments.verbose:
         logging.basicConfig(handlers=[logging.NullHandler()])
     if arguments.json:
-        _print_verdicts(arguments.word)
+        for verdict in play_here(arguments.word):
+            print(json.dumps(asdict(verdict)), flush=True)
         return 0
     chosen = [
         setting
@@ -128,15 +124,15 @@ def main() -> int:
         if not arguments.word or any(word in setting.title for word in arguments.word)
     ]
     verdicts: Verdicts = {}
-    with chromium() as browser:
-        for setting in chosen:
-            for who in setting.whose:
-                if arguments.who and not who.startswith(arguments.who):
-                    continue
-                verdict = verdicts[setting.title, who] = play(setting, who, browser)
-                said = verdict.road or f"LOST: {verdict.text}"
-                line = f"{verdict.seconds:5.1f} s  {setting.title} | {who}: {said}"
-                print(line, file=sys.stderr, flush=True)
+    for column, whose in COLUMNS.items():
+        if arguments.who not in (None, column):
+            continue
+        cases = [(setting, who) for setting in chosen for who in setting.whose if who in whose]
+        for verdict in play_apart(cases, words=["--verbose"] if arguments.verbose else []):
+            verdicts[verdict.title, verdict.who] = verdict
+            said = verdict.road or f"LOST: {verdict.text}"
+            line = f"{verdict.seconds:5.1f} s  {verdict.title} | {verdict.who}: {said}"
+            print(line, file=sys.stderr, flush=True)
     table = rows(verdicts)
     print(markdown(table))
     print(plain(table))
@@ -145,8 +141,12 @@ def main() -> int:
     stale = stale_rows(table) if arguments.check else []
     for line in stale:
         print("README.md is out of date (run `make matrix`); it does not have", line)
+    ends = {key: verdict.road or verdict.text for key, verdict in verdicts.items()}
     good = not stale and all(
-        verdict.road for (_, who), verdict in verdicts.items() if who != "raven"
+        ends.get((setting.title, who), "") in ("", setting.expected(who))
+        for setting in chosen
+        for who in setting.whose
+        if who not in RECIPES
     )
     return 0 if good else 1
 

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from flask_sentry_kit import csp_sources
 
 from .book import setting
-from .shop import add_header
+from .shop import RECIPES, add_header
 from .stage import Stage
 from .visitor import Hand, Words
 
@@ -88,10 +88,10 @@ def talisman(stage: Stage) -> None:
 def talisman_allowing(stage: Stage) -> None:
     stage.sentry.start()
     app = stage.shop()
-    if stage.who != "raven":
+    if stage.who not in RECIPES:
         sources = csp_sources(app)
     else:
-        # raven's documentation does not name these; this user knows them.
+        # The recipes' documentation does not name these; this user knows them.
         hosts = ["'self'", stage.sentry.origin]
         sources = {"script-src": hosts, "connect-src": hosts}
     stage.crash_and_write(_talisman(app, {"default-src": "'self'", **sources}))
@@ -159,7 +159,7 @@ def tls(stage: Stage) -> None:
     stage.crash_and_write(address, visitor=stage.visitor(ignore_https_errors=True))
 
 
-@setting("Sentry down at the crash, back later", "form")
+@setting("Sentry down at the crash, back later", "form", away=True)
 def down_at_crash(stage: Stage) -> None:
     crash = stage.visitor().crash(stage.serve(stage.shop()))
     words = Words.new()
@@ -181,7 +181,7 @@ def down_at_sending(stage: Stage) -> None:
     stage.judge(crash, words)
 
 
-@setting("worker killed while Sentry is down, another started", "form")
+@setting("worker killed while Sentry is down, another started", "form", away=True)
 def killed(stage: Stage) -> None:
     words = Words.new()
     with stage.worker() as (address, process):
@@ -335,7 +335,7 @@ def moved(stage: Stage) -> None:
     stage.crash_and_write(stage.shop(kit={"url_prefix": "/oops"}))
 
 
-@setting("Sentry hangs at the crash and at sending, back later", "form", asked=False)
+@setting("Sentry hangs at the crash and at sending, back later", "form", asked=False, away=True)
 def hanging(stage: Stage) -> None:
     stage.sentry.hang()
     crash = stage.visitor().crash(stage.serve(stage.shop()))

@@ -1,6 +1,7 @@
-"""The app that is crashed: with the kit, or by the recipe in raven's documentation.
+"""The app that is crashed: with the kit, or by the recipe in raven's or sentry-sdk's documentation.
 
 ``python -m tests.matrix.shop WHO DSN SPOOL`` serves it in a process of its own, to be killed.
+A shop on sentry-sdk initialises it, which changes the process.
 """
 
 from __future__ import annotations
@@ -8,18 +9,33 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, Response, abort, g, render_template, render_template_string
 from jinja2 import DictLoader
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_sentry_kit import SentryKit
+from tests.support.sentry_browser import MODULES, bundle
 
-Who = Literal["raven", "kit", "kit, form alone", "kit, own page"]
+Who = Literal[
+    "raven",
+    "sentry-sdk",
+    "kit",
+    "kit, form alone",
+    "kit, own page",
+    "kit on sentry-sdk",
+    "kit on sentry-sdk, form alone",
+    "kit on sentry-sdk, own page",
+]
+RECIPES: tuple[Who, ...] = ("raven", "sentry-sdk")
+ON_SDK: tuple[Who, ...] = tuple(who for who in get_args(Who) if "sentry-sdk" in who)
+OURS: tuple[Who, ...] = ("kit", "kit, form alone", "kit, own page")
+"""The kit on raven."""
 
 ROOT = Path(__file__).resolve().parents[2]
-RAVEN_JS = ROOT / "tests" / "js" / "node_modules" / "raven-js" / "dist"
+RAVEN_JS = MODULES / "raven-js" / "dist"
 
 # As raven's documentation has it, but for three favours: raven-js is the last release, the app
 # serves it (the documented CDN is another host to block), and its script gets the app's nonce.
@@ -37,6 +53,23 @@ RECIPE = """
     eventId: '{{ event_id }}',
     dsn: '{{ public_dsn }}'
   });
+  </script>
+{% endif %}
+"""
+# As Sentry's documentation of its Python SDK has it, with the same favours: @sentry/browser is the
+# last release, the app serves it as one script, and its scripts get the app's nonce.
+SDK_RECIPE = """
+{% set nonce = ' nonce="%s"'|safe|format(csp_nonce()) if csp_nonce is defined else "" %}
+<!doctype html>
+<meta name="viewport" content="width=device-width">
+<title>Error 500</title>
+<h1>Sorry</h1>
+<script src="{{ url_for('static', filename='sentry.js') }}"{{ nonce }}></script>
+
+{% if sentry_event_id %}
+  <script{{ nonce }}>
+  Sentry.init({ dsn: '{{ public_dsn }}' });
+  Sentry.showReportDialog({ eventId: '{{ sentry_event_id }}' });
   </script>
 {% endif %}
 """
@@ -83,22 +116,26 @@ def make_shop(
     """
     app = Flask("shop", static_folder=str(RAVEN_JS), static_url_path="/static", **(flask or {}))
     app.config.update({"SECRET_KEY": "the same in every worker", **config})
-    _routes(app)
-    if who == "raven":
+    _routes(app, who)
+    if who in RECIPES:
+        page = RECIPE if who == "raven" else SDK_RECIPE
         app.jinja_loader = DictLoader(
-            {"500.html": RECIPE + (BROKEN_TEMPLATE if broken_template else "")}
+            {"500.html": page + (BROKEN_TEMPLATE if broken_template else "")}
         )
-        _follow_recipe(app, dsn)
+        (_follow_recipe if who == "raven" else _follow_sdk_recipe)(app, dsn)
         return app
-    app.config["SENTRY_DSN"] = dsn
-    if who == "kit, own page":
+    if who in ON_SDK:
+        _init_sdk(dsn)
+    else:
+        app.config["SENTRY_DSN"] = dsn
+    if who.endswith("own page"):
         app.jinja_loader = DictLoader(
             {"oh_no.html": BROKEN_TEMPLATE if broken_template else OWN_PAGE}
         )
         app.register_error_handler(500, lambda error: (render_template("oh_no.html"), 500))
     elif broken_template:
         app.jinja_loader = DictLoader({"500.html": BROKEN_TEMPLATE})
-    options = {"dialog": False} if who == "kit, form alone" else {}
+    options = {"dialog": False} if who.endswith("form alone") else {}
     app.register_blueprint(SentryKit(**options), **(kit or {}))
     return app
 
@@ -129,7 +166,35 @@ def _follow_recipe(app: Flask, dsn: str) -> None:
         return page, 500
 
 
-def _routes(app: Flask) -> None:
+def _init_sdk(dsn: str) -> str:
+    """Initialise sentry-sdk with the DSN that Sentry shows today: it has no secret.
+
+    :param dsn: raven's, whose query has options.
+    :returns: the SDK's.
+    """
+    import sentry_sdk
+
+    parts = urlsplit(dsn)
+    public = f"{parts.scheme}://{parts.username}@{parts.netloc.rpartition('@')[2]}{parts.path}"
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    sentry_sdk.init(public, **options)
+    return public
+
+
+def _follow_sdk_recipe(app: Flask, dsn: str) -> None:
+    import sentry_sdk
+
+    public_dsn = _init_sdk(dsn)
+    app.view_functions["static"] = lambda filename: Response(bundle(), mimetype="text/javascript")
+
+    @app.errorhandler(500)
+    def server_error_handler(error: Any) -> tuple[str, int]:
+        event_id = sentry_sdk.last_event_id()
+        page = render_template("500.html", sentry_event_id=event_id, public_dsn=public_dsn)
+        return page, 500
+
+
+def _routes(app: Flask, who: Who) -> None:
     @app.get("/")
     def home() -> str:
         return "fine"
@@ -143,8 +208,13 @@ def _routes(app: Flask) -> None:
         try:
             raise Broken(mark)
         except Broken:
-            # Both reporters are found here, under the same name.
-            app.extensions["sentry"].captureException()
+            if who in ON_SDK:
+                import sentry_sdk
+
+                sentry_sdk.capture_exception()
+            else:
+                # raven and the kit are found here, under the same name.
+                app.extensions["sentry"].captureException()
             raise
 
     @app.get("/abort/<mark>")
@@ -169,7 +239,7 @@ class Quiet(WSGIRequestHandler):
 
 def main() -> None:
     who, dsn, spool = sys.argv[1:]
-    config = {} if who == "raven" else {"SENTRY_KIT_SPOOL": spool}
+    config = {} if who in RECIPES else {"SENTRY_KIT_SPOOL": spool}
     app = make_shop(who, dsn, **config)  # type: ignore[arg-type]  # one of Who
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     os.write(1, f"{server.server_port}\n".encode())
