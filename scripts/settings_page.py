@@ -1,4 +1,5 @@
-"""Writes the docs that are made from the code: the settings, and what an event never holds.
+"""Writes the docs that are made from the code: the settings, raven's settings beside sentry-sdk's,
+and what an event never holds.
 
 ``python -m scripts.settings_page`` writes what is out of date and names it. ``--check`` names it,
 writes nothing, and then ends with 1.
@@ -11,12 +12,22 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask_sentry_kit.event import frames, masked_values, request, scrub, source
+from flask_sentry_kit.event import (
+    frames,
+    masked_values,
+    request,
+    scrub,
+    scrub_event,
+    shown_values,
+    source,
+)
 from flask_sentry_kit.event import interfaces as event
+from flask_sentry_kit.reporters.sentry_sdk.raven_settings import RAVEN_SETTINGS, RavenSetting
 from flask_sentry_kit.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- settings: made by `make docs` -->", "<!-- end of settings -->"
+RAVEN_BEGIN, RAVEN_END = "<!-- raven: made by `make docs` -->", "<!-- end of raven -->"
 
 _INTRODUCTION = """\
 # Settings
@@ -26,7 +37,8 @@ _INTRODUCTION = """\
 Each is a key of `app.config`, or a keyword of `SentryKit(…)`, which wins. A key that begins with
 `SENTRY_KIT_` and is not in this list, or a value that cannot work, is an error when the kit is
 registered. raven's own settings (`SENTRY_DSN`, `SENTRY_CONFIG`, `SENTRY_USER_ATTRS`,
-`SENTRY_RELEASE` and the rest) are read by raven's rules.
+`SENTRY_RELEASE` and the rest) are read by raven's rules; what has their place with sentry-sdk is in
+[sentry-sdk.md](sentry-sdk.md).
 """
 
 
@@ -97,6 +109,31 @@ the innermost ones; of chained and grouped exceptions {exceptions_max}; of a mes
 {message_max:,} characters. A request's body is read after the crash, if the view did not read it
 and it has at most {body_max:,} bytes. `string_max_length` and `list_max_length` bound single
 values, as with raven.
+
+## Events of sentry-sdk
+
+sentry-sdk builds its events itself, and they stay as it builds them. With `SENTRY_KIT_SCRUB = True`
+the same scrubber goes over each of them, transactions too, before your own `before_send` gets it.
+Names, looks, lines of source and "said once, masked everywhere" are then as above, in every part:
+exceptions, threads, variables, request, breadcrumbs, spans, contexts, tags, extra data, messages
+and log records. A value that the SDK's own scrubber replaced by `{filtered}` is masked where a text
+repeats it. Of cookies only the names are left, variables only in frames that the SDK takes for your
+own (`in_app_include`), and `sys.argv` is taken out. What needs no mask keeps the form that the SDK
+gave it. If a part cannot be scrubbed, the mask is sent in its place.
+
+What is different there:
+
+- `send_default_pii` decides what is sent of a visitor, not `SENTRY_KIT_PII`, and the SDK's options
+  decide how large an event gets. A message is cut at {message_max:,} characters, any other text at
+  {string_max:,}. Of the variables {variables_max:,} characters are scrubbed, the innermost frames'
+  first; what is beyond is masked.
+- The SDK sends a named tuple or a row of a database without the names of its fields. A password in
+  one is masked for its looks, or if the same event has it under its name elsewhere.
+- The argument of a rule such as `/reset/<token>` is masked in the address of an error. In that of a
+  transaction it is masked for its looks, or if the transaction is named after its rule
+  (`FlaskIntegration(transaction_style="url")`).
+- Logs and metrics that the SDK sends without an event, profiles, sessions, streamed spans and
+  attachments are not scrubbed, nor is what your `before_send` adds.
 """
 
 
@@ -119,6 +156,9 @@ def masking() -> str:
         exceptions_max=event.EXCEPTIONS_MAX,
         message_max=event.MESSAGE_MAX,
         body_max=request.BODY_MAX,
+        filtered=shown_values.FILTERED,
+        string_max=shown_values.STRING_MAX,
+        variables_max=scrub_event.VARIABLES_MAX,
     )
 
 
@@ -135,6 +175,29 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def raven_table() -> str:
+    """raven's settings beside those of sentry-sdk, as a Markdown table."""
+    rows = ["| raven | sentry-sdk | what is different |", "|---|---|---|"]
+    for row in RAVEN_SETTINGS:
+        counterpart = row.counterpart or "the same"
+        rows.append(f"| {_name(row)} | {_cell(counterpart)} | {_cell(row.remark)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _name(row: RavenSetting) -> str:
+    if row.in_config_only:
+        return f"`{row.name}` of `SENTRY_CONFIG`"
+    also = ", `RAVEN_IGNORE_EXCEPTIONS`" if row.name == "ignore_exceptions" else ""
+    return f"`SENTRY_{row.name.upper()}`{also}"
+
+
+def _between(path: Path, begin: str, end: str, table: str) -> str:
+    """A file's text with a table between two of its lines."""
+    before, _, rest = path.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{table}\n{end}{after}"
+
+
 def _section(setting: Setting) -> str:
     default = repr(setting.default).replace("'", '"')
     return (
@@ -147,11 +210,10 @@ def _section(setting: Setting) -> str:
 
 def pages() -> dict[Path, str]:
     """Each of these files, and the text that it should have."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    readme, guide = ROOT / "README.md", ROOT / "docs" / "sentry-sdk.md"
     return {
-        readme: f"{before}{BEGIN}\n\n{table()}\n{END}{after}",
+        readme: _between(readme, BEGIN, END, table()),
+        guide: _between(guide, RAVEN_BEGIN, RAVEN_END, raven_table()),
         ROOT / "docs" / "settings.md": _INTRODUCTION + "".join(map(_section, SETTINGS)),
         ROOT / "docs" / "masking.md": masking(),
     }

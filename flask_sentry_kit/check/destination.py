@@ -14,6 +14,7 @@ from flask import Flask
 from ..dsn import PLACES, Dsn, DsnError, find_dsn
 from ..kit import Kit
 from ..outbox import Connection
+from ..reporters import uses_sdk
 from .deadline import Budget, OutOfTime, within
 from .finding import Finding, plain
 
@@ -26,6 +27,8 @@ _EXPIRES_SOON: Final = 14 * 86_400
 def look_at_dsn(app: Flask, kit: Kit) -> Finding:
     """Which DSN is used and where it was found; its secret half is left out."""
     dsn = kit.dsn
+    if uses_sdk(app):
+        return _look_at_dsn_of_sdk(kit, dsn)
     given = getattr(app.extensions.get("sentry"), "dsn", None)
     found = find_dsn(app.config, given)
     if dsn is not None:
@@ -48,6 +51,23 @@ def look_at_dsn(app: Flask, kit: Kit) -> Finding:
     )
 
 
+def _look_at_dsn_of_sdk(kit: Kit, dsn: Dsn | None) -> Finding:
+    if dsn is not None:
+        return Finding("dsn", "ok", f"{dsn.public}, from sentry_sdk.init()")
+    if kit.reporter.switched_off:
+        return Finding(
+            "dsn", "ok", "sentry_sdk.init() was called without one: reporting is off, on purpose"
+        )
+    return Finding(
+        "dsn",
+        "broken",
+        "There is none, since sentry_sdk.init() was not called: the crash page shows, and nothing"
+        " is reported",
+        "Call sentry_sdk.init(dsn=…) where the app is made. With SENTRY_KIT_REPORTER = 'sentry-sdk'"
+        " no other setting has an effect on it.",
+    )
+
+
 def _place(dsn: Dsn, text: object, setting: str) -> str:
     try:
         if Dsn.parse(text).public == dsn.public:
@@ -55,37 +75,6 @@ def _place(dsn: Dsn, text: object, setting: str) -> str:
     except DsnError:
         pass
     return "the client that the app made itself"
-
-
-def look_at_reporter(app: Flask, kit: Kit) -> Finding | None:
-    """What sends the events, where that is not the kit's own client with its usual options."""
-    client = client_of(kit)
-    rate = getattr(client, "sample_rate", 1) or 0
-    if rate < 1:
-        return Finding(
-            "reporter",
-            "note",
-            f"sample_rate is {rate}: the other crashes have no event, so their page has neither"
-            " dialog nor form",
-            "Raise sample_rate to 1 if visitors of every crash are to be heard.",
-        )
-    if kit.reporter.outbox is None:
-        kind = type(client).__module__.partition(".")[0]
-        return Finding(
-            "reporter",
-            "note",
-            f"A client of {kind}'s own class sends the events: there is no queue, no spool and no"
-            " retry for them. The check sends its marked event itself",
-            "Use flask_sentry_kit.Sentry, or leave SENTRY_DSN to the kit.",
-        )
-    return None
-
-
-def client_of(kit: Kit) -> Any:
-    """The raven client behind an app's reporter, or None."""
-    reporter: Any = kit.reporter
-    found = getattr(reporter, "client", None)
-    return found or getattr(getattr(reporter, "_sentry", None), "client", None)
 
 
 def look_at_network(dsn: Dsn, connection: Connection, budget: Budget) -> list[Finding]:

@@ -13,10 +13,11 @@ from .around import look_at_mode, look_at_proxy_fix, look_at_secret_key, look_at
 from .asking import Asker
 from .crash_page import look_at_crash
 from .deadline import Budget, OutOfTime
-from .destination import look_at_dsn, look_at_network, look_at_reporter
+from .destination import look_at_dsn, look_at_network
 from .dialog_script import DialogScript, ask_for_dialog
 from .finding import Finding, plain
 from .marked import Sent, send_marked
+from .reporting import look_at_reporter
 from .server_kind import Server, find_server
 from .server_setting import look_at_server_setting
 
@@ -64,12 +65,10 @@ def check_app(app: Flask, *, send: bool = True, url: str = "") -> list[Finding]:
             )
         ]
     address = url or _own_address(app)
-    findings = [look_at_dsn(app, kit)]
+    findings = [look_at_dsn(app, kit), *look_at_reporter(app, kit)]
     dialog = None
     dsn = kit.dsn
     if dsn is not None:
-        reporter = look_at_reporter(app, kit)
-        findings += [reporter] if reporter else []
         found, dialog = _look_at_server(kit, dsn, _origin(address), send=send)
         findings += found
     findings += look_at_mode(app)

@@ -34,7 +34,10 @@ logger = logging.getLogger("flask_sentry_kit")
 
 _lock: Final = lock_at_use()
 _logged: Final[weakref.WeakSet[Flask]] = weakref.WeakSet()
-_made_by_kit: Final[weakref.WeakSet[Flask]] = weakref.WeakSet()
+_AT_FIRST_REQUEST: Final = "sentry_kit_at_first_request"
+_made_by_kit: Final[weakref.WeakKeyDictionary[Flask, weakref.ref[Any]]] = (
+    weakref.WeakKeyDictionary()
+)
 _BOTH: Final = (
     "The app %r has made a Sentry of its own and sentry_sdk is initialised: each sends an event of"
     " every crash. The page shows the id of the Sentry's event. Remove one of the two to have one"
@@ -85,29 +88,36 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
                 'SENTRY_KIT_REPORTER is "sentry-sdk", which takes sentry-sdk 2.0 or newer; got'
                 f" {sentry_sdk.VERSION}"
             )
+        from .raven.options import check_options
+
+        check_options(app.config, app.config.get("SENTRY_CONFIG") or {})
         _use_sdk(app, settings)
     elif "sentry" in app.extensions:
         pass
     elif settings.reporter == "raven" or not sdk_is_installed():
         _make_raven(app)
-    elif sdk_reports():
-        _use_sdk(app, settings)
     else:
         from .raven.options import check_configuration
 
         check_configuration(app.config)
-        app.extensions["sentry"] = StandIn(app, settings)
-        _watch(app)
-    if settings.reporter == "auto" and sdk_is_installed():
+        if sdk_reports():
+            _use_sdk(app, settings)
+        else:
+            app.extensions["sentry"] = StandIn(app, settings)
+            _watch(app)
+    if settings.reporter != "raven" and sdk_is_installed():
         # A public signal; it is disconnected after one request.
         request_started.connect(_first_request, sender=app)
 
 
 def when_settled(app: Flask, then: Callable[[], object]) -> None:
-    """Call a function once an app's reporter is known, perhaps now."""
+    """Call a function once an app's reporter and its DSN are known, perhaps now."""
     made = app.extensions.get("sentry")
     if isinstance(made, StandIn):
         made.then = then
+    elif _is_sdk(made_for(app)) and not sdk_reports():
+        # SENTRY_KIT_REPORTER = "sentry-sdk": sentry_sdk.init() may come before the first request.
+        app.extensions[_AT_FIRST_REQUEST] = then
     else:
         then()
 
@@ -128,7 +138,6 @@ def settle(app: Flask) -> Any:
             else:
                 # Outside of the request that is running: nothing of it is asked for.
                 Context().run(_make_raven, app)
-                _made_by_kit.add(app)
         if app.extensions.get("sentry") is made:
             app.extensions["sentry"] = _Nothing()
     with contained("The app's reporter could not begin its work"):
@@ -143,7 +152,18 @@ def log_two_reporters(app: Flask, settings: Settings) -> None:
     made = made_for(app)
     if not isinstance(made, StandIn) and not _is_sdk(made):
         _logged.add(app)
-        logger.warning(_LATE if app in _made_by_kit else _BOTH, app.name)
+        logger.warning(_LATE if made_by_kit(app) else _BOTH, app.name)
+
+
+def uses_sdk(app: Flask) -> bool:
+    """Whether sentry-sdk sends an app's events. It is settled now if it was not."""
+    return _is_sdk(settle(app))
+
+
+def made_by_kit(app: Flask) -> bool:
+    """Whether an app's ``Sentry`` is the one that the kit has made for it."""
+    made = _made_by_kit.get(app)
+    return made is not None and made() is app.extensions.get("sentry")
 
 
 def _first_request(app: Flask, **_: Any) -> None:
@@ -151,6 +171,7 @@ def _first_request(app: Flask, **_: Any) -> None:
     with contained("The app's reporter could not be chosen"):
         settle(app)
         _FirstRecord.remove(app)
+        app.extensions.pop(_AT_FIRST_REQUEST, lambda: None)()
         log_two_reporters(app, settings_of(app))
 
 
@@ -158,6 +179,7 @@ def _make_raven(app: Flask) -> None:
     from .raven.sentry import make_sentry
 
     make_sentry(app)
+    _made_by_kit[app] = weakref.ref(app.extensions["sentry"])
 
 
 def _use_sdk(app: Flask, settings: Settings) -> None:

@@ -6,6 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from click.testing import CliRunner
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from flask_sentry_kit.cli import plugin
 from tests.support.sentry import Answer, Received
 
 KEY = "a secret key that is long enough"
@@ -21,8 +26,12 @@ class Checked:
 
     def __getitem__(self, id: str) -> dict[str, str]:
         """The one finding with this id."""
-        (found,) = (one for one in self.findings if one["id"] == id)
+        (found,) = self.all(id)
         return found
+
+    def all(self, id: str) -> list[dict[str, str]]:
+        """The findings with this id."""
+        return [one for one in self.findings if one["id"] == id]
 
     @property
     def levels(self) -> dict[str, str]:
@@ -30,6 +39,18 @@ class Checked:
 
 
 Check = Callable[..., Checked]
+
+
+def check(app: Flask | Callable[[], Flask], *args: str) -> Checked:
+    """Run the command on an app; further arguments are the command's."""
+    info = ScriptInfo(
+        create_app=lambda: app if isinstance(app, Flask) else app(), set_debug_flag=False
+    )
+    result = CliRunner().invoke(plugin, ["check", "--json", *args], obj=info)
+    assert not isinstance(result.exception, Exception), result.exception
+    # An older click puts what is logged into the same output.
+    found: list[dict[str, str]] = json.loads(result.output[result.output.index("[\n") :])
+    return Checked(result.exit_code, result.output, found)
 
 
 def as_a_sentry(request: Received) -> Answer:

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from flask import Flask
-from flask.cli import ScriptInfo
 
 from flask_sentry_kit import sentry_kit
-from flask_sentry_kit.cli import plugin
-from tests.check.checked import KEY, Check, Checked, as_a_sentry
+from tests.check.checked import KEY, Check, as_a_sentry, check
 from tests.support.certificates import Certificates
 from tests.support.sentry import RecordingSentry
 from tests.support.types import NewSentry
 
 
-@pytest.fixture
-def check() -> Check:
+@pytest.fixture(name="check")
+def check_fixture() -> Check:
     """Run the command on an app; further arguments are the command's."""
-
-    def run(app: Flask | Callable[[], Flask], *args: str) -> Checked:
-        info = ScriptInfo(
-            create_app=lambda: app if isinstance(app, Flask) else app(), set_debug_flag=False
-        )
-        result = CliRunner().invoke(plugin, ["check", "--json", *args], obj=info)
-        assert not isinstance(result.exception, Exception), result.exception
-        # An older click puts what is logged into the same output.
-        found: list[dict[str, str]] = json.loads(result.output[result.output.index("[\n") :])
-        return Checked(result.exit_code, result.output, found)
-
-    return run
+    return check
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_sentry_kit import DsnError, Sentry, capture_feedback, sentry, sentry_kit
+from flask_sentry_kit import DsnError, Sentry, SettingError, capture_feedback, sentry, sentry_kit
+from flask_sentry_kit.outbox import Item, Request
+from flask_sentry_kit.outbox.spool import Spool
 from tests.support.sdk import Sdk
 from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp, NewSentry
@@ -225,3 +228,37 @@ def test_a_malformed_dsn_is_refused_at_registration(sdk: Sdk, plain: Flask) -> N
     with pytest.raises(DsnError, match="SENTRY_DSN"):
         plain.register_blueprint(sentry_kit)
     assert "sentry" not in plain.extensions
+
+
+@pytest.mark.parametrize("config", [{}, {"SENTRY_KIT_REPORTER": "sentry-sdk"}])
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_setting_of_the_wrong_type_is_refused_at_registration(
+    config: dict[str, str], ready: bool, sdk: Sdk, plain: Flask
+) -> None:
+    """A name where a list of names belongs, whichever came first and whoever will report."""
+    if ready:
+        sdk.init()
+    plain.config.update(config, SENTRY_USER_ATTRS="email")
+    with pytest.raises(SettingError, match="SENTRY_USER_ATTRS takes a list"):
+        plain.register_blueprint(sentry_kit)
+    assert "sentry" not in plain.extensions
+
+
+@pytest.mark.parametrize("reporter", ["auto", "sentry-sdk"])
+def test_work_begins_when_the_dsn_is_known(
+    reporter: str, sdk: Sdk, plain: Flask, wire: RecordingSentry, lines: Any, tmp_path: Path
+) -> None:
+    """At the first request, where init comes after the blueprint: what a killed process left is
+    delivered, and no line says that nothing is reported."""
+    path = str(tmp_path / "spool.sqlite")
+    spool = Spool(path, 100, 10**6)
+    spool.add(Item("feedback", "0" * 32, Request(f"{wire.url}/api/embed/error-page/", {}, b"")))
+    spool.close()
+    plain.config.update(SENTRY_KIT_REPORTER=reporter, SENTRY_KIT_SPOOL=path)
+    plain.add_url_rule("/", view_func=lambda: "fine")
+    plain.register_blueprint(sentry_kit)
+    sdk.init(auto_session_tracking=False)
+    assert plain.test_client().get("/").text == "fine"
+    assert plain.extensions["sentry"].flush(10)
+    assert [one.path for one in wire.received] == ["/api/embed/error-page/"]
+    assert len(lines("reported by sentry-sdk")) == 1 and lines("nothing is reported") == []
