@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -162,3 +164,13 @@ def test_without_init_there_is_no_dsn(sdk: Sdk, wire: RecordingSentry) -> None:
     assert check(shop(SENTRY_KIT_REPORTER="sentry-sdk"))["dsn"]["level"] == "ok"
     found = check(shop(SENTRY_DSN=wire.dsn))
     assert found["reporter"]["what"] == "raven, since sentry_sdk.init() was given no DSN"
+
+
+def test_what_cannot_be_sent_is_said_as_it_is(sdk: Sdk, wire: RecordingSentry) -> None:
+    """The SDK's own queue does not retry, and its CAs are an option of it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
+    sdk.init(dsn=f"http://public@127.0.0.1:{port}/1")
+    found = check(shop(), "--dry-run")["network"]
+    assert found["level"] == "broken"
+    assert "sentry-sdk drops events; what visitors write is queued and retried" in found["what"]
