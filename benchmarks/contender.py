@@ -19,7 +19,7 @@ from flask import Flask, g, render_template
 from jinja2 import DictLoader
 from werkzeug.test import EnvironBuilder
 
-NAMES = ("bare", "raven", "ours", "sentry-sdk")
+NAMES = ("bare", "raven", "ours", "sentry-sdk", "sentry-sdk, kit")
 
 # As raven's and sentry-sdk's documentation have it.
 PAGE = """<!doctype html>
@@ -83,6 +83,12 @@ def _ours(app: Flask, dsn: str) -> None:
     app.register_blueprint(sentry_kit)
 
 
+def _sentry_sdk_kit(app: Flask) -> None:
+    from flask_sentry_kit import sentry_kit
+
+    app.register_blueprint(sentry_kit)
+
+
 def _sentry_sdk(app: Flask) -> None:
     import sentry_sdk
 
@@ -95,7 +101,7 @@ def _sentry_sdk(app: Flask) -> None:
 
 def build(name: str, dsn: str) -> Flask:
     """The app with the reporter of that name."""
-    if name == "sentry-sdk":
+    if name.startswith("sentry-sdk"):
         # It patches Flask, so it comes before the app.
         import sentry_sdk
 
@@ -107,6 +113,8 @@ def build(name: str, dsn: str) -> Flask:
         _ours(made, dsn)
     elif name == "sentry-sdk":
         _sentry_sdk(made)
+    elif name == "sentry-sdk, kit":
+        _sentry_sdk_kit(made)
     # Flask's own report of each crash goes nowhere; formatting it would cost all of them the same.
     logging.getLogger().addHandler(logging.NullHandler())
     return made

@@ -16,7 +16,11 @@ from .sink import sink
 from .verdict import verdict
 
 HEALTHY_GOAL = 1.02  # × bare
+SDK_HEALTHY_GOAL = 1.01  # × sentry-sdk, of the kit on it
 CRASH_GOAL = 0.25  # × raven's recipe
+SDK_CRASH_GOAL = 1.1  # × sentry-sdk's recipe, of the kit on it: the same capture, and a larger page
+ON_SDK = ("sentry-sdk, kit", "sentry-sdk")
+KIT_ON_SDK = "the kit on sentry-sdk, × sentry-sdk"
 ENVIRONMENT = (
     "processes of their own, WSGI calls without a socket, perf_counter_ns, collector on"
     " (gc.freeze() before the first call), events delivered to a server on loopback"
@@ -126,12 +130,13 @@ def _run(results: dict[str, Result], path: str, calls: int, rounds: int, dsn: st
 
 def _table(title: str, results: dict[str, Result]) -> None:
     print(f"\n{title}, µs")
-    print("              median   middle half   undisturbed, and its ratios")
-    bare, raven = results["bare"].quiet, results["raven"].quiet
+    print("                    median   middle half   undisturbed, and its ratios")
+    bare, raven, sdk = (results[name].quiet for name in ("bare", "raven", "sentry-sdk"))
     for name, result in results.items():
         print(
-            f"  {name:11}{result.median:7.0f}  {result.spread:>12}  {result.quiet:8.0f}"
+            f"  {name:17}{result.median:7.0f}  {result.spread:>12}  {result.quiet:8.0f}"
             f"  {result.quiet / bare:6.2f} × bare  {result.quiet / raven:5.2f} × raven"
+            f"  {result.quiet / sdk:6.3f} × sentry-sdk"
         )
 
 
@@ -145,7 +150,8 @@ def healthy(short: bool = False) -> bool:
         rounds, processes = (4, 1) if short else (20, 9)
         results = race("/", calls=100, rounds=rounds, processes=processes, dsn=dsn)
     _table("Healthy request", results)
-    return verdict("ours, × bare", _ratio(results, "ours", "bare"), HEALTHY_GOAL)
+    reached = verdict("ours, × bare", _ratio(results, "ours", "bare"), HEALTHY_GOAL)
+    return verdict(KIT_ON_SDK, _ratio(results, *ON_SDK), SDK_HEALTHY_GOAL) and reached
 
 
 def crash(short: bool = False) -> bool:
@@ -158,6 +164,7 @@ def crash(short: bool = False) -> bool:
             results = race(path, calls=10, rounds=rounds, processes=processes, dsn=dsn)
         _table(title, results)
         reached &= verdict("ours, × raven", _ratio(results, "ours", "raven"), CRASH_GOAL)
+        reached &= verdict(KIT_ON_SDK, _ratio(results, *ON_SDK), SDK_CRASH_GOAL)
     return first_crash(1 if short else 9) and reached
 
 
@@ -176,5 +183,5 @@ def first_crash(repetitions: int) -> bool:
     for name, taken in figures.items():
         firsts[name] = median(one[0] for one in taken) / 1000
         later[name] = median(sum(one[1:]) / 3 for one in taken) / 1000
-        print(f"  {name:11}{firsts[name]:9.0f}, one of the three after it {later[name]:7.0f}")
+        print(f"  {name:17}{firsts[name]:9.0f}, one of the three after it {later[name]:7.0f}")
     return verdict("ours, first × a later one of raven's", firsts["ours"] / later["raven"], 1.0)

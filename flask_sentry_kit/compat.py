@@ -10,11 +10,14 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Flask, g, session
 from flask import globals as flask_globals
 from flask.globals import app_ctx
+
+from .containment import FOREIGN_ERRORS
 
 if TYPE_CHECKING:
     import socket
@@ -197,6 +200,29 @@ def sentry_sdk_drops_errors(transport: object) -> bool:
     except Exception:
         # An app's own subclass.
         return False
+
+
+def contain_texts_of_sentry_sdk() -> None:
+    """Have sentry-sdk report an exception whose ``__str__`` exits as it does one where that raises.
+
+    It stops nothing but an Exception there, and its receiver of Flask's signal has no containment:
+    a ``SystemExit`` would end the request in the place of its page (2.0.0 to 2.75).
+    """
+    from sentry_sdk import utils
+
+    known = utils.get_error_message
+    if hasattr(known, "_by_flask_sentry_kit"):
+        return
+
+    @wraps(known)
+    def get_error_message(exc_value: BaseException | None) -> str:
+        try:
+            return known(exc_value)
+        except FOREIGN_ERRORS:
+            return "<broken repr>"  # the SDK's own words for it
+
+    get_error_message._by_flask_sentry_kit = True  # type: ignore[attr-defined]
+    utils.get_error_message = get_error_message
 
 
 def sentry_sdk_trusts_the_system(options: Mapping[str, Any]) -> bool:

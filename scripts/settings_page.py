@@ -12,7 +12,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask_sentry_kit.event import frames, masked_values, request, scrub, source
+from flask_sentry_kit.event import (
+    frames,
+    masked_values,
+    request,
+    scrub,
+    scrub_event,
+    shown_values,
+    source,
+)
 from flask_sentry_kit.event import interfaces as event
 from flask_sentry_kit.reporters.sentry_sdk.raven_settings import RAVEN_SETTINGS, RavenSetting
 from flask_sentry_kit.settings import SETTINGS, Setting
@@ -101,6 +109,31 @@ the innermost ones; of chained and grouped exceptions {exceptions_max}; of a mes
 {message_max:,} characters. A request's body is read after the crash, if the view did not read it
 and it has at most {body_max:,} bytes. `string_max_length` and `list_max_length` bound single
 values, as with raven.
+
+## Events of sentry-sdk
+
+sentry-sdk builds its events itself, and they stay as it builds them. With `SENTRY_KIT_SCRUB = True`
+the same scrubber goes over each of them, transactions too, before your own `before_send` gets it.
+Names, looks, lines of source and "said once, masked everywhere" are then as above, in every part:
+exceptions, threads, variables, request, breadcrumbs, spans, contexts, tags, extra data, messages
+and log records. A value that the SDK's own scrubber replaced by `{filtered}` is masked where a text
+repeats it. Of cookies only the names are left, variables only in frames that the SDK takes for your
+own (`in_app_include`), and `sys.argv` is taken out. What needs no mask keeps the form that the SDK
+gave it. If a part cannot be scrubbed, the mask is sent in its place.
+
+What is different there:
+
+- `send_default_pii` decides what is sent of a visitor, not `SENTRY_KIT_PII`, and the SDK's options
+  decide how large an event gets. A message is cut at {message_max:,} characters, any other text at
+  {string_max:,}. Of the variables {variables_max:,} characters are scrubbed, the innermost frames'
+  first; what is beyond is masked.
+- The SDK sends a named tuple or a row of a database without the names of its fields. A password in
+  one is masked for its looks, or if the same event has it under its name elsewhere.
+- The argument of a rule such as `/reset/<token>` is masked in the address of an error. In that of a
+  transaction it is masked for its looks, or if the transaction is named after its rule
+  (`FlaskIntegration(transaction_style="url")`).
+- Logs and metrics that the SDK sends without an event, profiles, sessions, streamed spans and
+  attachments are not scrubbed, nor is what your `before_send` adds.
 """
 
 
@@ -123,6 +156,9 @@ def masking() -> str:
         exceptions_max=event.EXCEPTIONS_MAX,
         message_max=event.MESSAGE_MAX,
         body_max=request.BODY_MAX,
+        filtered=shown_values.FILTERED,
+        string_max=shown_values.STRING_MAX,
+        variables_max=scrub_event.VARIABLES_MAX,
     )
 
 

@@ -60,8 +60,10 @@ def facts_of(event: Mapping[str, Any]) -> set[str]:
     for value in values_of(event.get("exception")):
         add(value.get("type"))
         add(value.get("module"))
-    for name in ("transaction", "release", "server_name", "logger", "environment", "culprit"):
+    for name in ("release", "server_name", "logger", "environment", "culprit"):
         add(event.get(name))
+    if not is_named_by_address(event):
+        add(event.get("transaction"))
     user, request = event.get("user"), event.get("request")
     if isinstance(user, dict):
         found.update(str(user[name]).lower() for name in _USER_NAMES if name in user)
@@ -72,6 +74,12 @@ def facts_of(event: Mapping[str, Any]) -> set[str]:
         if isinstance(headers, dict):
             found.update(str(headers.get(name, "")).lower() for name in ("Content-Type", "Accept"))
     return found
+
+
+def is_named_by_address(event: Mapping[str, Any]) -> bool:
+    """Whether the transaction's name is the address that a visitor asked for, not a rule's."""
+    info = event.get("transaction_info")
+    return isinstance(info, dict) and info.get("source") == "url"
 
 
 def values_of(interface: Any) -> list[dict[str, Any]]:
@@ -128,7 +136,7 @@ class Walk:
         if name in ("exception", "threads"):
             for one in values_of(value):
                 if "value" in one:
-                    one["value"] = self._of(one["value"])
+                    one["value"] = self.value(one["value"])
                 self._frames(one.get("stacktrace"))
             return value
         if name == "stacktrace":
@@ -140,22 +148,22 @@ class Walk:
             return {key: self._context(key, one) for key, one in value.items()}
         if name == "spans" and type(value) is list:
             return [self._without(SPAN_FACTS, one) for one in value]
-        return value if name in _FACTS else self._of(value)
+        return value if name in _FACTS else self.value(value)
 
     def _without(self, facts: Container[str], value: Any) -> Any:
         if type(value) is not dict:
-            return self._of(value)
-        return {key: one if key in facts else self._of(one) for key, one in value.items()}
+            return self.value(value)
+        return {key: one if key in facts else self.value(one) for key, one in value.items()}
 
     def _context(self, name: str, context: Any) -> Any:
         if name == "trace":
             return self._without(SPAN_FACTS, context)
-        return context if name in PROGRAM_CONTEXTS else self._of(context)
+        return context if name in PROGRAM_CONTEXTS else self.value(context)
 
     def _frames(self, stacktrace: Any) -> None:
         for frame in frames_of(stacktrace):
             if "vars" in frame:
-                frame["vars"] = {name: self._of(one) for name, one in frame["vars"].items()}
+                frame["vars"] = {name: self.value(one) for name, one in frame["vars"].items()}
             for name in SOURCE:
                 # All events with this line share this object. It is never changed in place.
                 shown = frame.get(name)
@@ -164,14 +172,15 @@ class Walk:
                 elif shown:
                     frame[name] = [self._text(line, source=True) for line in shown]
 
-    def _of(self, value: Any) -> Any:
+    def value(self, value: Any) -> Any:
+        """A value with the given ones masked in it, whatever it is called."""
         kind = type(value)
         if kind is str:
             return self._text(value)
         if kind is dict:
-            return {self._key(name): self._of(one) for name, one in value.items()}
+            return {self._key(name): self.value(one) for name, one in value.items()}
         if kind is list:
-            return [self._of(one) for one in value]
+            return [self.value(one) for one in value]
         if kind is int and str(abs(value)) in self._whole:
             return MASK
         return value

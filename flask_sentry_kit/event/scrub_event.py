@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 from ..containment import FOREIGN_ERRORS
 from . import interfaces as events
 from .masked_values import MaskedValues
-from .masked_walk import PROGRAM_CONTEXTS, SPAN_FACTS
+from .masked_walk import PROGRAM_CONTEXTS, SPAN_FACTS, is_named_by_address
 from .request import described_request, masked_url
 from .scrub import MASK, Scrubber
 from .shown_frames import ShownFrames
@@ -120,6 +120,8 @@ class _Scrub:
         if walk is not None:
             for name in event:
                 event[name] = _attempt(walk.part, name, event[name])
+            if is_named_by_address(event):
+                event["transaction"] = _attempt(walk.value, event.get("transaction"))
 
     def _part(self, name: Any, value: Any) -> Any:
         make = self._parts.get(name) if type(name) is str else None
@@ -200,10 +202,9 @@ class _Scrub:
         return entry
 
     def _transaction(self, name: Any) -> Any:
-        info = self._event.get("transaction_info")
         if type(name) is not str:
             return self._values.value(name)
-        if type(info) is dict and info.get("source") == "url":
+        if is_named_by_address(self._event):
             return self._scrubber.short_url(name, 2_000)
         return name  # of a rule or a function
 

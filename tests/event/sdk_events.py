@@ -14,13 +14,14 @@ import json
 import logging
 import sys
 import sysconfig
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, request
+from werkzeug.serving import WSGIRequestHandler
+
+from tests.support.serving import serving
 
 ROOT = Path(__file__).parents[2]
 SECRET = "Zq9hunter2X"
@@ -35,13 +36,14 @@ class _Login:
     password: str
 
 
-class _Quiet(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
+class _Quiet(WSGIRequestHandler):
+    def log(self, *args: Any, **options: Any) -> None:
         pass
+
+
+def _answer(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("204 No Content", [])
+    return []
 
 
 def _secret(place: str) -> str:
@@ -157,17 +159,16 @@ def record() -> dict[str, Any]:
             noted[event["event_id"]] = noted_secrets(event, scrubber)
             own.scrub_event(event)
 
-    server = HTTPServer(("127.0.0.1", 0), _Quiet)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     logging.getLogger("shop").setLevel(logging.INFO)
     logging.getLogger().addHandler(logging.NullHandler())
-    client = _app(sentry_sdk, server.server_port).test_client(use_cookies=False)
-    _crash(client, f"/crash/{_secret('Rule')}", json={"user": {"password": _secret("JSON")}})
-    _crash(client, f"/crash/{_secret('Rule')}", data={"password": _secret("Form"), "a": "b"})
-    client.get("/log")
-    options["event_scrubber"] = Noting()
-    _crash(client, f"/crash/{_secret('Rule')}", json={"password": _secret("JSON")})
-    server.shutdown()
+    with serving(_answer, request_handler=_Quiet) as port:
+        client = _app(sentry_sdk, port).test_client(use_cookies=False)
+        path = f"/crash/{_secret('Rule')}"
+        _crash(client, path, json={"user": {"password": _secret("JSON")}})
+        _crash(client, path, data={"password": _secret("Form"), "a": "b"})
+        client.get("/log")
+        options["event_scrubber"] = Noting()
+        _crash(client, path, json={"password": _secret("JSON")})
     crash, form, log, message, filtered = (one for one in found if "type" not in one)
     transaction = next(one for one in found if one.get("type") == "transaction")
     scrubbed = json.loads(json.dumps(filtered))

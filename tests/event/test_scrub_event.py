@@ -246,6 +246,17 @@ def test_a_file_that_nothing_ran_is_not_read(tmp_path: Path) -> None:
     assert shown["post_context"] == []
 
 
+def test_an_address_is_no_name_of_a_transaction() -> None:
+    """A transaction that is named after the address that was asked for is masked like it, and
+    keeps no secret readable elsewhere. One named after a rule stays."""
+    event = _crash(token=f"'{SECRET}'")
+    event.update(transaction=f"/a/{SECRET}", message=f"it was {SECRET}")
+    shown = _scrubbed({**event, "transaction_info": {"source": "url"}})
+    assert (shown["transaction"], shown["message"]) == (f"/a/{MASK}", f"it was {MASK}")
+    event.update(transaction="/a/<token>", transaction_info={"source": "route"})
+    assert _scrubbed(event)["transaction"] == "/a/<token>"
+
+
 def test_sys_argv_is_not_sent() -> None:
     """The command line, which the SDK adds, may hold a password."""
     assert _scrubbed({"extra": {"sys.argv": ["app", SECRET], "a": 1}}) == {"extra": {"a": 1}}

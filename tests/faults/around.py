@@ -177,8 +177,12 @@ def default_exclusions(sentry_class: Any, rig: Rig) -> None:
 class Chatty(ThreadedHTTPTransport):  # raven carries no types
     """A transport that logs, as HTTP libraries do."""
 
-    def send_sync(self, url: str, data: bytes, *rest: Any) -> None:
+    @staticmethod
+    def before_sending(data: bytes) -> None:
         logging.getLogger("chatty").error("sending %d bytes", len(data))
+
+    def send_sync(self, url: str, data: bytes, *rest: Any) -> None:
+        self.before_sending(data)
         super().send_sync(url, data, *rest)
 
 

@@ -156,7 +156,7 @@ def many_waiting(sentry_class: Any, rig: Rig) -> None:
     expect(wire.events_arrive(1), "nothing arrived")
     # One is being sent; an id was given for what was accepted.
     waiting = len([one for one in ids if one]) - len(wire.received) + 1
-    expect(waiting <= 1001, f"{waiting} waiting")
+    expect(waiting <= 1001, f"{waiting} waiting, by the ids that were given")
 
 
 @row("D5b", "30 large crashes waiting", seen=r"\d\d MB waiting")

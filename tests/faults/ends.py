@@ -142,9 +142,12 @@ def terminated_worker(sentry_class: Any, rig: Rig) -> None:
     expect(len(wire.events) == 10, f"{len(wire.events)} of 10")
 
 
+_PACKAGES = ("raven", "flask_sentry_kit")
+
 NOTE_LOCKS = """
 import sys, threading
 made = []
+PACKAGES = {packages}
 class Noting:
     def __init__(self, kind):
         self.kind = kind
@@ -153,7 +156,7 @@ class Noting:
         frame = sys._getframe(1)
         while frame.f_globals["__name__"] in ("threading", "queue"):
             frame = frame.f_back
-        if frame.f_globals["__name__"].partition(".")[0] in ("raven", "flask_sentry_kit"):
+        if frame.f_globals["__name__"].partition(".")[0] in PACKAGES:
             made.append(lock)
         return lock
 threading.Lock, threading.RLock = Noting(threading.Lock), Noting(threading.RLock)
@@ -199,9 +202,8 @@ os._exit(0)
 @row("D8a", "forked while a lock is held", seen="hangs")
 def fork_at_a_bad_time(sentry_class: Any, rig: Rig) -> None:
     """A child ends, whatever another thread of its parent was doing at the fork."""
-    with rig.program(
-        sentry_class, FORKED_WITH_LOCKS_HELD, rig.wire.dsn, before=NOTE_LOCKS
-    ) as program:
+    before = NOTE_LOCKS.format(packages=getattr(sentry_class, "packages", _PACKAGES))
+    with rig.program(sentry_class, FORKED_WITH_LOCKS_HELD, rig.wire.dsn, before=before) as program:
         said, complaint = program.communicate(timeout=20)
     if said[-7:] not in (" ended\n", " hangs\n"):
         raise RuntimeError(complaint)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, g
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tests.support.sentry import RecordingSentry
@@ -84,10 +84,14 @@ class Room:
 
 
 class Rig:
-    """One scenario's world. Lives in a process of its own, so global state is its to spoil."""
+    """One scenario's world. Lives in a process of its own, so global state is its to spoil.
 
-    def __init__(self, stack: ExitStack) -> None:
+    :param shown_id: the event's id for the error page, as the reporter's documentation has it.
+    """
+
+    def __init__(self, stack: ExitStack, shown_id: Callable[[], object]) -> None:
         self._stack = stack
+        self._shown_id = shown_id
         self._sites: dict[int, BaseWSGIServer] = {}
         self._wire: RecordingSentry | None = None
         self.kept = Room()
@@ -105,13 +109,13 @@ class Rig:
         return wire
 
     def flask(self, name: str = "shop", **config: Any) -> Flask:
-        """An app with the error page of raven's documentation."""
+        """An app with the error page of the reporter's documentation."""
         app = Flask(name)
         app.config.update(config)
 
         @app.errorhandler(500)
         def internal_server_error(error: object) -> tuple[str, int]:
-            return f"<h1>Sorry</h1> id={g.sentry_event_id}", 500
+            return f"<h1>Sorry</h1> id={self._shown_id()}", 500
 
         return app
 
@@ -200,10 +204,9 @@ class Rig:
         self, sentry_class: Any, source: str, *args: str, before: str = "", **options: Any
     ) -> Iterator[subprocess.Popen[str]]:
         """A Python program of its own, for what happens at exit. ``Sentry`` is the class."""
-        module = sentry_class.__module__.split(".")[0]
-        module = "raven.contrib.flask" if module == "raven" else module
+        found = f"from {sentry_class.__module__} import {sentry_class.__name__} as Sentry"
         process = subprocess.Popen(
-            [sys.executable, "-c", f"{before}\nfrom {module} import Sentry\n{source}", *args],
+            [sys.executable, "-c", f"{before}\n{found}\n{source}", *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.PIPE,

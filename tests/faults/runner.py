@@ -20,8 +20,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
+from flask import g
+
 from . import around, delivery, ends, events, page, visitor
 from .book import SCENARIOS, Scenario
+from .expected import expected, seen
+from .nocertifi import certifi
 from .rig import Fault, Rig
 
 LIMIT = 60.0  # seconds; a scenario that takes longer is broken, not slow
@@ -29,7 +33,7 @@ LIMIT = 60.0  # seconds; a scenario that takes longer is broken, not slow
 # Loaded for their scenarios.
 ROOMS = (page, events, visitor, delivery, ends, around)
 
-WHO = ("raven", "ours")
+WHO = ("raven", "sentry-sdk", "kit", "kit on sentry-sdk")
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,8 @@ Verdicts = dict[tuple[str, str], Verdict]
 
 
 def cases() -> list[tuple[Scenario, str]]:
-    """Every scenario with each class that can be asked on this Python."""
-    return [
-        (scenario, who)
-        for scenario in SCENARIOS
-        for who in WHO
-        if who == "ours" or scenario.raven_too
-    ]
+    """Every scenario with each column that it is asked of."""
+    return [(scenario, who) for scenario in SCENARIOS for who in WHO if expected(scenario, who)]
 
 
 def sentry_class(who: str) -> Any:
@@ -63,6 +62,11 @@ def sentry_class(who: str) -> Any:
         from raven.contrib.flask import Sentry
 
         return Sentry
+    if "sentry-sdk" in who:
+        with certifi():
+            from . import on_sdk
+
+        return on_sdk.SdkRecipe if who == "sentry-sdk" else on_sdk.KitOnSdk
     import flask_sentry_kit
 
     return flask_sentry_kit.Sentry
@@ -72,13 +76,16 @@ def play(scenario: Scenario, who: str) -> Verdict:
     """Play a scenario in this process."""
     began = time.monotonic()
     try:
+        reporter = sentry_class(who)
+        shown_id = getattr(reporter, "shown_id", lambda: g.sentry_event_id)
         with ExitStack() as stack:
-            scenario.play(sentry_class(who), Rig(stack), *scenario.args)
+            scenario.play(reporter, Rig(stack, shown_id), *scenario.args)
         outcome, text = "holds", ""
     except Fault as fault:
         outcome, text = "fault", str(fault)
-        if who == "raven" and not re.search(scenario.seen, text):
-            outcome, text = "broken", f"another failure than {scenario.seen!r}: {text}"
+        pattern = seen(scenario, who)
+        if pattern is not None and not re.search(pattern, text):
+            outcome, text = "broken", f"another failure than {pattern!r}: {text}"
     except BaseException:
         outcome, text = "broken", traceback.format_exc()
     return Verdict(scenario.row, who, outcome, text, time.monotonic() - began)

@@ -8,7 +8,7 @@ import sentry_sdk
 
 from ...compat import merged_scope_of_sentry_sdk
 from ...event.event_facts import EventFacts, facts_of
-from . import capturing
+from . import finishing
 
 
 def configured_facts() -> EventFacts:
@@ -30,5 +30,5 @@ def current_facts() -> EventFacts:
     event = merged_scope_of_sentry_sdk(sentry_sdk).apply_to_event(event, {}, client.options)
     if event is None:
         return configured_facts()
-    event = capturing.before_send(client, event)
+    event = finishing.before_send(client, event)
     return configured_facts() if event is None else facts_of(event)

@@ -13,6 +13,7 @@ import sentry_sdk
 from flask import Flask, g, got_request_exception, has_app_context
 from sentry_sdk.utils import current_stacktrace, event_from_exception
 
+from ...compat import sentry_sdk_drops_errors
 from ...containment import contained
 from ...dsn import Dsn
 from ...event.serialize import safe_str
@@ -20,7 +21,7 @@ from ...outbox import Counters
 from ...settings import Settings
 from ...watch import is_ordinary_answer, show_event_id
 from ..exceptions import exception_of, original_error
-from . import capturing
+from . import finishing
 from .sdk_reporter import SdkReporter
 
 
@@ -153,11 +154,13 @@ def _add_to_scope(data: Mapping[str, Any]) -> None:
     # Not with sentry_sdk.set_user() and its like: without the SDK's Flask integration, what they
     # set stays for the next request of the thread.
     with contained("Data for the events of this request could not be kept"):
-        capturing.add_to_scope(data)
+        finishing.add_to_scope(data)
 
 
 def _send(event: Any, hint: Any) -> str | None:
-    return sentry_sdk.capture_event(event, hint=hint)
+    dropped = sentry_sdk_drops_errors(getattr(sentry_sdk.get_client(), "transport", None))
+    event_id = sentry_sdk.capture_event(event, hint=hint)
+    return None if dropped else event_id
 
 
 def _show(event_id: str | None) -> str | None:

@@ -20,9 +20,10 @@ from ...settings import Settings
 from ...threads import lock_at_use
 from ...watch import show_event_id
 from ..exceptions import original_error
-from . import capturing
+from . import capturing, finishing
 from .connection import connection_of
 from .current_facts import configured_facts, current_facts
+from .holding_back import held_back
 from .refusals import is_refused
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -125,11 +126,11 @@ class SdkReporter:
     def shown_url(self, url: str) -> str:
         app = self._app()
         with contained("An address could not be masked; the words are sent without it"):
-            return "" if app is None else page_url(app, url, capturing.scrubber_of(app))
+            return "" if app is None else page_url(app, url, finishing.scrubber_of(app))
         return ""
 
     def holding_back(self) -> AbstractContextManager[object]:
-        return capturing.held_back()
+        return held_back()
 
     def warm_up(self) -> None:
         if self.dsn is not None:

@@ -181,3 +181,21 @@ def test_ravens_names(sdk: Sdk, shop: MakeApp) -> None:
     assert (message["event_id"], error["event_id"]) == (first, second)
     assert message["level"] == "warning" and message["extra"]["basket"] == 3
     assert error["tags"] == {"shop": "berlin", "where": "here"} and error["user"]["id"] == "7"
+
+
+@pytest.mark.parametrize("scrub", [True, False])
+def test_secrets_are_masked_where_the_app_asks_for_it(scrub: bool, sdk: Sdk, shop: MakeApp) -> None:
+    """SENTRY_KIT_SCRUB; without it an event stays as the SDK makes it."""
+
+    def way(app: Flask) -> None:
+        @app.post("/x")
+        def x() -> str:
+            basket = {"pin_code": "4711-0815"}  # noqa: F841
+            raise Broken("password=hunter2")
+
+    sdk.init(before_send=lambda event, hint: seen.append(str(event)) or event)
+    seen: list[str] = []
+    app = shop(way, SENTRY_KIT_SCRUB=scrub)
+    app.test_client().post("/x", data={"password": "hunter2", "city": "Berlin"})
+    assert ("hunter2" not in str(sdk.event)) is scrub
+    assert ("hunter2" not in seen[0]) is scrub, "before_send gets what is sent"
