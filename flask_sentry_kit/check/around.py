@@ -119,7 +119,7 @@ def look_at_spool(kit: Kit) -> list[Finding]:
             Finding(
                 "spool",
                 "broken",
-                f"{shown} cannot be used: {plain(error)}. Events are queued in memory, and are lost"
+                f"{shown} cannot be used: {plain(error)}. What is queued is in memory, and is lost"
                 " with the process",
                 "Let the user of the app's processes own the file and its directory.",
             )

@@ -17,6 +17,7 @@ from ..outbox import Connection
 from ..reporters import uses_sdk
 from .deadline import Budget, OutOfTime, within
 from .finding import Finding, plain
+from .reporting import KIT, Sender
 
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY")
 
@@ -77,7 +78,9 @@ def _place(dsn: Dsn, text: object, setting: str) -> str:
     return "the client that the app made itself"
 
 
-def look_at_network(dsn: Dsn, connection: Connection, budget: Budget) -> list[Finding]:
+def look_at_network(
+    dsn: Dsn, connection: Connection, budget: Budget, sender: Sender = KIT
+) -> list[Finding]:
     """Whether the server can be reached, by TCP and by TLS."""
     host, port = _address(dsn)
     if connection.unusable:
@@ -96,7 +99,7 @@ def look_at_network(dsn: Dsn, connection: Connection, budget: Budget) -> list[Fi
         step = budget.step()
         connected = within(step, lambda: socket.create_connection((host, port), timeout=step))
     except (OSError, OutOfTime) as error:
-        return [_unreachable(dsn, error)]
+        return [_unreachable(dsn, error, sender)]
     took = time.monotonic() - started
     with connected:
         reached = f"{dsn.host} answers in {took * 1000:.0f} ms"
@@ -106,7 +109,7 @@ def look_at_network(dsn: Dsn, connection: Connection, budget: Budget) -> list[Fi
             step = budget.step()
             found = within(step, lambda: _handshake(connected, host, connection, step))
         except (OSError, ValueError, OutOfTime) as error:
-            return [_broken_tls(error, connection)]
+            return [_broken_tls(error, connection, sender)]
     return [Finding("network", "ok", f"{reached}, over {found[0]}"), *_judge(found[1], connection)]
 
 
@@ -115,7 +118,7 @@ def _address(dsn: Dsn) -> tuple[str, int]:
     return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
-def _unreachable(dsn: Dsn, error: Exception) -> Finding:
+def _unreachable(dsn: Dsn, error: Exception, sender: Sender) -> Finding:
     if isinstance(error, socket.gaierror):
         do = "Look at the host's name in the DSN, and at this machine's DNS."
     elif isinstance(error, OutOfTime | TimeoutError):
@@ -123,7 +126,7 @@ def _unreachable(dsn: Dsn, error: Exception) -> Finding:
     else:
         do = "Look whether the server runs, and at host and port of the DSN."
     proxies = [name for name in _PROXIES if os.environ.get(name)]
-    if proxies:
+    if proxies and not sender.uses_environment:
         do += (
             f" {proxies[0]} is set in the environment: the kit does not use it, since a"
             " request's header could set HTTP_PROXY where the app runs as CGI."
@@ -131,7 +134,7 @@ def _unreachable(dsn: Dsn, error: Exception) -> Finding:
     return Finding(
         "network",
         "broken",
-        f"{dsn.host} cannot be reached: {plain(error)}. Events are queued and retried",
+        f"{dsn.host} cannot be reached: {plain(error)}. {sender.fate}",
         do,
     )
 
@@ -158,7 +161,7 @@ def _handshake(
         return secured.version() or "TLS", found
 
 
-def _broken_tls(error: Exception, connection: Connection) -> Finding:
+def _broken_tls(error: Exception, connection: Connection, sender: Sender) -> Finding:
     if connection.ca_certs:
         trusts = f"the CAs in {connection.ca_certs}"
     else:
@@ -168,8 +171,8 @@ def _broken_tls(error: Exception, connection: Connection) -> Finding:
             "tls",
             "broken",
             f"The server's certificate is not accepted: {plain(error.verify_message)} (checked"
-            f" against {trusts}). Events are queued and retried",
-            "Renew the certificate, or name its CA in the DSN: ?ca_certs=/path/to/ca.pem",
+            f" against {trusts}). {sender.fate}",
+            f"Renew the certificate, or name its CA {sender.ca_certs}",
         )
     return Finding(
         "tls",

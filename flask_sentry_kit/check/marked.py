@@ -16,6 +16,7 @@ from ..outbox import Connection, Item, Outbox
 from .deadline import Budget
 from .finding import Finding, plain
 from .quiet import quiet
+from .reporting import sender_of
 
 MESSAGE: Final = "flask sentry-kit check"
 
@@ -62,7 +63,7 @@ def send_marked(
         try:
             facts = kit.reporter.facts(None)
             event = marked_event(dsn, facts)
-            found = [_send_event(outbox, dsn, event, budget)]
+            found = [_send_event(outbox, dsn, event, budget, sender_of(kit).fate)]
             is_glitchtip = outbox.is_glitchtip(dsn.store_url)
             if words and found[0].level == "ok":
                 server = kit.settings.server
@@ -81,7 +82,9 @@ def send_marked(
             outbox.close(0)
 
 
-def _send_event(outbox: Outbox, dsn: Dsn, event: dict[str, Any], budget: Budget) -> Finding:
+def _send_event(
+    outbox: Outbox, dsn: Dsn, event: dict[str, Any], budget: Budget, fate: str
+) -> Finding:
     ticket = outbox.put(Item("event", event["event_id"], event_request(dsn, event)))
     state = "refused" if ticket is None else ticket.wait(budget.step())
     reason = "" if ticket is None else plain(ticket.reason or "")
@@ -94,8 +97,7 @@ def _send_event(outbox: Outbox, dsn: Dsn, event: dict[str, Any], budget: Budget)
     return Finding(
         "event",
         "broken",
-        f"Not accepted in time: {reason or 'no answer'}. A crash's event would be queued and"
-        " retried",
+        f"Not accepted in time: {reason or 'no answer'}. {fate}",
         "Look at the server's log and load.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from flask import Flask
 
@@ -12,6 +12,33 @@ from ..kit import Kit
 from ..reporters import made_by_kit, made_for, sdk_is_installed, sdk_reports, uses_sdk
 from ..reporters.sentry_sdk.raven_settings import LOGGING, without_effect
 from .finding import Finding
+
+
+class Sender(NamedTuple):
+    """What other findings say of the client that sends the events."""
+
+    fate: str
+    """What becomes of an event that cannot be sent now."""
+    ca_certs: str = "in the DSN: ?ca_certs=/path/to/ca.pem"
+    """Where it takes its CAs from."""
+    uses_environment: bool = False
+    """Whether it uses the proxies of the environment."""
+
+
+KIT: Final = Sender("Events are queued and retried")
+_RAVEN: Final = Sender("raven's own class drops events; what visitors write is queued and retried")
+_SDK: Final = Sender(
+    "sentry-sdk drops events; what visitors write is queued and retried",
+    "in sentry_sdk.init(ca_certs=…)",
+    uses_environment=True,
+)
+
+
+def sender_of(kit: Kit) -> Sender:
+    """The client of an app."""
+    if uses_sdk(kit.app):
+        return _SDK
+    return _RAVEN if kit.reporter.outbox is None else KIT
 
 
 def look_at_reporter(app: Flask, kit: Kit) -> list[Finding]:

@@ -17,7 +17,7 @@ from .destination import look_at_dsn, look_at_network
 from .dialog_script import DialogScript, ask_for_dialog
 from .finding import Finding, plain
 from .marked import Sent, send_marked
-from .reporting import look_at_reporter
+from .reporting import look_at_reporter, sender_of
 from .server_kind import Server, find_server
 from .server_setting import look_at_server_setting
 
@@ -101,7 +101,7 @@ def _look_at_server(
     kit: Kit, dsn: Dsn, origin: str, *, send: bool
 ) -> tuple[list[Finding], DialogScript | None]:
     connection, budget = kit.outbox.connection, Budget()
-    findings = look_at_network(dsn, connection, budget)
+    findings = look_at_network(dsn, connection, budget, sender_of(kit))
     if any(finding.level == "broken" for finding in findings):
         return findings, None
     asker = Asker(connection, budget)
@@ -110,7 +110,7 @@ def _look_at_server(
         try:
             server = find_server(dsn, asker)
         except Exception as error:
-            return [*findings, _silent(dsn, error)], None
+            return [*findings, _silent(dsn, error, sender_of(kit).fate)], None
         sent = Sent([], False)
         if send:
             words = kit.settings.feedback
@@ -128,11 +128,10 @@ def _look_at_server(
     return findings, dialog
 
 
-def _silent(dsn: Dsn, error: Exception) -> Finding:
+def _silent(dsn: Dsn, error: Exception, fate: str) -> Finding:
     return Finding(
         "server",
         "broken",
-        f"{dsn.host} takes connections and does not answer: {plain(error)}. Events are queued"
-        " and retried",
+        f"{dsn.host} takes connections and does not answer: {plain(error)}. {fate}",
         "Look whether the server behind it runs, and at its log.",
     )

@@ -193,7 +193,8 @@ def test_a_server_that_hangs_is_given_up(
     took = time.monotonic() - started
     assert found.code == 1
     assert found["server"]["level"] == "broken"
-    assert len(server.received) == 1
+    # On a busy machine it may read the question only after that.
+    assert len(server.wait_for_requests(1)) == 1
     assert took < deadline.NETWORK_SECONDS
 
 

@@ -13,6 +13,7 @@ from flask_sentry_kit import Sentry, sentry_kit
 from tests.check.checked import KEY, Checked, as_a_sentry, check
 from tests.support.sdk import Sdk
 from tests.support.sentry import RecordingSentry
+from tests.support.types import NewSentry
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +163,13 @@ def test_without_init_there_is_no_dsn(sdk: Sdk, wire: RecordingSentry) -> None:
     assert check(shop(SENTRY_KIT_REPORTER="sentry-sdk"))["dsn"]["level"] == "ok"
     found = check(shop(SENTRY_DSN=wire.dsn))
     assert found["reporter"]["what"] == "raven, since sentry_sdk.init() was given no DSN"
+
+
+def test_what_cannot_be_sent_is_said_as_it_is(sdk: Sdk, new_sentry: NewSentry) -> None:
+    """The SDK's own queue does not retry, and its CAs are an option of it."""
+    away = new_sentry()
+    away.close()
+    sdk.init(dsn=away.dsn)
+    found = check(shop(), "--dry-run")["network"]
+    assert found["level"] == "broken"
+    assert "sentry-sdk drops events; what visitors write is queued and retried" in found["what"]

@@ -3,6 +3,7 @@ own Flask integration, without it, and without what keeps the SDK from sending a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +16,16 @@ from tests.watch.ways import (
     INSIDE,
     OUTSIDE,
     answer_of,
+    async_view,
+    handler_of_500,
     handler_of_its_class,
+    handler_that_breaks,
     handler_with_a_response,
     handler_with_a_status_object,
     handler_with_crash_response,
+    logged_then_raised,
     types_of,
+    view,
 )
 
 INTEGRATIONS: dict[str, dict[str, Any]] = {
@@ -41,8 +47,16 @@ def frames_of(event: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("integrations", INTEGRATIONS)
-@pytest.mark.parametrize("way", [*INSIDE, handler_with_crash_response], ids=lambda w: w.__name__)
+def inside() -> Iterator[Any]:
+    """Each way with all integrations, and some without those that make a difference to them."""
+    for way in (*INSIDE, handler_with_crash_response):
+        yield pytest.param(way, "all", id=f"{way.__name__}-all")
+    for way in (view, async_view, handler_of_500, handler_that_breaks, logged_then_raised):
+        for fewer in ("no Dedupe", "none"):
+            yield pytest.param(way, fewer, id=f"{way.__name__}-{fewer}")
+
+
+@pytest.mark.parametrize(("way", "integrations"), list(inside()))
 def test_what_breaks_inside(sdk: Sdk, shop: MakeApp, way: Any, integrations: str) -> None:
     """One event with the exception, in which none of the kit's calls show; header and page have
     its id."""
