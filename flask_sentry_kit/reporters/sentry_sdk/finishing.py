@@ -165,15 +165,20 @@ def _add_given(event: dict[str, Any]) -> None:
     scope = crash_scope.get() or scopes.find()
     if scope is None or not scope.data:
         return
-    given, serializer = scope.data, Serializer(Scrubber())
+    for name, value in shown(scope.data).items():
+        event[name] = {**value, **(event.get(name) or {})}
+
+
+def shown(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """User, tags and extra data that the app's code gave, as an event has them: bounded, and masked
+    by name. What is not given is left out."""
+    serializer = Serializer(Scrubber())
     found = {
         "user": interfaces.user(given.get("user") or {}, serializer, login=False),
         "tags": interfaces.tags(given.get("tags"), serializer=serializer),
         "extra": serializer.value(given.get("extra") or {}),
     }
-    for name, value in found.items():
-        if value:
-            event[name] = {**value, **(event.get(name) or {})}
+    return {name: value for name, value in found.items() if value}
 
 
 def _add_user(event: dict[str, Any], app: Flask, settings: Settings) -> None:

@@ -139,10 +139,9 @@ def _with_given(event: Any, given: Mapping[str, Any]) -> Any:
     data = given.get("data")
     if isinstance(data, Mapping):
         event.update(data)
-    for name in ("tags", "extra"):
-        if given.get(name):
-            event[name] = {**(event.get(name) or {}), **given[name]}
-    for name in ("level", "fingerprint", "user"):
+    for name, value in finishing.shown(given).items():
+        event[name] = {**(event.get(name) or {}), **value}
+    for name in ("level", "fingerprint"):
         if given.get(name):
             event[name] = given[name]
     if isinstance(event["level"], int):
