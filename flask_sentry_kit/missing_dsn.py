@@ -7,13 +7,14 @@ process is known to serve when it gets its first request from a server.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
-from flask import Flask, has_request_context, request, request_started
+from flask import Flask, has_request_context, request
 
 from .containment import contained
 from .dsn import PLACES
 from .kit import Kit, kit_of
+from .watch import watch_requests
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -33,22 +34,21 @@ def log_missing_dsn(app: Flask, kit: Kit) -> None:
     from a server: an app may make its ``Sentry`` after registering the blueprint."""
     if not kit.reporter.switched_off:
         _log(app, logging.INFO)
-        if has_request_context():  # the reporter was chosen at the first request
-            _serving(app)
-            return
-        # A public signal; it is disconnected after one request.
-        request_started.connect(_serving, sender=app)
+        if has_request_context() and _serving(app):
+            return  # the reporter was chosen at the first request
+        watch_requests(app, _serving)
 
 
-def _serving(app: Flask, **_: Any) -> None:
+def _serving(app: Flask) -> bool:
+    """Whether a server has sent this request: then an app that has no DSN yet is logged."""
     # Werkzeug's test client sends this User-Agent by default, Flask 2.3's in small letters.
     if app.testing or request.environ.get("HTTP_USER_AGENT", "").lower().startswith("werkzeug/"):
-        return
-    request_started.disconnect(_serving, sender=app)
+        return False
     with contained("The check for a missing DSN failed"):
         kit = kit_of(app)
         if kit is not None and kit.dsn is None and not kit.reporter.switched_off:
             _log(app, logging.WARNING)
+    return True
 
 
 def _log(app: Flask, level: int) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
-from flask import Flask, request_started
+from flask import Flask
 
 from ..containment import contained
 from ..dsn import Dsn
@@ -26,7 +26,7 @@ from ..event.scope import Environ
 from ..outbox import Counters, Outbox
 from ..settings import SettingError, Settings, settings_of
 from ..threads import lock_at_use
-from ..watch import declare_event_id, watch_escapes, watch_handlers
+from ..watch import declare_event_id, watch_escapes, watch_handlers, watch_requests
 from .base import NoReporter, Reporter
 from .made import CHOSEN, made_for, reporter_for
 
@@ -106,8 +106,7 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
             app.extensions["sentry"] = StandIn(app, settings)
             _watch(app)
     if settings.reporter != "raven" and sdk_is_installed():
-        # A public signal; it is disconnected after one request.
-        request_started.connect(_first_request, sender=app)
+        watch_requests(app, _first_request)
 
 
 def when_settled(app: Flask, then: Callable[[], object]) -> None:
@@ -166,13 +165,13 @@ def made_by_kit(app: Flask) -> bool:
     return made is not None and made() is app.extensions.get("sentry")
 
 
-def _first_request(app: Flask, **_: Any) -> None:
-    request_started.disconnect(_first_request, sender=app)
+def _first_request(app: Flask) -> bool:
     with contained("The app's reporter could not be chosen"):
         settle(app)
         _FirstRecord.remove(app)
         app.extensions.pop(_AT_FIRST_REQUEST, lambda: None)()
         log_two_reporters(app, settings_of(app))
+    return True
 
 
 def _make_raven(app: Flask) -> None:

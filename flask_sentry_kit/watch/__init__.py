@@ -12,6 +12,7 @@ from .handlers import capture_what_handlers_answer, is_ordinary_answer
 from .log_records import EVENT_ID_FIELD, EventIdFilter, add_event_id_to_log_records
 from .notes import RequestNotes, notes_key, notes_of
 from .own_routes import OwnRoutes
+from .requests import watch_requests
 from .shown_id import add_header, declare_event_id, show_event_id
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "show_event_id",
     "watch_escapes",
     "watch_handlers",
+    "watch_requests",
 ]
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, request_started
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 from werkzeug.wsgi import ClosingIterator
 
-from flask_sentry_kit import sentry
+from flask_sentry_kit import sentry, sentry_kit
 from flask_sentry_kit.compat import teardown_error
 from flask_sentry_kit.event.scope import current_environ
 
@@ -41,6 +42,20 @@ def test_no_variable_is_set_without_middleware(make_app: Make) -> None:
 def test_processing_a_response_stays_flasks_own(make_app: Make) -> None:
     """A response is checked when it is made, not by a wrapper around Flask's function."""
     assert "process_response" not in vars(make_app())
+
+
+@pytest.mark.parametrize("dsn", [True, False])
+def test_a_signal_is_as_it_was_after_the_first_request(dsn: bool, wire: Any) -> None:
+    """What the kit finds out when an app begins to serve leaves no receiver behind: with one, each
+    request of each app goes the slow way through the signal."""
+    gc.collect()
+    before = len(request_started.receivers)
+    app = Flask("shop")
+    app.config["SENTRY_DSN"] = wire.dsn if dsn else None
+    app.register_blueprint(sentry_kit)
+    assert len(request_started.receivers) > before
+    run_wsgi_app(app, EnvironBuilder(path="/").get_environ())
+    assert len(request_started.receivers) == before
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
