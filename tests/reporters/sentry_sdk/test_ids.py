@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import sentry_sdk
-from flask import Flask, copy_current_request_context, g
+from flask import Flask, abort, copy_current_request_context, g
 from jinja2 import DictLoader
 
 from flask_sentry_kit import crash_response, sentry
@@ -182,6 +182,43 @@ def test_another_event_does_not_take_the_crashs_place(sdk: Sdk, shop: MakeApp, w
     crash, other = events[True]["event_id"], events[False]["event_id"]
     assert response.headers["X-Sentry-ID"] == crash and crash in response.text
     assert other not in response.text
+
+
+def test_a_transaction_is_not_the_crashs_event(sdk: Sdk, shop: MakeApp) -> None:
+    """With tracing on, the request's transaction has an id too; it is not shown."""
+    sdk.init(traces_sample_rate=1.0)
+    response = answer_of(shop())
+    assert response.headers["X-Sentry-ID"] == sdk.event["event_id"]
+    kinds = [kind for request in sdk.wire.received for kind, _ in request.items]
+    assert "transaction" in kinds
+
+
+@pytest.mark.parametrize("integrations", [True, False])
+def test_the_sdks_last_event_id_is_the_same(sdk: Sdk, shop: MakeApp, integrations: bool) -> None:
+    """A handler of the SDK's recipe goes on working, now after abort(500) too."""
+
+    def way(app: Flask) -> None:
+        @app.get("/x")
+        def x() -> str:
+            abort(500)
+
+        @app.errorhandler(500)
+        def handle(error: Exception) -> Any:
+            return last_event_id(), 500
+
+    # 2.0.0 has no such function.
+    last_event_id = getattr(sentry_sdk, "last_event_id", lambda: g.sentry_event_id)
+    sdk.init(default_integrations=integrations)
+    response = answer_of(shop(way))
+    assert response.text == sdk.event["event_id"] == response.headers["X-Sentry-ID"]
+
+
+def test_init_at_the_first_request(sdk: Sdk, shop: MakeApp) -> None:
+    """By a hook of the app's, as some have it in each worker: the crash of that request has an id,
+    where the app asks for the SDK by name."""
+    app = shop(SENTRY_KIT_REPORTER="sentry-sdk")
+    app.before_request(lambda: sdk.init() and None)
+    assert answer_of(app).headers["X-Sentry-ID"] == sdk.event["event_id"]
 
 
 def test_a_second_error_on_the_page_is_an_event_of_its_own(sdk: Sdk, shop: MakeApp) -> None:
