@@ -14,10 +14,13 @@ import re
 import sys
 from dataclasses import asdict
 
-from . import nocertifi as _nocertifi  # noqa: F401  # before raven is imported
-from .book import SCENARIOS, Scenario
-from .expected import NOT_ASKED, expected
-from .runner import WHO, Verdicts, cases, run
+from .nocertifi import hide
+
+hide()
+
+from .book import SCENARIOS, Scenario  # noqa: E402  # raven is imported here
+from .expected import NOT_ASKED, expected  # noqa: E402
+from .runner import WHO, Verdicts, cases, run  # noqa: E402
 
 
 def _wanted(names: list[str]) -> list[tuple[Scenario, str]]:
