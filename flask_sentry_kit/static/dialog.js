@@ -169,6 +169,9 @@
     new MutationObserver(look).observe(root, { childList: true, subtree: true });
     document.addEventListener("close", look, true);
     document.addEventListener("input", begin);
+    // On a slow line somebody may write before this script is here.
+    var words = own() && field(own(), "comments");
+    if (words && words.value !== words.defaultValue) begin({ target: words });
     window.addEventListener("message", function (event) {
       if (event.data === "__sentry_reportdialog_closed__") closed();
     });

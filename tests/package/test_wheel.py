@@ -30,6 +30,8 @@ OPTIONAL = {
     "flask-wtf",
     "flask-limiter",
     "sentry-sdk",
+    "certifi",  # the extra's; it comes with sentry-sdk
+    "socks",  # PySocks, where sentry-sdk is given a SOCKS proxy
     "babel",
 }
 
