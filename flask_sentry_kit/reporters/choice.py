@@ -29,6 +29,7 @@ from ..threads import lock_at_use
 from ..watch import declare_event_id, watch_escapes, watch_handlers, watch_requests
 from .base import NoReporter, Reporter
 from .made import CHOSEN, made_for, reporter_for
+from .raven.options import check_configuration, check_options, make_outbox, transport_options
 
 logger = logging.getLogger("flask_sentry_kit")
 
@@ -88,8 +89,6 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
                 'SENTRY_KIT_REPORTER is "sentry-sdk", which takes sentry-sdk 2.0 or newer; got'
                 f" {sentry_sdk.VERSION}"
             )
-        from .raven.options import check_options
-
         check_options(app.config, app.config.get("SENTRY_CONFIG") or {})
         _use_sdk(app, settings)
     elif "sentry" in app.extensions:
@@ -97,13 +96,12 @@ def choose_reporter(app: Flask, settings: Settings) -> None:
     elif settings.reporter == "raven" or not sdk_is_installed():
         _make_raven(app)
     else:
-        from .raven.options import check_configuration
-
-        check_configuration(app.config)
+        found = check_configuration(app.config)
         if sdk_reports():
             _use_sdk(app, settings)
         else:
-            app.extensions["sentry"] = StandIn(app, settings)
+            dsn = Dsn.parse(found.text) if found.text else None
+            app.extensions["sentry"] = StandIn(app, settings, dsn)
             _watch(app)
     if settings.reporter != "raven" and sdk_is_installed():
         watch_requests(app, _first_request)
@@ -139,6 +137,7 @@ def settle(app: Flask) -> Any:
                 Context().run(_make_raven, app)
         if app.extensions.get("sentry") is made:
             app.extensions["sentry"] = _Nothing()
+        made.leave()
     with contained("The app's reporter could not begin its work"):
         made.then()
     return made_for(app)
@@ -230,14 +229,22 @@ class _Nothing:
 
 
 class StandIn:
-    """In the place of an app's ``Sentry`` until it is known which it is. It imports nothing, and
-    settles that when anything is asked of it."""
+    """In the place of an app's ``Sentry`` until it is known which it is. It imports neither client,
+    and settles that when anything is asked of it.
+
+    What an earlier process left in the spool is delivered meanwhile.
+    """
 
     is_undecided: Final = True
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings, dsn: Dsn | None) -> None:
         self._app = weakref.ref(app)
         self.settings = settings
+        self._outbox: Outbox | None = None
+        if settings.spool is not None and dsn is not None:
+            given: dict[str, Any] = {**transport_options(dsn)}
+            self._outbox = make_outbox(**given, spool=settings.spool, destination=dsn.origin)
+            self._outbox.resume()
         self.then: Callable[[], object] = lambda: None
         """Called when it is settled."""
         self._reporter = UndecidedReporter(app)
@@ -247,6 +254,11 @@ class StandIn:
     def reporter_for(self, app: Flask) -> Reporter:
         """A reporter that settles it when it is used."""
         return self._reporter
+
+    def leave(self) -> None:
+        """Leave the spool to the reporter that was chosen."""
+        if self._outbox is not None:
+            self._outbox.close(0)
 
     def __getattr__(self, name: str) -> Any:
         app = self._app()

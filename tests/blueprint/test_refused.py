@@ -85,10 +85,12 @@ def test_a_damaged_spool_does_not_keep_an_app_from_starting(
     assert caplog.text.count("was damaged") == 1
 
 
+@pytest.mark.parametrize("reporter", ["raven", "auto"])
 def test_what_an_earlier_process_left_for_this_dsn_is_sent_at_registration(
-    kit_app: Make, bare_app: Make, wire: Any, tmp_path: Path
+    kit_app: Make, bare_app: Make, wire: Any, tmp_path: Path, reporter: str
 ) -> None:
-    """No crash is needed first: the DSN says which rows are this app's."""
+    """No crash is needed first: the DSN says which rows are this app's. Nor is a request, where the
+    app's reporter is settled at its first one."""
     path = str(tmp_path / "spool.db")
     wire.answer = lambda request: (503, {}, b"")
     before = kit_app(SENTRY_KIT_SPOOL=path)
@@ -96,8 +98,10 @@ def test_what_an_earlier_process_left_for_this_dsn_is_sent_at_registration(
     before.extensions["sentry_kit"].outbox.close(0)
     del wire.received[:]
     wire.answer = None
-    kit_app("again", SENTRY_KIT_SPOOL=path, SENTRY_KIT_REPORTER="raven")
+    again = kit_app("again", SENTRY_KIT_SPOOL=path, SENTRY_KIT_REPORTER=reporter)
     assert wire.wait_for(1)[0]["event_id"] == event_id
+    again.test_client().get("/boom")
+    assert len(wire.wait_for(2)) == 2
 
 
 def test_flush_says_false_for_what_another_process_left(
