@@ -137,7 +137,6 @@ def settle(app: Flask) -> Any:
                 Context().run(_make_raven, app)
         if app.extensions.get("sentry") is made:
             app.extensions["sentry"] = _Nothing()
-        made.leave()
     with contained("The app's reporter could not begin its work"):
         made.then()
     return made_for(app)
@@ -232,7 +231,8 @@ class StandIn:
     """In the place of an app's ``Sentry`` until it is known which it is. It imports neither client,
     and settles that when anything is asked of it.
 
-    What an earlier process left in the spool is delivered meanwhile.
+    What an earlier process left in the spool is delivered meanwhile, by an outbox that goes with
+    it: its thread ends when that is done.
     """
 
     is_undecided: Final = True
@@ -254,11 +254,6 @@ class StandIn:
     def reporter_for(self, app: Flask) -> Reporter:
         """A reporter that settles it when it is used."""
         return self._reporter
-
-    def leave(self) -> None:
-        """Leave the spool to the reporter that was chosen."""
-        if self._outbox is not None:
-            self._outbox.close(0)
 
     def __getattr__(self, name: str) -> Any:
         app = self._app()
