@@ -1,7 +1,7 @@
 """The kit's half of the matrix: the words arrive in every setting, by the road that is open.
 
-With a page of the app's own every third setting is played here, and on sentry-sdk those in which the
-reporter has a part or that show the rule; ``make matrix`` plays all.
+With a page of the app's own every third setting is played here, and on sentry-sdk those in which
+the reporter has a part or that show the rule; ``make matrix`` plays all.
 """
 
 from __future__ import annotations
