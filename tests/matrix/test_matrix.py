@@ -1,7 +1,8 @@
 """The kit's half of the matrix: the words arrive in every setting, by the road that is open.
 
-With a page of the app's own every third setting is played here, and on sentry-sdk those in which
-the reporter has a part or that show the rule; ``make matrix`` plays all.
+With a page of the app's own every sixth setting is played here, with the form alone every second,
+and on sentry-sdk those in which the reporter has a part or that show the rule; ``make matrix``
+plays all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from .visitor import Words
 FROM_FLASK_3_1 = {"`SERVER_NAME` is another than the visitor's"}
 OLDER = "MAX_FORM_PARTS" not in Flask.default_config
 
+EVERY: dict[Who, int] = {"kit, own page": 6, "kit, form alone": 2}
+
 # By their titles; one of them with the form alone and with a page of one's own, too.
 ON_SDK_HERE = {
     "nothing in the way": ("kit on sentry-sdk, form alone", "kit on sentry-sdk, own page"),
@@ -35,8 +38,8 @@ ON_SDK_HERE = {
 
 
 def _here(setting: Setting, who: Who) -> bool:
-    if who == "kit, own page":
-        return SETTINGS.index(setting) % 3 == 0
+    if who in EVERY:
+        return SETTINGS.index(setting) % EVERY[who] == 0
     if who not in ON_SDK:
         return who not in RECIPES
     also = ON_SDK_HERE.get(setting.title)
