@@ -221,7 +221,7 @@ def contain_texts_of_sentry_sdk() -> None:
         except FOREIGN_ERRORS:
             return "<broken repr>"  # the SDK's own words for it
 
-    get_error_message._by_flask_sentry_kit = True  # type: ignore[attr-defined]
+    get_error_message._by_flask_sentry_kit = True  # type: ignore[attr-defined]  # a mark
     utils.get_error_message = get_error_message
 
 

@@ -78,7 +78,7 @@ def _timed_class(base: Any, deadline: _Deadline) -> Any:
     """A class of sockets for what reads a connection before it is a :class:`_TimedSocket`: the
     answer of a proxy, and TLS within TLS. Made for each client, since gevent may have patched."""
 
-    class Timed(base):  # type: ignore[misc]
+    class Timed(base):  # type: ignore[misc]  # a class that is given
         def recv(self, *arguments: Any) -> bytes:
             self.settimeout(deadline.left())
             data: bytes = super().recv(*arguments)

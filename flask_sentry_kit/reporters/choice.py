@@ -28,7 +28,7 @@ from ..settings import SettingError, Settings, settings_of
 from ..threads import lock_at_use
 from ..watch import declare_event_id, watch_escapes, watch_handlers, watch_requests
 from .base import NoReporter, Reporter
-from .made import CHOSEN, made_for, reporter_for
+from .made import CHOSEN, capture_by_current, made_for, reporter_for
 from .raven.options import check_configuration, check_options, make_outbox, transport_options
 
 logger = logging.getLogger("flask_sentry_kit")
@@ -196,25 +196,10 @@ def _is_sdk(made: object) -> bool:
 
 
 def _watch(app: Flask) -> None:
-    capture = partial(_capture_by_current, weakref.ref(app))
+    capture = partial(capture_by_current, weakref.ref(app))
     declare_event_id(app)
     watch_escapes(app, capture)
     watch_handlers(app, capture)
-
-
-def _capture_by_current(
-    app: weakref.ref[Flask],
-    error: BaseException,
-    *,
-    environ: Environ | None = None,
-    handled: bool = False,
-) -> str | None:
-    """Report through the app's current reporter."""
-    watched = app()
-    made = None if watched is None else settle(watched)
-    if watched is None or not hasattr(made, "reporter_for"):
-        return None  # a Sentry of raven's own class, which observes the app on its own
-    return reporter_for(watched, made).capture(error, environ=environ, handled=handled)
 
 
 class _Nothing:

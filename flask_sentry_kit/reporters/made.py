@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Final
 
 from flask import Flask
 
 from ..dsn import Dsn, find_dsn
+from ..event.scope import Environ
 from .base import NoReporter, Reporter
 
 CHOSEN: Final = "sentry_kit_reporter"
@@ -45,3 +47,19 @@ def reporter_for(app: Flask, made: Any) -> Reporter:
     from .raven.foreign import RavenSentryReporter
 
     return RavenSentryReporter(made)
+
+
+def capture_by_current(
+    app: weakref.ref[Flask],
+    error: BaseException,
+    *,
+    environ: Environ | None = None,
+    handled: bool = False,
+) -> str | None:
+    """Report through the app's current reporter. None for a ``Sentry`` of raven's own class, which
+    observes the app on its own."""
+    watched = app()
+    made = None if watched is None else made_for(watched)
+    if watched is None or not hasattr(made, "reporter_for"):
+        return None
+    return reporter_for(watched, made).capture(error, environ=environ, handled=handled)

@@ -83,7 +83,7 @@ class Answers:
         handle_user, handle = app.handle_user_exception, self._noting(app.handle_exception)
 
         def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             error: Any = args[-1] if args else kwargs.get("e")
             found = self._handler_of_crash(error)
             if found is None:
@@ -105,7 +105,7 @@ class Answers:
             return self._page_instead(answer, error)
 
         def handle_exception(*args: Any, **kwargs: Any) -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             error: Any = args[-1] if args else kwargs.get("e")
             self._log_who_answers(request.blueprints)
             if self._replace:
@@ -161,7 +161,7 @@ class Answers:
         """A method of Flask's that calls handlers, with the crash noted that they answer."""
 
         def handle_noted(*args: Any, **kwargs: Any) -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             notes = self._notes()
             before, notes.answering = notes.answering, args[-1] if args else kwargs.get("e")
             try:
@@ -174,7 +174,7 @@ class Answers:
     def _answer_500(self, error: InternalServerError) -> Any:
         """The kit's handler for 500: returns the answer of the app's handler for all errors, if
         there is one, else the page."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         answer = self._own_route()
         if answer is not None:
             return answer

@@ -77,7 +77,7 @@ class Middleware:
         app.__dict__["wsgi_app"] = app.__dict__["_sentry_kit_wsgi_app"] = made
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         if self.wrapped and current_environ.get() is not None:
             return self.inner(environ, start_response)
         token = current_environ.set(environ)
@@ -138,7 +138,7 @@ class PlainMiddleware(Middleware):
     """
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         if current_environ.get() is not None:
             # This app runs inside middleware, or inside another app that has middleware.
             return super().__call__(environ, start_response)
@@ -162,7 +162,7 @@ class DeliveringMiddleware(Middleware):
     sent before it ends, if possible after its answer."""
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         if self.wrapped:
             return super().__call__(environ, start_response)
         request_end.begin()
@@ -189,7 +189,7 @@ class DeliveringBody:
         return iter(self._body)
 
     def close(self) -> None:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
@@ -225,7 +225,7 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
         call = kind.async_to_sync(app, function)
 
         def call_with_environ(*args: Any, **kwargs: Any) -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             token = current_environ.set(running_environ())
             try:
                 return call(*args, **kwargs)
@@ -241,13 +241,13 @@ def _watched_class(kind: type[Flask], layer: type[Middleware]) -> type[Flask]:
                 layer_of(app).capture(error)
 
     def should_ignore_error(app: Flask, error: BaseException | None) -> bool:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         # Called for errors that end a request alone, just before its context ends.
         capture_timeout(app, error)
         return kind.should_ignore_error(app, error)
 
     def do_teardown_request(app: Flask, context: Any, error: BaseException | None = None) -> None:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         capture_timeout(app, error)
         kind.do_teardown_request(app, context, error)  # type: ignore[call-arg]  # of Flask 3.2
 
@@ -277,7 +277,7 @@ class Body:
         self._middleware = middleware
 
     def __iter__(self) -> Iterator[bytes]:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         # The variable is set only while the body's code runs, not while the server's code runs.
         environ = self._environ
         running = True
@@ -297,7 +297,7 @@ class Body:
                 current_environ.reset(token)
 
     def close(self) -> None:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         close = getattr(self._body, "close", None)
         if close is None:
             return

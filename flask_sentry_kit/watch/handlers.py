@@ -20,7 +20,7 @@ def capture_what_handlers_answer(app: Flask, capture: Capture) -> None:
     handle = app.handle_user_exception
 
     def handle_user_exception(*args: Any, **kwargs: Any) -> Any:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         # The exception is the last argument: Flask 3.2 puts its context before it.
         error = args[-1] if args else kwargs.get("e")
         if not isinstance(error, BaseException):

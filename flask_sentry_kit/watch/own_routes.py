@@ -41,14 +41,14 @@ class OwnRoutes:
         # Wraps all hooks, because one more hook would cost a healthy request more, and so would one
         # function for both forms of the call.
         def preprocess_request() -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             rule = current_context().request.url_rule
             if rule is not None and rule.endpoint in own:
                 return self._dispatch(rule.endpoint)
             return preprocess()
 
         def preprocess_request_of(context: Any) -> Any:
-            __traceback_hide__ = True  # noqa: F841
+            __traceback_hide__ = True
             rule = context.request.url_rule
             if rule is not None and rule.endpoint in own:
                 return self._dispatch(rule.endpoint)

@@ -208,7 +208,7 @@ def test_frames_can_ask_to_be_hidden() -> None:
     """raven's __traceback_hide__ leaves a frame out."""
 
     def hidden() -> None:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         raise ValueError
 
     def crash() -> None:

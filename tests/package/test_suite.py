@@ -106,7 +106,7 @@ def test_what_is_left_running_there_fails_the_run() -> None:
 
 
 def test_what_a_test_starts_may_keep_what_it_compiles() -> None:
-    """Also on a machine where Python is told to keep no compiled files."""
+    """Also on a machine where Python keeps no compiled files."""
     done = subprocess.run(
         [
             *(sys.executable, "-c"),

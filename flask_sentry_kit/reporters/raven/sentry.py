@@ -24,7 +24,6 @@ from flask import (
     request_tearing_down,
 )
 
-from ...event.scope import Environ
 from ...settings import LoggingOptions, SettingError, settings_of
 from ...watch import (
     declare_event_id,
@@ -34,6 +33,7 @@ from ...watch import (
     watch_handlers,
 )
 from ..base import Reporter
+from ..made import capture_by_current
 from . import hooks, logs
 from .client import Client, logger
 from .configuration import make_client
@@ -168,7 +168,7 @@ class Sentry(RequestInfo):
         # reports once, so it stays. The attribute has the value that raven's users expect.
         self.wrap_wsgi = chosen(wrap, not app.debug)
         declare_event_id(app)
-        capture = partial(_capture_by_current, weakref.ref(app))
+        capture = partial(capture_by_current, weakref.ref(app))
         if chosen(wrap, True):
             watch_escapes(app, capture)
         if chosen(register_signal, self.register_signal):
@@ -359,22 +359,6 @@ def _is_active(sentry: weakref.ref[Sentry], app: weakref.ref[Flask]) -> bool:
     """Whether an app still reports through this ``Sentry``."""
     watched = app()
     return watched is not None and watched.extensions.get("sentry") is sentry()
-
-
-def _capture_by_current(
-    app: weakref.ref[Flask],
-    error: BaseException,
-    *,
-    environ: Environ | None = None,
-    handled: bool = False,
-) -> str | None:
-    """Report through the app's current ``Sentry``, if it is of our class."""
-    watched = app()
-    sentry = None if watched is None else watched.extensions.get("sentry")
-    if watched is None or not isinstance(sentry, Sentry):
-        return None
-    reporter = sentry.reporter_for(watched)
-    return None if reporter is None else reporter.capture(error, environ=environ, handled=handled)
 
 
 def make_sentry(app: Flask) -> None:

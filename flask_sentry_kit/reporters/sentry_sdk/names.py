@@ -76,7 +76,8 @@ class SdkSentry:
             event: dict[str, Any] = {"message": text, "level": "error"}
             if params:
                 event["logentry"] = {"message": text, "params": params}
-                event["message"] = text % params
+                with contained(None):  # the placeholders are not those of the arguments
+                    event["message"] = text % params
             if kwargs.get("stack"):
                 stack = {"stacktrace": current_stacktrace(), "crashed": False, "current": True}
                 event["threads"] = {"values": [stack]}
@@ -96,15 +97,15 @@ class SdkSentry:
 
     def user_context(self, data: Mapping[str, Any]) -> None:
         """Set the user of this request: ``{"id": …, "email": …}``."""
-        _add_to_scope({"user": dict(data)})
+        _add_to_scope("user", data)
 
     def tags_context(self, data: Mapping[str, Any]) -> None:
         """Add tags to the events of this request."""
-        _add_to_scope({"tags": dict(data)})
+        _add_to_scope("tags", data)
 
     def extra_context(self, data: Mapping[str, Any]) -> None:
         """Add to the extra data of this request's events."""
-        _add_to_scope({"extra": dict(data)})
+        _add_to_scope("extra", data)
 
     @property
     def client(self) -> SdkSentry:
@@ -149,11 +150,11 @@ def _with_given(event: Any, given: Mapping[str, Any]) -> Any:
     return event
 
 
-def _add_to_scope(data: Mapping[str, Any]) -> None:
+def _add_to_scope(name: str, data: Mapping[str, Any]) -> None:
     # Not with sentry_sdk.set_user() and its like: without the SDK's Flask integration, what they
     # set stays for the next request of the thread.
     with contained("Data for the events of this request could not be kept"):
-        finishing.add_to_scope(data)
+        finishing.add_to_scope({name: dict(data)})
 
 
 def _send(event: Any, hint: Any) -> str | None:

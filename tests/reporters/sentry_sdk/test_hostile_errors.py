@@ -51,3 +51,17 @@ def test_a_message_that_is_dropped_has_no_id(
     wire.release()
     assert None in ids
     assert {event["event_id"] for event in sdk.events} == {*filter(None, ids)}
+
+
+def test_a_wrong_call_in_ravens_manner_loses_nothing(sdk: Sdk, shop: MakeApp) -> None:
+    """A message whose arguments do not fit is sent as it stands; a context of no names is not
+    kept, and nothing raises."""
+    sdk.init()
+    app = shop(SENTRY_KIT_REPORTER="sentry-sdk")
+    with app.app_context():
+        sentry = app.extensions["sentry"]
+        for method in (sentry.user_context, sentry.tags_context, sentry.extra_context):
+            method(5)
+        event_id = sentry.captureMessage("%d lamps", params=("three",))
+    assert event_id == sdk.event["event_id"]
+    assert sdk.event["message"] == "%d lamps"
