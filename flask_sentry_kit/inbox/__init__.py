@@ -6,6 +6,6 @@ for its own machine only.
 
 from .app import create_inbox
 from .errors import InboxError
-from .server import InboxServer
+from .server.inbox_server import InboxServer
 
 __all__ = ["InboxError", "InboxServer", "create_inbox"]

@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 from .app import create_inbox
 from .errors import InboxError
-from .server import InboxServer, load_server
-from .store import KEEP_EVENTS
+from .server.inbox_server import InboxServer, load_server
+from .storage.store import KEEP_EVENTS
 
 DEFAULT_PORT: Final = 9000
 """Sentry's own."""

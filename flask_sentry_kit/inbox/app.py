@@ -20,12 +20,14 @@ from werkzeug.exceptions import (
 )
 
 from ..dsn import Dsn, DsnError
-from . import error_page, pages, wire
-from .body import MAX_WIRE
+from . import api
+from .content.reading import by_owner
 from .errors import DamagedEventError, InboxError
-from .reading import by_owner
-from .store import KEEP_BYTES, KEEP_EVENTS, Store
-from .wire import Project
+from .pages import event_page, list_page, words_page
+from .project import Project
+from .protocol import error_page, wire
+from .protocol.body import MAX_WIRE
+from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
 
 # Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
 # cannot bring a script, a style or an address that is loaded.
@@ -76,7 +78,7 @@ def create_inbox(
     app.extensions["sentry_kit_inbox"] = Project(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
-    for room in (wire.bp, error_page.bp, pages.bp):
+    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
         app.register_blueprint(room)
     app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from flask_sentry_kit.event.frames import Stacks
 from flask_sentry_kit.event.scrub import Scrubber
 from flask_sentry_kit.event.serialize import Serializer
-from flask_sentry_kit.inbox.reading import read_event
+from flask_sentry_kit.inbox.content.reading import read_event
 
 Make = Callable[..., Flask]
 

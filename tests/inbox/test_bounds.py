@@ -16,8 +16,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_sentry_kit.inbox import create_inbox
-from flask_sentry_kit.inbox.body import MAX_PARTS, MAX_PLAIN
-from flask_sentry_kit.inbox.reading import clean, read_event
+from flask_sentry_kit.inbox.content.reading import clean, read_event
+from flask_sentry_kit.inbox.protocol.body import MAX_PARTS, MAX_PLAIN
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 KEY = "a" * 32
@@ -333,7 +333,7 @@ def test_cleaning_copies_no_text() -> None:
 
 def test_the_file_takes_events_of_older_versions(tmp_path: Path) -> None:
     """They were kept in ASCII, with spaces: up to three times as long."""
-    from flask_sentry_kit.inbox.store import Store
+    from flask_sentry_kit.inbox.storage.store import Store
 
     kept = Store(tmp_path / "inbox.sqlite")
     kept.add_event(EVENT_ID, {"message": "é"}, read_event({"message": "é"}))
@@ -347,7 +347,7 @@ def test_the_file_takes_events_of_older_versions(tmp_path: Path) -> None:
 
 def test_a_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
     """The column that holds the user had another name; events that are there keep theirs."""
-    from flask_sentry_kit.inbox.store import Store
+    from flask_sentry_kit.inbox.storage.store import Store
 
     event = {"user": {"username": "ada"}}
     older = Store(tmp_path / "inbox.sqlite")

@@ -18,8 +18,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from flask_sentry_kit.inbox import content_encoding, create_inbox
-from flask_sentry_kit.inbox.body import MAX_PLAIN
+from flask_sentry_kit.inbox import create_inbox
+from flask_sentry_kit.inbox.protocol import content_encoding
+from flask_sentry_kit.inbox.protocol.body import MAX_PLAIN
 
 KEY = "a" * 32
 EVENT_ID = "0123456789abcdef0123456789abcdef"

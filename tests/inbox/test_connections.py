@@ -14,8 +14,8 @@ import pytest
 import urllib3
 from waitress.buffers import TempfileBasedBuffer
 
-from flask_sentry_kit.inbox import connections
-from flask_sentry_kit.inbox.connections import PLACES, Queue
+from flask_sentry_kit.inbox.server import connections
+from flask_sentry_kit.inbox.server.connections import PLACES, Queue
 from tests.support.inbox import RunningInbox
 
 # Twice what may stall at a time, and four times what waitress takes by default.

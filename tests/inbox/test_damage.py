@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_kit.inbox import InboxError, create_inbox
-from flask_sentry_kit.inbox.feedback import read_feedback
-from flask_sentry_kit.inbox.reading import read_event
-from flask_sentry_kit.inbox.store import Store
+from flask_sentry_kit.inbox.content.feedback_item import read_feedback
+from flask_sentry_kit.inbox.content.reading import read_event
+from flask_sentry_kit.inbox.storage.store import Store
 from tests.support.inbox import RunningInbox, feedback_item
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from flask_sentry_kit.inbox.feedback import MAX_WORDS, read_feedback
+from flask_sentry_kit.inbox.content.feedback_item import MAX_WORDS, read_feedback
 from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
 
 OTHER = "f" * 32

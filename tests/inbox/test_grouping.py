@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_kit.inbox.reading import read_event
+from flask_sentry_kit.inbox.content.reading import read_event
 
 _FLASK = "/venv/lib/python3.12/site-packages/flask/app.py"
 

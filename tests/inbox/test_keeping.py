@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from flask_sentry_kit.inbox.content.reading import read_event
 from flask_sentry_kit.inbox.errors import InboxError
-from flask_sentry_kit.inbox.reading import read_event
-from flask_sentry_kit.inbox.store import Store
+from flask_sentry_kit.inbox.storage.store import Store
 
 BODY = {"exception": {"values": [{"type": "ValueError", "value": "no sum"}]}}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_kit.inbox.feedback import read_feedback
-from flask_sentry_kit.inbox.reading import read_event
-from flask_sentry_kit.inbox.store import Store
+from flask_sentry_kit.inbox.content.feedback_item import read_feedback
+from flask_sentry_kit.inbox.content.reading import read_event
+from flask_sentry_kit.inbox.storage.store import Store
 from tests.support.inbox import EVENT_ID, feedback_item
 
 OTHER = "f" * 32

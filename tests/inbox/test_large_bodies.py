@@ -13,7 +13,7 @@ from flask import Request
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.test import EnvironBuilder
 
-from flask_sentry_kit.inbox.body import MAX_PARTS, Bodies
+from flask_sentry_kit.inbox.protocol.body import MAX_PARTS, Bodies
 from tests.support.inbox import RunningInbox
 
 

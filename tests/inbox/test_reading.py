@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_sentry_kit.inbox.reading import clean, read_event
+from flask_sentry_kit.inbox.content.reading import clean, read_event
 
 
 def frame(module: str, function: str, line: int = 1, **more: Any) -> dict[str, Any]:

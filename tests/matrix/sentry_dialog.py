@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from flask_sentry_kit.inbox.error_page import DEFAULTS
+from flask_sentry_kit.inbox.protocol.error_page import DEFAULTS
 
 _SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8").rstrip()
 

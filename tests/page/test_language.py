@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from flask_sentry_kit import phrases
 from flask_sentry_kit.crash import Crash, FeedbackForm
-from flask_sentry_kit.inbox.error_page import DEFAULTS
+from flask_sentry_kit.inbox.protocol.error_page import DEFAULTS
 from scripts import translations
 
 FOLDER = Path(phrases.TRANSLATIONS)

@@ -14,10 +14,10 @@ from typing import Any, Final
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from ..dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
+from ...dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
+from ..content.reading import clean
+from ..project import current_project, origin_of
 from .body import MAX_FORM
-from .reading import clean
-from .wire import current_project, origin_of
 
 bp = Blueprint("error_page", __name__)
 
@@ -151,4 +151,4 @@ def _literal(value: object) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    return (Path(__file__).parent / "static" / name).read_text("utf-8").rstrip()
+    return (Path(__file__).parent.parent / "static" / name).read_text("utf-8").rstrip()

@@ -12,8 +12,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import DamagedEventError
-from .shown import Pairs
+from ..content.shown import Pairs
+from ..errors import DamagedEventError
 
 # Bytes of an event's JSON. Older versions kept it in ASCII, which is up to three times as long.
 _LONGEST: Final = 64 * 2**20

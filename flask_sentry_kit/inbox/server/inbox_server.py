@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 
-from .body import MAX_WIRE
-from .errors import InboxError
+from ..errors import InboxError
+from ..protocol.body import MAX_WIRE
 
 if TYPE_CHECKING:
+    from ..project import Project
     from .connections import PatientServer
-    from .wire import Project
 
 _MAX_HEADER: Final = 64 * 2**10
 

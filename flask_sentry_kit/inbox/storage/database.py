@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ..files import UnsafeFileError, connect, connect_in_memory, make_private_file
-from .errors import InboxError
+from ...files import UnsafeFileError, connect, connect_in_memory, make_private_file
+from ..errors import InboxError
 
 _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"

@@ -16,11 +16,11 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..content.feedback_item import Feedback
+from ..content.reading import Event
+from ..errors import DamagedEventError
 from . import report_table
 from .database import Database
-from .errors import DamagedEventError
-from .feedback import Feedback
-from .reading import Event
 from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of
 
 KEEP_EVENTS: Final = 1_000

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .feedback import Feedback
+from ..content.feedback_item import Feedback
 from .records import Report, report_of
 
 # Characters of words and of what is said about them that one call reads.

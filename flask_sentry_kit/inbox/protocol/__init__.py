@@ -1,0 +1,1 @@
+"""Sentry's protocol: what clients send, and what they are answered."""

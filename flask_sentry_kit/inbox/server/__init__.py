@@ -1,0 +1,1 @@
+"""Serves the inbox over HTTP. Knows nothing of what it answers."""
