@@ -34,6 +34,7 @@ def refusal(
 
     def run(*arguments: str) -> str:
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
         try:
             status = main(arguments)
         except SystemExit as left:
@@ -54,7 +55,7 @@ def test_it_prints_its_address_and_a_dsn_that_works(
 ) -> None:
     """Port 0 prints the port it got; ended by either signal it leaves with 0 and no noise."""
     with subprocess.Popen(
-        [*COMMAND, "--port", "0", "--project", "shop"],
+        [*COMMAND, "--port", "0", "--project", "shop", "--db", "inbox.sqlite"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,10 +104,9 @@ def test_a_port_in_use_is_said(refusal: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_the_network_is_refused_unless_it_is_meant(refusal: Callable[..., str], host: str) -> None:
-    """There is no login: only --open-to-network lets other machines in."""
-    done = refusal("--host", host, "--port", "0")
-    assert "--open-to-network" in done and "no login" in done
+def test_the_network_needs_a_password(refusal: Callable[..., str], host: str) -> None:
+    """What other machines can reach is not read without one; the line says how to give it."""
+    assert "--password-file" in refusal("--host", host, "--port", "0", "--db", "inbox.sqlite")
 
 
 def test_a_host_that_is_not_there_is_said(refusal: Callable[..., str]) -> None:
