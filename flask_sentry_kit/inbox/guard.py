@@ -116,10 +116,12 @@ class Guard:
             self._ask_password(self.password)
 
     def _ask_password(self, password: Password) -> None:
-        given = request.authorization
-        if given is None or given.type != "basic":
+        # Werkzeug raises a ValueError for letters that base64 does not have.
+        readable = request.headers.get("Authorization", "").isascii()
+        given = request.authorization if readable else None
+        if given is None or given.type != "basic" or not given.password:
             raise _unauthorized("The inbox asks for its password; any user name will do.")
-        wait = password.wait_after(request.remote_addr or "", given.password or "")
+        wait = password.wait_after(request.remote_addr or "", given.password)
         if wait is None:
             raise _unauthorized("This is not the inbox's password.")
         if wait:
@@ -208,5 +210,6 @@ def _no_form_can_send_it() -> bool:
 
 def _unauthorized(reason: str) -> Unauthorized:
     return Unauthorized(
-        reason, www_authenticate=WWWAuthenticate("basic", {"realm": "inbox", "charset": "UTF-8"})
+        reason,
+        www_authenticate=WWWAuthenticate("basic", {"realm": "the inbox", "charset": "UTF-8"}),
     )
