@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
         return 1
     _allow_files()
     project: Project = app.extensions["sentry_kit_inbox"]
-    crashes, _ = project.store.counts()
+    crashes = project.store.counts().crashes
     print(f"Inbox:  {server.url}/")
     print(f"DSN:    {server.dsn}")
     print(f"File:   {path}")

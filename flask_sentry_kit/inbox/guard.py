@@ -9,7 +9,6 @@ other sites.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -25,8 +24,8 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from ..dsn import ENVELOPE_PATH, ERROR_PAGE_PATH, STORE_PATH
 from .password import Password
+from .paths import is_sentrys
 
 # Only the inbox's own files are loaded, no text becomes a script, and no site may frame a page. An
 # event or a visitor's words cannot bring a script, a style or an address that is loaded.
@@ -56,12 +55,6 @@ _PARAMETERS: Final = 100
 _API: Final = "/api/v1/"
 """The API for tools. It is no address of Sentry's, though it begins as those do."""
 
-_SENTRYS: Final = re.compile(
-    "|".join(
-        re.escape(path.rstrip("/")).replace(re.escape("{project}"), "[^/]+") + "/?"
-        for path in (STORE_PATH, ENVELOPE_PATH, ERROR_PAGE_PATH)
-    )
-)
 _SENTRYS_ROOMS: Final = ("wire", "error_page")
 
 # What a form on another site can send (HTML, "Form submission"). For any other type a browser asks
@@ -169,7 +162,7 @@ def is_for_sentry() -> bool:
     """
     if request.url_rule is not None and request.blueprint not in _SENTRYS_ROOMS:
         return False
-    return _SENTRYS.fullmatch(request.path) is not None
+    return is_sentrys(request.path)
 
 
 def protect(response: Response) -> Response:
