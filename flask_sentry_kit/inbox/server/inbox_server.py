@@ -42,12 +42,14 @@ class InboxServer:
         patient_server, lanes = load_server()
         self._socket = _bind(host, port, has_password(app))
         self.host, self.port = self._socket.getsockname()[:2]
+        answering = lanes(_lane_of)
+        self._project.bodies.count_queued = lambda: answering.waiting("events")
         try:
             self._server: Any = patient_server(
                 app,
                 self._socket,
                 self._map,
-                lanes=lanes(_lane_of),
+                lanes=answering,
                 ident="",
                 # The dialog's texts are in the address, and a browser sends the cookies of all
                 # programs on this machine.
