@@ -234,7 +234,7 @@ PARTS = {
     "no headers end": ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"b" * 60_000),
     "a file": (
         "multipart/form-data; boundary=x",
-        b'--x\r\nContent-Disposition: form-data; name="comments"; filename="../x"\r\n\r\na\r\n',
+        b'--x\r\nContent-Disposition: form-data; name="name"; filename="../x"\r\n\r\na\r\n--x--',
     ),
     "odd charset": (
         "multipart/form-data; boundary=x",
