@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .reading import clean, event_id_of, new_event_id, time_of
+from .interfaces import time_of
+from .reading import clean, event_id_of, new_event_id
 from .shown import Budget, Pairs, cut, text
 
 MAX_WORDS: Final = 4_096

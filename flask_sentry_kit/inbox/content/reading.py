@@ -6,36 +6,40 @@ of HTTP or of the database.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any, Final
 
+from .interfaces import (
+    FRAMES,
+    dict_of,
+    either,
+    exceptions_of,
+    frames_of,
+    group_key,
+    is_ours,
+    kind_of,
+    level_of,
+    list_of,
+    message_of,
+    path_of,
+    time_of,
+)
 from .shown import Budget, Pairs, short, text
 
 # Characters and pieces that are shown of an event, which is kept whole. The stack and everything
 # else have a bound each, so that both are shown.
 _STACK: Final = (400_000, 8_000)
 _REST: Final = (200_000, 3_000)
-_FRAMES: Final = 300
 _FAILURES: Final = 30
 _BREADCRUMBS: Final = 100
-_FINGERPRINTS: Final = 50
 
 # Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
 _DEPTH: Final = 60
-
-_LEVELS: Final = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"), (0, "debug"))
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d):?(\d\d))?"
-)
-_GENERATED = re.compile(r"<(?!template>|stdin|console|python-input|ipython-input|doctest).*>\Z")
-_NOT_OURS = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|^<frozen ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ def read_event(body: Mapping[str, Any]) -> Event:
     """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
     stack, rest = Budget(*_STACK), Budget(*_REST)
     failures = _failures(body, stack)
-    message = _message(body)
+    message = message_of(body)
     transaction = text(body.get("transaction")) or text(body.get("culprit"))
     if failures:
         kind, said = failures[0].type, failures[0].value
@@ -197,18 +201,17 @@ def read_event(body: Mapping[str, Any]) -> Event:
         kind, said = short(body.get("logger")), message
     place = failures[0].place if failures else None
     where = place.where if place else transaction
-    request = _dict(_either(body, "request", "sentry.interfaces.Http"))
-    user = _either(body, "user", "sentry.interfaces.User")
-    level = _level(body.get("level"))
-    # An event with neither exception nor message is named by its level.
-    kind = kind or ("Message" if said else level.capitalize())
+    request = dict_of(either(body, "request", "sentry.interfaces.Http"))
+    user = either(body, "user", "sentry.interfaces.User")
+    level = level_of(body.get("level"))
+    kind = kind or kind_of(said, level)
     form = rest.pairs(request.get("data"))
     return Event(
         at=time_of(body.get("timestamp")),
         type=kind,
         value=said,
         where=where,
-        key=_key(body, kind, where, failures),
+        key=group_key(body, kind, where, bool(failures)),
         level=level,
         failures=failures,
         method=short(request.get("method")),
@@ -228,59 +231,37 @@ def read_event(body: Mapping[str, Any]) -> Event:
     )
 
 
-def _key(body: Mapping[str, Any], kind: str, where: str, failures: tuple[Failure, ...]) -> str:
-    """The key of the crash: the exception's type and the place in the app's own code.
-
-    A client's own ``fingerprint`` wins, as at Sentry. For a message without an exception its
-    template is part of the key, so that other arguments are the same crash.
-    """
-    usual = [kind, where]
-    if not failures:
-        entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
-        usual.append(text(entry.get("message")) or _message(body))
-    parts: list[str] = []
-    for part in map(text, _list(body.get("fingerprint"))[:_FINGERPRINTS]):
-        parts += usual if re.fullmatch(r"\{\{ *default *\}\}", part) else [part]
-    return hashlib.sha256("\0".join(parts or usual).encode()).hexdigest()[:16]
-
-
 def _failures(body: Mapping[str, Any], budget: Budget) -> tuple[Failure, ...]:
-    found = _either(body, "exception", "sentry.interfaces.Exception")
-    values = found.get("values") if isinstance(found, dict) else found
-    if isinstance(found, dict) and not isinstance(values, list):
-        values = [found]
+    values = exceptions_of(body)
     failures: list[Failure] = []
-    if len(_list(values)) > _FAILURES:
+    if len(values) > _FAILURES:
         budget.full = True
-    # On the wire the exception that ended the request is the last of the list.
-    for item in reversed(_list(values)[-_FAILURES:]):
+    for item in reversed(values[-_FAILURES:]):
         if isinstance(item, dict):
             known = sum(len(failure.frames) for failure in failures)
             failures.append(
                 Failure(
                     type=short(item.get("type")) or "Exception",
                     value=budget.show(item.get("value")),
-                    frames=_frames(item.get("stacktrace"), _FRAMES - known, budget),
+                    frames=_frames(item.get("stacktrace"), FRAMES - known, budget),
                 )
             )
-    stack = _either(body, "stacktrace", "sentry.interfaces.Stacktrace")
-    if not failures and (frames := _frames(stack, _FRAMES, budget)):
-        failures.append(Failure(short(body.get("logger")) or "Message", _message(body), frames))
+    stack = either(body, "stacktrace", "sentry.interfaces.Stacktrace")
+    if not failures and (frames := _frames(stack, FRAMES, budget)):
+        failures.append(Failure(short(body.get("logger")) or "Message", message_of(body), frames))
     return tuple(failures)
 
 
 def _frames(stack: Any, most: int, budget: Budget) -> tuple[Frame, ...]:
-    frames = [frame for frame in _list(_dict(stack).get("frames")) if isinstance(frame, dict)]
+    frames, marked = frames_of(stack)
     if len(frames) > most:
         budget.full = True
-    # A client that marks no frame does not know which code is the app's own: look at the paths.
-    marked = any(frame.get("in_app") is True for frame in frames)
     shown = frames[-most:] if most > 0 else []
     return tuple(_frame(frame, marked, budget) for frame in reversed(shown))
 
 
 def _frame(frame: Mapping[str, Any], marked: bool, budget: Budget) -> Frame:
-    path = short(frame.get("abs_path")) or short(frame.get("filename"))
+    path = path_of(frame)
     line = frame.get("lineno")
     number = line if isinstance(line, int) and 0 < line < 10**9 else None
     return Frame(
@@ -288,25 +269,18 @@ def _frame(frame: Mapping[str, Any], marked: bool, budget: Budget) -> Frame:
         module=short(frame.get("module")),
         function=short(frame.get("function")),
         line=number,
-        ours=_is_ours(frame, path, marked),
+        ours=is_ours(frame, path, marked),
         source=_source(frame, number, budget),
         variables=budget.pairs(frame.get("vars")),
     )
-
-
-def _is_ours(frame: Mapping[str, Any], path: str, marked: bool) -> bool:
-    # Some clients mark what a library generated for the module that it was made in.
-    if _GENERATED.match(path):
-        return False
-    return frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path)
 
 
 def _source(frame: Mapping[str, Any], number: int | None, budget: Budget) -> tuple[Line, ...]:
     current = frame.get("context_line")
     if not isinstance(current, str):
         return ()
-    before = _list(frame.get("pre_context"))[-10:]
-    after = _list(frame.get("post_context"))[:10]
+    before = list_of(frame.get("pre_context"))[-10:]
+    after = list_of(frame.get("post_context"))[:10]
     first = number - len(before) if number else None
     return tuple(
         Line(first + index if first is not None else None, budget.text(line), index == len(before))
@@ -314,18 +288,10 @@ def _source(frame: Mapping[str, Any], number: int | None, budget: Budget) -> tup
     )
 
 
-def _message(body: Mapping[str, Any]) -> str:
-    entry = _dict(_either(body, "logentry", "sentry.interfaces.Message"))
-    for value in (entry.get("formatted"), body.get("message"), entry.get("message")):
-        if isinstance(value, str) and value:
-            return text(value)
-    return ""
-
-
 def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
-    sdk = _dict(body.get("sdk"))
-    modules = _dict(body.get("modules"))
-    runtime = _dict(_dict(body.get("contexts")).get("runtime"))
+    sdk = dict_of(body.get("sdk"))
+    modules = dict_of(body.get("modules"))
+    runtime = dict_of(dict_of(body.get("contexts")).get("runtime"))
     python = modules.get("python") or runtime.get("version")
     facts = {
         "route": transaction,
@@ -340,64 +306,26 @@ def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
 
 
 def _breadcrumbs(body: Mapping[str, Any], budget: Budget) -> tuple[Breadcrumb, ...]:
-    found = _either(body, "breadcrumbs", "sentry.interfaces.Breadcrumbs")
+    found = either(body, "breadcrumbs", "sentry.interfaces.Breadcrumbs")
     values = found.get("values") if isinstance(found, dict) else found
-    if len(_list(values)) > _BREADCRUMBS:
+    if len(list_of(values)) > _BREADCRUMBS:
         budget.full = True
     crumbs = []
-    for item in _list(values)[-_BREADCRUMBS:]:
+    for item in list_of(values)[-_BREADCRUMBS:]:
         if isinstance(item, dict):
             parts = (budget.text(item.get("message")), budget.show(item.get("data") or None))
             crumbs.append(
                 Breadcrumb(
                     at=time_of(item.get("timestamp")),
                     category=short(item.get("category") or item.get("type")),
-                    level=_level(item.get("level"), "info"),
+                    level=level_of(item.get("level"), "info"),
                     message=" ".join(filter(None, parts)),
                 )
             )
     return tuple(crumbs)
 
 
-def _level(value: Any, default: str = "error") -> str:
-    if isinstance(value, int | float):
-        return next((name for number, name in _LEVELS if value >= number), default)
-    if isinstance(value, str) and value.lower() in {name for _, name in _LEVELS}:
-        return value.lower()
-    return default
-
-
-def time_of(value: Any) -> float | None:
-    """A number or an RFC 3339 time in seconds since 1970; a time without a zone is UTC."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 < value < 32503680000 else None
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return None
-    day, clock, fraction, hours, minutes = match.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    offset = int(f"{hours[0]}1") * (abs(int(hours)) * 60 + int(minutes)) * 60 if hours else 0
-    at = moment.timestamp() + float(f"0.{fraction or 0}") - offset
-    return at if at > 0 else None
-
-
 def _query(value: Any, budget: Budget) -> str:
     if isinstance(value, str):
         return budget.text(value)
     return "&".join(f"{key}={item}" for key, item in budget.pairs(value))
-
-
-def _either(body: Mapping[str, Any], name: str, older: str) -> Any:
-    # raven still sends some interfaces under the names of protocol 4.
-    return body.get(name) if body.get(name) is not None else body.get(older)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
