@@ -6,7 +6,6 @@ import ipaddress
 import os
 import sqlite3
 from collections.abc import Collection
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
@@ -20,7 +19,7 @@ from werkzeug.exceptions import (
 )
 
 from ..dsn import Dsn, DsnError
-from . import api
+from . import api, clock
 from .content.reading import by_owner
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
@@ -80,7 +79,11 @@ def create_inbox(
     )
     for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
         app.register_blueprint(room)
-    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.filters.update(
+        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+    )
+    app.jinja_env.filters.update(by_owner=by_owner, clock=clock.short, moment=clock.full)
+    app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     known = frozenset(name.lower().rstrip(".") for name in hosts)
 
@@ -183,16 +186,3 @@ def _from_here() -> bool:
         return request.headers.get("Sec-Fetch-Site") == "same-origin"
     # Without the scheme, which differs behind a proxy that ends TLS.
     return origin.partition("://")[2].lower() == request.host.lower()
-
-
-def _clock(at: float) -> str:
-    """A short time for the list: the time of today, the day of this year, else the year."""
-    then, now = datetime.fromtimestamp(at), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
-
-
-def _moment(at: float) -> str:
-    """Date and time, in the zone of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"
