@@ -93,6 +93,14 @@ class Reads(Database):
             ).fetchone()
             return row[0] if row else None
 
+    def times(self, crash: CrashGroup, limit: int) -> list[float]:
+        """When the newest events of a crash happened, in seconds since 1970."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT at FROM events WHERE crash = ? ORDER BY seq DESC LIMIT ?", (crash.id, limit)
+            )
+            return [moment_of(row[0]) for row in rows.fetchall()]
+
     def has_event(self, event_id: str) -> bool:
         with self._read() as db:
             return event_table.has(db, event_id)
