@@ -71,9 +71,9 @@ dialog has no ``noteOptional``, ``errorComments`` and ``errorEmail``, and passes
 ANONYMOUS_NAME: Final = "Anonymous"
 ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
 """What form and dialog send for a visitor who leaves name and address empty: Sentry's form requires
-both fields and checks the address's pattern. No address under ``.invalid`` exists (RFC 2606, section
-2), so that an answer reaches nobody by mistake. They are never translated, so that a server's
-reader can know them."""
+both fields and checks the address's pattern. No address under ``.invalid`` exists (RFC 2606,
+section 2), so that an answer reaches nobody by mistake. They are the same in every language, so
+that the inbox recognises them."""
 
 SENDING: Final = phrase("Sending …")
 NO_CONNECTION: Final = phrase("This could not be sent: there is no connection. Please try again.")

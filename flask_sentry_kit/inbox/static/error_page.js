@@ -212,6 +212,7 @@
         const first = mark(said.errors || {});
         report(refusal(answer.status, first), true);
         if (first) first.focus();
+        else outcome.scrollIntoView({ block: "nearest" });
       } catch {
         report("errorConnection", true);
       }
