@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
 from ..dsn import Dsn, DsnError
-from . import api, guard
-from .content.reading import by_owner
+from . import api, clock, guard
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
+from .pages.editor import Editor
+from .pages.forwarding import Forwarder
 from .password import Password
 from .project import Project
 from .protocol import error_page, wire
@@ -33,6 +33,9 @@ def create_inbox(
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
     password: Password | None = None,
+    editor: str | None = None,
+    source_roots: Sequence[str] = (),
+    forward_to: str | None = None,
 ) -> Flask:
     """Make an inbox.
 
@@ -48,8 +51,18 @@ def create_inbox(
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
     :param password: asked for before anything is read or changed; see `read_password`. Clients send
         with the DSN alone. Without one, the inbox is served on loopback only.
-    :raises InboxError: the file, project or key cannot be used; says what to change.
+    :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
+        with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
+    :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
+    :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
     """
+    if source_roots and editor is None:
+        raise InboxError("--source-root is of use with --editor only")
+    tools = event_page.Tools(
+        editor=None if editor is None else Editor(editor, source_roots),
+        forwarder=None if forward_to is None else Forwarder(forward_to),
+    )
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
@@ -64,9 +77,14 @@ def create_inbox(
     app.extensions["sentry_kit_inbox"] = Project(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
+    app.extensions["sentry_kit_inbox_tools"] = tools
     for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
         app.register_blueprint(room)
-    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.filters.update(
+        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+    )
+    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
+    app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     guard.install(app, hosts, password)
 
@@ -113,16 +131,3 @@ def _check_key(project: str, key: str) -> None:
         Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
     except DsnError as error:
         raise InboxError(f"This project or key makes no DSN. {error}.") from None
-
-
-def _clock(at: float) -> str:
-    """A short time for the list: the time of today, the day of this year, else the year."""
-    then, now = datetime.fromtimestamp(at), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
-
-
-def _moment(at: float) -> str:
-    """Date and time, in the zone of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

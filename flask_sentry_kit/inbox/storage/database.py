@@ -92,12 +92,14 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with, for this thread alone."""
+        """A connection to read one state of the file with, for this thread alone."""
         with self._watched():
             made = self._connections
             db = made.take() or self._connect()
             try:
+                db.execute("BEGIN")
                 yield db
+                db.execute("COMMIT")
             except BaseException:
                 db.close()
                 raise
