@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from ..dsn import Dsn
-from .item import Item, Outcome, Ticket
+from .item import Item, Outcome, Ticket, origin_of
 
 logger = logging.getLogger("flask_sentry_kit.outbox")
 
@@ -47,6 +47,7 @@ class _Nowhere:
 
 _nowhere: Final = _Nowhere()
 _diversions: Final[list[Diversion]] = []
+_let_through: Final[list[str]] = []
 _left_over: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
 
 
@@ -71,8 +72,26 @@ def drop_from_now_on() -> None:
     _diversions.insert(0, _nowhere)
 
 
-def current() -> Diversion | None:
-    """What takes the items that the current thread puts; None: they are sent."""
+@contextmanager
+def let_through(origin: str) -> Iterator[None]:
+    """Within the block what is for one server is sent all the same.
+
+    :param origin: ``scheme://host[:port]``.
+    """
+    _let_through.append(origin)
+    try:
+        yield
+    finally:
+        _let_through.remove(origin)
+
+
+def current(url: str = "") -> Diversion | None:
+    """What takes the items that the current thread puts; None: they are sent.
+
+    :param url: an address of the server that the item is for, or its DSN.
+    """
+    if url and _let_through and origin_of(url) in _let_through:
+        return None
     if _diversions:
         return _diversions[-1]
     return _nowhere if _left_over and threading.current_thread() in _left_over else None

@@ -147,7 +147,7 @@ class Outbox:
                 # What the worker logs may become an event, whose delivery is logged too, and so on.
                 self._current_worker().refuse("it came from the delivery of another")
                 return None
-            diverted = diversion.current()
+            diverted = diversion.current(item.request.url)
             if diverted is not None:
                 return diversion.take(diverted, item)
             return self._current_worker().put(item)
@@ -175,7 +175,7 @@ class Outbox:
         403, 404, 405 or 410 to the last event that was answered. Each process knows of the events
         that it has put. Never raises."""
         try:
-            if diversion.current() is not None:
+            if diversion.current(url) is not None:
                 return False
             return self._current_worker().acceptance.is_refused(url)
         except Exception:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from .collected import Reports, collect_reports
     from .reported import ReportedEvent, ReportedWords
-    from .running_inbox import RunningInbox
+    from .running_inbox import RunningInbox, run_inbox
     from .seen_page import FormRefused, SeenPage
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "RunningInbox",
     "SeenPage",
     "collect_reports",
+    "run_inbox",
 ]
 
 _HOMES: Final = {
@@ -32,6 +33,7 @@ _HOMES: Final = {
     "RunningInbox": "running_inbox",
     "SeenPage": "seen_page",
     "collect_reports": "collected",
+    "run_inbox": "running_inbox",
 }
 
 

@@ -19,7 +19,6 @@ from ..kit import kit_of
 from ..outbox import diversion
 from ..reporters import uses_sdk
 
-
 _undo: Final[list[Callable[[], None]]] = []
 _sampling: Final[weakref.WeakKeyDictionary[Any, dict[str, Any]]] = weakref.WeakKeyDictionary()
 """The options of sentry-sdk's clients that a test changes, as they were."""
@@ -49,7 +48,7 @@ def _install_in_raven() -> None:
     send, is_enabled = kind.send, kind.is_enabled
 
     def diverted_send(self: Any, auth_header: str | None = None, **data: Any) -> Any:
-        diverted = diversion.current()
+        diverted = diversion.current(self.remote.base_url or "")
         if diverted is None:
             return send(self, auth_header=auth_header, **data)
         diverted.take_event(json.loads(raven_json.dumps(data)))
@@ -80,7 +79,7 @@ def _install_in_sdk() -> None:
         """Gives events away; sessions, transactions and the like are dropped."""
 
         def capture_envelope(self, envelope: Any) -> None:
-            diverted = diversion.current()
+            diverted = diversion.current((self.options or {}).get("dsn") or "")
             for item in envelope.items:
                 if item.type == "event" and diverted is not None:
                     diverted.take_event(json.loads(item.get_bytes()))
@@ -102,7 +101,7 @@ def _install_in_sdk() -> None:
 
     def transport_of(client: Any) -> Any:
         own = client.__dict__.get("transport")
-        if diversion.current() is None or client.options is None:
+        if client.options is None or diversion.current(client.dsn or "") is None:
             return own
         return meet(client) if own is not None or _reports_without_dsn() else None
 
@@ -114,7 +113,7 @@ def _install_in_sdk() -> None:
 
     def spotlight_of(client: Any) -> Any:
         own = client.__dict__.get("spotlight")
-        return own if diversion.current() is None else None
+        return own if diversion.current(client.dsn or "") is None else None
 
     def set_spotlight(client: Any, value: Any) -> None:
         client.__dict__["spotlight"] = value

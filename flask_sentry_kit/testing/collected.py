@@ -63,6 +63,7 @@ class Reports:
 
         :raises AssertionError: there is none, or more than one; the text lists what there is.
         """
+        __tracebackhide__ = True
         events = self.events
         if len(events) == 1:
             return events[0]
@@ -77,6 +78,7 @@ class Reports:
 
         :raises AssertionError: the text lists what was.
         """
+        __tracebackhide__ = True
         events = self.events
         if events:
             raise AssertionError(f"No event was expected; reported:\n{listed(events)}")
@@ -87,6 +89,7 @@ class Reports:
 
         :raises AssertionError: the text lists what was reported besides.
         """
+        __tracebackhide__ = True
         unseen = [event for event in self._events if event.id not in self._seen]
         if unseen:
             raise AssertionError(f"The test did not ask for what was reported:\n{listed(unseen)}")
@@ -104,6 +107,7 @@ class Reports:
             this process.
         :raises AssertionError: it is another answer; the text says which.
         """
+        __tracebackhide__ = True
         page = SeenPage(answer, self._origins)
         if page.event_id is not None:
             self._seen.add(page.event_id)

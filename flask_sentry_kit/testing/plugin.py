@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -30,13 +31,14 @@ def sentry_kit_reports(request: pytest.FixtureRequest) -> Iterator[Reports]:
 @pytest.fixture
 def sentry_kit_inbox(tmp_path: Path) -> Iterator[RunningInbox]:
     """A real inbox on a free port of this machine, for this test. See RunningInbox."""
-    from .running_inbox import NotInstalled, run_inbox
+    from ..inbox.errors import InboxError
+    from .running_inbox import run_inbox
 
-    try:
-        running = run_inbox(tmp_path / "sentry-kit-inbox.sqlite")
-    except NotInstalled as error:
-        pytest.fail(str(error), pytrace=False)
-    with running as inbox:
+    with ExitStack() as stack:
+        try:
+            inbox = stack.enter_context(run_inbox(tmp_path / "sentry-kit-inbox.sqlite"))
+        except InboxError as error:
+            pytest.fail(str(error), pytrace=False)
         yield inbox
 
 

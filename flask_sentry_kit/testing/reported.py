@@ -133,7 +133,8 @@ def listed(events: list[ReportedEvent]) -> str:
 
 def _dict(value: Any) -> dict[str, Any]:
     if isinstance(value, list):  # raven's tags may be pairs
-        value = {str(pair[0]): pair[1] for pair in value if isinstance(pair, list) and len(pair) > 1}
+        pairs = [pair for pair in value if isinstance(pair, list) and len(pair) == 2]
+        value = {str(name): said for name, said in pairs}
     return dict(value) if isinstance(value, dict) else {}
 
 

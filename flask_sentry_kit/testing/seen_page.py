@@ -45,6 +45,7 @@ class SeenPage:
     """
 
     def __init__(self, answer: Any, origins: Mapping[str, Origin]) -> None:
+        __tracebackhide__ = True
         status, kind = int(answer.status_code), str(answer.headers.get("Content-Type", ""))
         kind = kind.partition(";")[0].strip()
         expected = "The crash page was expected, which is a 500 of text/html; the answer is"
@@ -92,6 +93,7 @@ class SeenPage:
         :raises FormRefused: the form was not taken; the text has what the visitor reads.
         :raises AssertionError: there is no form.
         """
+        __tracebackhide__ = True
         if self.fields is None or self._origin is None:
             raise AssertionError(
                 "The page has no form. It has one if the app has a SECRET_KEY, SENTRY_KIT_FEEDBACK"
@@ -142,7 +144,7 @@ class _Reader(HTMLParser):
         self.alert: list[str] = []
         self.fields: dict[str, str] | None = None
         self.action = ""
-        self._open: list[tuple[str, bool]] = []
+        self._open: list[tuple[str, bool, bool]] = []
         self._in_form = False
         self._area: str | None = None
 
@@ -156,17 +158,16 @@ class _Reader(HTMLParser):
             self._area = given.get("name", "")
             self.fields[self._area] = ""
         if tag in _CLOSED:
-            self._open.append((tag, given.get("role") == "alert"))
+            self._open.append((tag, "hidden" in given, given.get("role") == "alert"))
 
     def handle_data(self, data: str) -> None:
         if self._area is not None and self.fields is not None:
             # A line end behind the tag is not part of it.
             self.fields[self._area] += data.removeprefix("\n")
             return
-        tags = {tag for tag, _ in self._open}
-        if not tags & _UNSEEN:
+        if not any(tag in _UNSEEN or is_hidden for tag, is_hidden, _ in self._open):
             self.text.append(f"{data} ")
-        if any(is_alert for _, is_alert in self._open):
+        if any(is_alert for _, _, is_alert in self._open):
             self.alert.append(data)
 
     def handle_endtag(self, tag: str) -> None:
