@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from flask import Flask, current_app, got_request_exception, has_app_context, has_request_context
-from flask import request as current_request
+from flask import Flask, Response, got_request_exception, request, request_finished
 
 from ..dsn import Dsn
 from ..feedback.dialects import Report
@@ -132,10 +131,6 @@ class Reports:
 
     def take_event(self, event: Any) -> None:
         found = ReportedEvent(event if isinstance(event, dict) else {})
-        if has_app_context():
-            app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # LocalProxy
-            root = current_request.root_path if has_request_context() else ""
-            self._origins[found.id] = Origin(app, root)
         self._events.append(found)
         if self._on_event is not None:
             self._on_event(f"{found.summary}\n")
@@ -160,6 +155,12 @@ class Reports:
             app.config[_PROPAGATE] = False
             self._answering.append(app)
 
+    def answered(self, app: Flask, response: Response, **extra: Any) -> None:
+        """Flask's signal ``request_finished``."""
+        event_id = response.headers.get("X-Sentry-ID")
+        if event_id is not None:
+            self._origins[event_id] = Origin(app, request.root_path)
+
     def restore(self) -> None:
         """Make the apps' configurations as they were."""
         for app in self._answering:
@@ -177,7 +178,10 @@ def collect_reports(on_event: Callable[[str], object] | None = None) -> Iterator
     with diversion.divert(reports):
         client_seams.install()
         try:
-            with got_request_exception.connected_to(reports.crashed):
+            with (
+                got_request_exception.connected_to(reports.crashed),
+                request_finished.connected_to(reports.answered),
+            ):
                 yield reports
             client_seams.flush_sdk()
         finally:
@@ -198,9 +202,9 @@ def _drop() -> None:
     client_seams.install()
 
 
-def _json_of(request: Request) -> Any:
-    body = request.body
-    packed = {name.lower() for name in request.headers} & {"content-encoding"}
+def _json_of(sent: Request) -> Any:
+    body = sent.body
+    packed = {name.lower() for name in sent.headers} & {"content-encoding"}
     if packed:
         body = zlib.decompress(body, wbits=32 + zlib.MAX_WBITS)
     return json.loads(body)

@@ -20,7 +20,7 @@ _UNSEEN: Final = frozenset(("script", "style", "title"))
 
 
 class Origin(NamedTuple):
-    """Where an event came from."""
+    """Where a page came from."""
 
     app: Flask
     root_path: str
@@ -40,7 +40,7 @@ class SeenPage:
     """The kit's page in one answer.
 
     :param answer: the answer to the request that crashed.
-    :param origins: the app that each event came from.
+    :param origins: the app that answered each event.
     :raises AssertionError: the answer is not the kit's page.
     """
 
@@ -94,7 +94,7 @@ class SeenPage:
         :raises AssertionError: there is no form.
         """
         __tracebackhide__ = True
-        if self.fields is None or self._origin is None:
+        if self.fields is None:
             raise AssertionError(
                 "The page has no form. It has one if the app has a SECRET_KEY, SENTRY_KIT_FEEDBACK"
                 " is not False, and a page of the app's own prints {{ sentry_crash() }} or"
@@ -111,7 +111,8 @@ class SeenPage:
         return self._send(answer.headers["Location"])
 
     def _send(self, address: str, data: dict[str, str] | None = None) -> TestResponse:
-        assert self._origin is not None
+        if self._origin is None:
+            raise AssertionError("The page was not made in this process: send its form over HTTP")
         app, root = self._origin
         url = urlsplit(urljoin(self._address, address))
         origin = f"{url.scheme}://{url.netloc}"

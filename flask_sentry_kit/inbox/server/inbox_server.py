@@ -50,7 +50,9 @@ class InboxServer:
         self.host, self.port = self._socket.getsockname()[:2]
         try:
             self._server: Any = patient_server(
-                app,
+                # Not app itself: in a process where sentry-sdk is initialised it makes a transaction
+                # of each call, and sending that is the next one.
+                app.wsgi_app,
                 self._socket,
                 self._map,
                 threads=8,
