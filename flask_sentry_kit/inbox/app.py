@@ -24,6 +24,7 @@ from . import api
 from .content.reading import by_owner
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
+from .paths import is_sentrys
 from .project import Project
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
@@ -94,7 +95,7 @@ def create_inbox(
         # Werkzeug parses all parameters when the first one is used.
         if request.query_string.count(b"&") >= _PARAMETERS:
             raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
-        if _for_sentry():
+        if is_sentrys(request.path):
             return
         if not _is_own_host(request.host, known):
             raise MisdirectedRequest(
@@ -106,7 +107,7 @@ def create_inbox(
     @app.after_request
     def headers(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if _for_sentry():
+        if is_sentrys(request.path):
             return wire.finish(response)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -118,7 +119,7 @@ def create_inbox(
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response | tuple[str, int]:
-        if _for_sentry():
+        if is_sentrys(request.path):
             return wire.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
@@ -155,10 +156,6 @@ def _check_key(project: str, key: str) -> None:
         Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
     except DsnError as error:
         raise InboxError(f"This project or key makes no DSN. {error}.") from None
-
-
-def _for_sentry() -> bool:
-    return request.path.startswith("/api/")
 
 
 def _is_own_host(host: str, known: Collection[str]) -> bool:

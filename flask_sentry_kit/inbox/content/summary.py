@@ -36,6 +36,7 @@ _OUTER_FRAMES: Final = 12
 _PAIRS: Final = 50
 _BREADCRUMBS: Final = 20
 
+_CAMEL_NAME = re.compile(r"\b\w*[a-z0-9][A-Z]\w*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -178,16 +179,11 @@ def _searchable(words: Iterable[Any]) -> str:
     found: dict[str, None] = {}
     left = _TEXT
     for word in words:
-        if not word or not isinstance(word, str):
-            continue
-        piece = word[:_PIECE].strip()
-        if not piece or piece in found:
-            continue
-        if left <= 0:
-            break
-        found[piece] = None
-        left -= len(piece) + 1
-        parts = _CAMEL.sub(" ", piece)
-        if parts != piece:
-            found[parts] = None
-    return "\n".join(found)[: 2 * _TEXT]
+        if word and left > 0:
+            piece = word[:_PIECE]
+            if piece not in found:
+                found[piece] = None
+                left -= len(piece) + 1
+    whole = "\n".join(found)
+    parts = {_CAMEL.sub(" ", name) for name in _CAMEL_NAME.findall(whole)}
+    return "\n".join([whole, *sorted(parts)])
