@@ -34,7 +34,10 @@ class Reports:
     if it is to be raised.
     """
 
+    any_made = False
+
     def __init__(self, on_event: Callable[[str], object] | None = None) -> None:
+        Reports.any_made = True
         self._on_event = on_event
         self._events: list[ReportedEvent] = []
         self._words: list[ReportedWords] = []
@@ -190,11 +193,12 @@ def collect_reports(on_event: Callable[[str], object] | None = None) -> Iterator
 
 
 def drop_at_exit() -> None:
-    """See to it that nothing is sent when the process ends, once a test has collected reports.
+    """See to it that nothing is sent when the process ends, if any test has collected reports.
 
     Called when all tests are over, so that of all functions of ``atexit`` this one runs first.
     """
-    atexit.register(_drop)
+    if Reports.any_made:
+        atexit.register(_drop)
 
 
 def _drop() -> None:

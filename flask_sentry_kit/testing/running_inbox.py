@@ -177,4 +177,3 @@ def run_inbox(path: Path, **options: Any) -> Iterator[RunningInbox]:
     finally:
         server.stop()
         thread.join(_STOP)
-        inbox._store.close()

@@ -52,8 +52,8 @@ class InboxServer:
         self.host, self.port = self._socket.getsockname()[:2]
         try:
             self._server: Any = patient_server(
-                # Not app itself: in a process where sentry-sdk is initialised it makes a transaction
-                # of each call, and sending that is the next one.
+                # Not app itself: where sentry-sdk is initialised in this process it makes a
+                # transaction of each call, and sending that is the next call.
                 app.wsgi_app,
                 self._socket,
                 self._map,
