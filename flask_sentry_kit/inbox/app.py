@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sqlite3
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
@@ -20,10 +19,11 @@ from werkzeug.exceptions import (
 )
 
 from ..dsn import Dsn, DsnError
-from . import api
-from .content.reading import by_owner
+from . import api, clock
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
+from .pages.editor import Editor
+from .pages.forwarding import Forwarder
 from .paths import is_sentrys
 from .project import Project
 from .protocol import error_page, wire
@@ -50,6 +50,9 @@ def create_inbox(
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    editor: str | None = None,
+    source_roots: Sequence[str] = (),
+    forward_to: str | None = None,
 ) -> Flask:
     """Make an inbox.
 
@@ -63,8 +66,18 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :raises InboxError: the file, project or key cannot be used; says what to change.
+    :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
+        with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
+    :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
+    :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
     """
+    if source_roots and editor is None:
+        raise InboxError("--source-root is of use with --editor only")
+    tools = event_page.Tools(
+        editor=None if editor is None else Editor(editor, source_roots),
+        forwarder=None if forward_to is None else Forwarder(forward_to),
+    )
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
@@ -79,9 +92,14 @@ def create_inbox(
     app.extensions["sentry_kit_inbox"] = Project(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
+    app.extensions["sentry_kit_inbox_tools"] = tools
     for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
         app.register_blueprint(room)
-    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.filters.update(
+        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+    )
+    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
+    app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     known = frozenset(name.lower().rstrip(".") for name in hosts)
 
@@ -109,7 +127,8 @@ def create_inbox(
         response.headers["X-Content-Type-Options"] = "nosniff"
         if is_sentrys(request.path):
             return wire.finish(response)
-        response.headers["Content-Security-Policy"] = _POLICY
+        # An attachment is sent with a stricter policy of its own.
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         # Not "no-referrer", with which our own forms would send no Origin.
         response.headers["Referrer-Policy"] = "same-origin"
@@ -180,16 +199,3 @@ def _from_here() -> bool:
         return request.headers.get("Sec-Fetch-Site") == "same-origin"
     # Without the scheme, which differs behind a proxy that ends TLS.
     return origin.partition("://")[2].lower() == request.host.lower()
-
-
-def _clock(at: float) -> str:
-    """A short time for the list: the time of today, the day of this year, else the year."""
-    then, now = datetime.fromtimestamp(at), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
-
-
-def _moment(at: float) -> str:
-    """Date and time, in the zone of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -23,6 +23,7 @@ from .event_parts import (
     time_of,
 )
 from .shown import short, text
+from .titles import title_of
 
 SHORT: Final = 300
 """Characters of a type, a message or a place in the list."""
@@ -91,13 +92,15 @@ def summarize(body: Mapping[str, Any]) -> Summary:
     if not values and frames:
         kind = kind or "Message"
     kind = kind or kind_of(said, level)
+    key = group_key(body, kind, where, bool(values or frames))
+    title, value = title_of(kind, said, where)
     request = dict_of(either(body, "request", "sentry.interfaces.Http"))
     user = dict_of(either(body, "user", "sentry.interfaces.User"))
     tags = list(_pairs(body.get("tags")))
     url = text(request.get("url"))
     query = request.get("query_string")
     person, person_id = _person(user)
-    words = [kind, said, where, transaction, message, url]
+    words = [kind, said, title, where, transaction, message, url]
     words += [query] if isinstance(query, str) else [f"{a}={b}" for a, b in _pairs(query)]
     for item in values[:-1]:
         words += [short(item.get("type")), _line(item.get("value"))]
@@ -118,9 +121,9 @@ def summarize(body: Mapping[str, Any]) -> Summary:
     words += [release, server, environment]
     return Summary(
         at=time_of(body.get("timestamp")),
-        key=group_key(body, kind, where, bool(values or frames)),
-        type=kind[:SHORT],
-        value=said[:SHORT],
+        key=key,
+        type=title[:SHORT],
+        value=value[:SHORT],
         where=where[:SHORT],
         level=level,
         person=person[:SHORT],

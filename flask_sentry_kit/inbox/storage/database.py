@@ -19,14 +19,14 @@ from typing import Final
 
 from ...files import UnsafeFileError, connect, connect_in_memory, make_private_file
 from ..errors import InboxError
+from .connection_pool import Connections
 
 _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"
 _SMALLEST: Final = 512
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
-# Readers that are kept, and pages of 4 kB that each connection remembers.
-_READERS: Final = 4
+# Pages of 4 kB that each connection remembers.
 _PAGES: Final = 4_000
 
 # Pages of a file that is checked as a whole when it is opened, which takes 1 ms for each 4 MB.
@@ -72,7 +72,7 @@ class Database:
         self._renewal = threading.RLock()
         self._identity: _Identity | None = None
         self._opened_inodes: tuple[object, object] = (None, None)
-        self._connections = _Connections()
+        self._connections = Connections()
         self._writing = threading.Lock()
         weakref.finalize(self, self._connections.close)
         self._begin()
@@ -92,12 +92,14 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with, for this thread alone."""
+        """A connection to read one state of the file with, for this thread alone."""
         with self._watched():
             made = self._connections
             db = made.take() or self._connect()
             try:
+                db.execute("BEGIN")
                 yield db
+                db.execute("COMMIT")
             except BaseException:
                 db.close()
                 raise
@@ -251,7 +253,7 @@ class Database:
     def _let_go(self) -> None:
         """Have every connection closed, and no more used, that was made so far."""
         self._connections.close()
-        self._connections = _Connections()
+        self._connections = Connections()
         weakref.finalize(self, self._connections.close)
         self._identity = None
 
@@ -322,49 +324,6 @@ class Database:
             error,
             name,
         )
-
-
-class _Connections:
-    """The free connections to one file: one that writes, and some that read."""
-
-    def __init__(self) -> None:
-        self._writer: sqlite3.Connection | None = None
-        self._readers: list[sqlite3.Connection] = []
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def take(self) -> sqlite3.Connection | None:
-        with self._lock:
-            return self._readers.pop() if self._readers else None
-
-    def put_back(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed and len(self._readers) < _READERS:
-                self._readers.append(db)
-                return
-        db.close()
-
-    def take_writer(self) -> sqlite3.Connection | None:
-        with self._lock:
-            db, self._writer = self._writer, None
-            return db
-
-    def put_back_writer(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._writer = db
-                return
-        db.close()
-
-    def close(self) -> None:
-        """Close the free ones now, and those in use when they are put back."""
-        with self._lock:
-            self._closed = True
-            found = [*self._readers, self._writer]
-            self._readers, self._writer = [], None
-        for db in found:
-            if db is not None:
-                db.close()
 
 
 def execute_all(db: sqlite3.Connection, statements: str) -> None:
