@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
@@ -21,6 +22,8 @@ from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
 
+_LOG_EVERY = 60.0
+
 
 def create_inbox(
     db_path: str | os.PathLike[str],
@@ -32,10 +35,10 @@ def create_inbox(
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
-    password: Password | None = None,
     editor: str | None = None,
     source_roots: Sequence[str] = (),
     forward_to: str | None = None,
+    password: Password | None = None,
 ) -> Flask:
     """Make an inbox.
 
@@ -49,12 +52,12 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :param password: asked for before anything is read or changed; see `read_password`. Clients send
-        with the DSN alone. Without one, the inbox is served on loopback only.
     :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
         with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
     :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
     :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :param password: asked for before anything is read or changed; see `read_password`. Clients send
+        with the DSN alone. Without one, the inbox is served on loopback only.
     :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
     """
     if source_roots and editor is None:
@@ -107,12 +110,18 @@ def create_inbox(
                 response.headers[name] = value
         return response
 
+    logged: dict[str, float] = {}
+
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
     def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
-        # again.
-        app.logger.error("The inbox's database cannot be used: %s", error)
+        # again. Said once a minute: on a full disk every event comes here.
+        text, now = str(error), time.monotonic()
+        if logged.get(text, -_LOG_EVERY) <= now - _LOG_EVERY:
+            logged.clear()
+            logged[text] = now
+            app.logger.error("The inbox's database cannot be used: %s", text)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)

@@ -46,7 +46,9 @@ class InboxServer:
         self._project.bodies.count_queued = lambda: answering.waiting("events")
         try:
             self._server: Any = patient_server(
-                app,
+                # Not app itself: where sentry-sdk is initialised in this process it makes a
+                # transaction of each call, and sending that is the next call.
+                app.wsgi_app,
                 self._socket,
                 self._map,
                 lanes=answering,
