@@ -13,7 +13,7 @@ from typing import Any, Final
 from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
 
-from .content_encoding import MissingBrotliError, unpack
+from .content_encoding import MissingPackageError, unpack
 
 MAX_WIRE: Final = 2 * 2**20
 """Bytes of a body as it is sent. Sentry's own events are under 1 MB."""
@@ -31,8 +31,10 @@ _MAX_DIGITS: Final = 100
 # A body of more weight is a large one; how many of those may wait in line.
 _LARGE: Final = 2**20
 _IN_LINE: Final = 5
-# In a body of brotli each byte may take ten times as long as in any other, whatever it unpacks to.
-_LARGE_BROTLI: Final = 32 * 2**10
+# In a body of brotli or zstd each byte may take ten times as long as in any other, whatever it
+# unpacks to.
+_SLOW: Final = frozenset({"br", "zstd"})
+_LARGE_SLOW: Final = 32 * 2**10
 _PIECE: Final = 64 * 2**10
 
 _log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Bodies:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._in_line = 0
-        self._has_logged_brotli = False
+        self._missing: set[str] = set()
 
     @contextmanager
     def reading(self, request: Request) -> Iterator[bytes]:
@@ -68,7 +70,7 @@ class Bodies:
             raise RequestEntityTooLarge("The body is too large.")
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         plain = None
-        if encoding != "br" or len(data) <= _LARGE_BROTLI:
+        if encoding not in _SLOW or len(data) <= _LARGE_SLOW:
             plain = self._unpack(data, encoding, _LARGE)
         if plain is not None and _weight(plain) <= _LARGE:
             yield plain
@@ -83,13 +85,15 @@ class Bodies:
     def _unpack(self, data: bytes, encoding: str, most: int) -> bytes | None:
         try:
             return unpack(data, encoding, most)
-        except MissingBrotliError:
-            if not self._has_logged_brotli:
-                self._has_logged_brotli = True
+        except MissingPackageError as error:
+            if error.package not in self._missing:
+                self._missing.add(error.package)
                 _log.warning(
-                    "A request was refused (415): its body is packed with brotli, and brotli 1.2"
-                    " or newer is not installed here. Its client loses all that it sends so. Run"
-                    " pip install 'flask-sentry-kit[inbox]' and start the inbox again."
+                    "A request was refused (415): its body is packed with %s, and %s is not"
+                    " installed here, or too old. Its client loses all that it sends so. Run"
+                    " pip install 'flask-sentry-kit[inbox]' and start the inbox again.",
+                    encoding,
+                    error.package,
                 )
             raise
 
