@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from .app import create_inbox
 from .errors import InboxError
+from .protocol.drills import KINDS
 from .server.inbox_server import InboxServer, load_server
 from .storage.store import KEEP_EVENTS
 
@@ -26,12 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         load_server()  # before there is a file
         app = create_inbox(
             options.db,
-            project=options.project,
+            projects=options.project,
             public_key=options.key,
             allowed_origins=options.allow_origin or ("*",),
             events_per_minute=options.events_per_minute,
             keep_events=options.keep,
             hosts=[*options.allow_host, options.host],
+            drills=options.drill,
+            drill_seed=options.drill_seed,
         )
         server = InboxServer(
             app, options.host, options.port, open_to_network=options.open_to_network
@@ -65,8 +68,18 @@ def _parser() -> argparse.ArgumentParser:
         help="port to listen on; 0 takes a free one (%(default)s)",
     )
     add("--db", default="inbox.sqlite", metavar="PATH", help="where to keep it (%(default)s)")
-    add("--project", default="1", help="the DSN's project (%(default)s)")
-    add("--key", help="the DSN's public key (made once and kept in the file)")
+    add(
+        "--project",
+        action="append",
+        default=[],
+        metavar="ID[:KEY]",
+        help="take events of this project only; may be repeated, the first is in the DSN (any)",
+    )
+    add(
+        "--key",
+        help="the public key of projects without one, and of project 1 alone if none is given (made"
+        " once and kept in the file)",
+    )
     add(
         "--keep",
         type=_positive,
@@ -80,6 +93,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="answer 429 to further events (no limit)",
     )
+    add(
+        "--drill",
+        action="append",
+        default=[],
+        metavar="KIND[:PROBABILITY]",
+        help=f"let requests of clients fail: {', '.join(KINDS)}; may be repeated (none)",
+    )
+    add("--drill-seed", type=int, metavar="N", help="let the same requests fail each time (others)")
     add(
         "--allow-origin",
         action="append",

@@ -19,14 +19,15 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from ..dsn import Dsn, DsnError
 from . import api
 from .content.reading import by_owner
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
-from .project import Project
+from .project import Project, check_key, read_projects
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
+from .protocol.drills import Drills
+from .protocol.sentry_paths import SentryPaths, is_for_sentry
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
 
 # Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
@@ -42,19 +43,24 @@ _PARAMETERS = 100
 def create_inbox(
     db_path: str | os.PathLike[str],
     *,
-    project: str = "1",
+    projects: Collection[str] = (),
     public_key: str | None = None,
     allowed_origins: Collection[str] = ("*",),
     events_per_minute: int | None = None,
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    drills: Collection[str] = (),
+    drill_seed: int | None = None,
 ) -> Flask:
     """Make an inbox.
 
     :param db_path: the SQLite file that keeps everything; it is made if it is missing.
-    :param project: the last part of the DSN.
-    :param public_key: the DSN's key. By default one is made at random, and kept in the file so that
+    :param projects: whose events and words are taken, each ``ID`` or ``ID:KEY``; the first one is
+        in the DSN that is shown. By default any project and key are, so that an app's DSN works
+        once its host is changed, and the DSN that is shown has project 1.
+    :param public_key: the key of projects without one of their own; without any, of project 1,
+        which is then the only one. By default one is made at random, and kept in the file so that
         the DSN stays the same.
     :param allowed_origins: whose pages may send (``"https://shop.example"``, ``"shop.example"``,
         ``"*.shop.example"``); others are answered 403. By default all pages may.
@@ -62,21 +68,37 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :raises InboxError: the file, project or key cannot be used; says what to change.
+    :param drills: failures to play to clients, each ``KIND`` or ``KIND:PROBABILITY``; may be
+        changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
+        :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
+    :param drill_seed: of their chance.
+    :raises InboxError: the file, a project, key or drill cannot be used; says what to change.
     """
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
-    if public_key is not None:
-        _check_key(project, public_key)
+    prepared = Drills(drills, drill_seed)
+    # With some key in place of the kept one, which is in a file that may not exist yet.
+    read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    key = store.public_key(public_key)
-    _check_key(project, key)
+    found = read_projects(projects, public_key, store.public_key())
+    if found:
+        shown = found[0]
+        store.public_key(shown[1])
+    else:
+        shown = ("1", store.public_key())
+    check_key(*shown)
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
+    app.wsgi_app = SentryPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["sentry_kit_inbox"] = Project(
-        project, key, store, tuple(allowed_origins), events_per_minute
+        *shown,
+        store,
+        frozenset(found) or None,
+        tuple(allowed_origins),
+        events_per_minute,
+        drills=prepared,
     )
     for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
         app.register_blueprint(room)
@@ -146,19 +168,8 @@ class MisdirectedRequest(HTTPException):
     code = 421
 
 
-def _check_key(project: str, key: str) -> None:
-    """Check that a DSN of this project and key is read back as the same.
-
-    :raises InboxError: it is not.
-    """
-    try:
-        Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
-    except DsnError as error:
-        raise InboxError(f"This project or key makes no DSN. {error}.") from None
-
-
 def _for_sentry() -> bool:
-    return request.path.startswith("/api/")
+    return is_for_sentry(request.path)
 
 
 def _is_own_host(host: str, known: Collection[str]) -> bool:

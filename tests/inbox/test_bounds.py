@@ -96,6 +96,9 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
             f"/api/embed/error-page/?eventId={EVENT_ID}&dsn={DSN}&lang=" + "aa-" * n
         ),
     ),
+    "path": (10_000, lambda c, n: c.get("/api/1/store" * n + "x")),
+    "path of api": (10_000, lambda c, n: c.get("/api" * n)),
+    "slashes": (30_000, lambda c, n: c.get("/a" + "/" * n + "x")),
     "host": (30_000, lambda c, n: c.get("/", headers={"Host": "a." * n})),
     "origin": (30_000, lambda c, n: store(c, b"{}", Origin="http://" + "a@" * n)),
 }
