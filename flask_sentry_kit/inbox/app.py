@@ -23,11 +23,12 @@ from . import api
 from .content.reading import by_owner
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
+from .paths import is_sentrys
 from .project import Project, check_key, read_projects
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
 from .protocol.drills import Drills
-from .protocol.sentry_paths import SentryPaths, is_for_sentry
+from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
 
 # Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
@@ -116,7 +117,7 @@ def create_inbox(
         # Werkzeug parses all parameters when the first one is used.
         if request.query_string.count(b"&") >= _PARAMETERS:
             raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
-        if _for_sentry():
+        if is_sentrys(request.path):
             return
         if not _is_own_host(request.host, known):
             raise MisdirectedRequest(
@@ -128,7 +129,7 @@ def create_inbox(
     @app.after_request
     def headers(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if _for_sentry():
+        if is_sentrys(request.path):
             return wire.finish(response)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -140,7 +141,7 @@ def create_inbox(
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response | tuple[str, int]:
-        if _for_sentry():
+        if is_sentrys(request.path):
             return wire.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
@@ -166,10 +167,6 @@ class MisdirectedRequest(HTTPException):
     """421: this name is not allowed (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
 
     code = 421
-
-
-def _for_sentry() -> bool:
-    return is_for_sentry(request.path)
 
 
 def _is_own_host(host: str, known: Collection[str]) -> bool:

@@ -201,4 +201,4 @@ def test_one_that_needs_the_inboxs_server_says_so(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="needs the inbox's own server"):
             app.test_client().post("/api/1/store/?sentry_key=abc", data=b"{}")
     finally:
-        app.extensions["sentry_kit_inbox"].store._close_keeper()
+        app.extensions["sentry_kit_inbox"].store.close()

@@ -30,7 +30,7 @@ EVENT_ID = "0123456789abcdef0123456789abcdef"
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     app = create_inbox(tmp_path_factory.mktemp("zstd") / "inbox.sqlite", public_key=KEY)
     yield app.test_client()
-    app.extensions["sentry_kit_inbox"].store._close_keeper()
+    app.extensions["sentry_kit_inbox"].store.close()
 
 
 def send(client: FlaskClient, body: bytes, path: str = "store") -> Any:

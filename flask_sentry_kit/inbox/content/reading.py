@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from .interfaces import (
+from .event_parts import (
     FRAMES,
     dict_of,
     either,

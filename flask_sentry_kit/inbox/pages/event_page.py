@@ -58,19 +58,19 @@ def _show(event_id: str) -> str:
 
 @bp.post("/crashes/<key>/read")
 def mark_read(key: str) -> AnyResponse:
-    current_project().store.mark(_crash(key).key, unread=False)
+    current_project().store.mark([_crash(key).key], unread=False)
     return _back()
 
 
 @bp.post("/crashes/<key>/unread")
 def mark_unread(key: str) -> AnyResponse:
-    current_project().store.mark(_crash(key).key, unread=True)
+    current_project().store.mark([_crash(key).key], unread=True)
     return _back()
 
 
 @bp.post("/crashes/<key>/delete")
 def delete(key: str) -> AnyResponse:
-    current_project().store.delete(_crash(key).key)
+    current_project().store.delete([_crash(key).key])
     return _back()
 
 

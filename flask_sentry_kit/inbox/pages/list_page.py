@@ -31,7 +31,7 @@ def index() -> str | AnyResponse:
         if event_id and (page := _page_of(event_id)):
             return redirect(page)
     number = number_of("page", 1, 10_000)
-    total, unread = project.store.counts()
+    counts = project.store.counts()
     written, unread_words = project.store.counts_without_crash()
     return render_template(
         "list.html",
@@ -39,10 +39,10 @@ def index() -> str | AnyResponse:
         written=written,
         unread_words=unread_words,
         latest=project.store.reports_without_crash(1) if number == 1 else [],
-        total=total,
-        unread=unread + (1 if unread_words else 0),
+        total=counts.crashes,
+        unread=counts.unread + (1 if unread_words else 0),
         page=number,
-        more=number * _PAGE < total,
+        more=number * _PAGE < counts.crashes,
         reference=reference,
         dsn=dsn_of(project),
         changes=project.store.changes(),

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..arguments import LARGEST, number_of
 from ..project import current_project
-from ..storage.store import LONG_WORDS
+from ..storage.reads import LONG_WORDS
 
 bp = Blueprint("words_page", __name__)
 

@@ -18,7 +18,7 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
 
 from ..content.reading import MAX_DEPTH, clean
-from .content_encoding import MissingPackageError, unpack
+from .content_encoding import MissingPackageError, unpack, unpack_deflate
 
 MAX_WIRE: Final = 8 * 2**20
 """Bytes of a body as it is sent. Sentry's own events are under 1 MB; a picture of a large screen,
@@ -46,6 +46,15 @@ _PIECE: Final = 64 * 2**10
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body."""
+
+    plain: bytes
+    packed: bytes | None = None
+    """The same in zlib's format, if it came so."""
+
+
 class Bodies:
     """Reads requests' bodies, the large ones one after the other.
 
@@ -61,7 +70,7 @@ class Bodies:
         self._missing: set[str] = set()
 
     @contextmanager
-    def reading(self, request: Request) -> Iterator[bytes]:
+    def reading(self, request: Request) -> Iterator[Body]:
         """The request's body, decompressed. A large one keeps its turn while this context is open,
         and is not in memory before it has it.
 
@@ -76,25 +85,28 @@ class Bodies:
         if size > MAX_WIRE:
             raise RequestEntityTooLarge("The body is too large.")
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
-        data = plain = None
+        data = body = None
         if size <= (_LARGE_SLOW if encoding in _SLOW else _LARGE):
             data = request.get_data(cache=False)
-            plain = self._unpack(data, encoding, _LARGE)
-        if plain is not None and _weight(plain) <= _LARGE:
-            yield plain
+            body = self._unpack(data, encoding, _LARGE)
+        if body is not None and _weight(body.plain) <= _LARGE:
+            yield body
             return
         with self._next_turn():
-            if plain is None:
+            if body is None:
                 if data is None:
                     data = request.get_data(cache=False)
-                plain = self._unpack(data, encoding, MAX_PLAIN)
-            if plain is None:
+                body = self._unpack(data, encoding, MAX_PLAIN)
+            if body is None:
                 raise RequestEntityTooLarge("The decompressed body is too large.")
-            yield plain
+            yield body
 
-    def _unpack(self, data: bytes, encoding: str, most: int) -> bytes | None:
+    def _unpack(self, data: bytes, encoding: str, most: int) -> Body | None:
+        if encoding == "deflate":
+            plain, is_zlib = unpack_deflate(data, most)
+            return None if plain is None else Body(plain, data if is_zlib else None)
         try:
-            return unpack(data, encoding, most)
+            plain = unpack(data, encoding, most)
         except MissingPackageError as error:
             if error.package not in self._missing:
                 self._missing.add(error.package)
@@ -106,6 +118,7 @@ class Bodies:
                     error.package,
                 )
             raise
+        return None if plain is None else Body(plain)
 
     @contextmanager
     def turn_for(self, data: bytes) -> Iterator[None]:
@@ -151,7 +164,7 @@ class ReadEvent:
     body: dict[str, Any]
     """Without anything that SQLite, UTF-8 or a page cannot handle: see `clean`."""
     data: bytes | None
-    """The same as JSON in UTF-8, as the client wrote it; None if something had to be replaced."""
+    """The same as JSON in UTF-8, as the client wrote it; None if that cannot be kept."""
 
 
 class JsonReader:
@@ -203,7 +216,7 @@ class JsonReader:
         value = self.parse(data)
         if self._is_odd or _may_have_half_surrogates(data) or not _is_shallow(value):
             return ReadEvent(clean(value), None)
-        return ReadEvent(value, data.removeprefix(codecs.BOM_UTF8))
+        return ReadEvent(value, None if data.startswith(codecs.BOM_UTF8) else data)
 
     def _integer(self, digits: str) -> int | str:
         if len(digits) <= _MAX_DIGITS:

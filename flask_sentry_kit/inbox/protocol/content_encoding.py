@@ -63,16 +63,21 @@ def unpack(data: bytes, encoding: str, most: int) -> bytes | None:
     if encoding in ("gzip", "x-gzip"):
         return _inflate(data, zlib.MAX_WBITS | 16, most)
     if encoding == "deflate":
-        # raven sends zlib's format, as RFC 9110 says; some clients send deflate without its header.
-        try:
-            return _inflate(data, zlib.MAX_WBITS, most)
-        except BadRequest:
-            return _inflate(data, -zlib.MAX_WBITS, most)
+        return unpack_deflate(data, most)[0]
     if encoding == "br":
         return _unpack_brotli(data, most)
     if encoding == "zstd":
         return _unpack_zstd(data, most)
     raise UnsupportedMediaType("This Content-Encoding cannot be read here.")
+
+
+def unpack_deflate(data: bytes, most: int) -> tuple[bytes | None, bool]:
+    """As `unpack`, and whether the data is in zlib's format, as raven and RFC 9110 have it: some
+    clients send deflate without its header."""
+    try:
+        return _inflate(data, zlib.MAX_WBITS, most), True
+    except BadRequest:
+        return _inflate(data, -zlib.MAX_WBITS, most), False
 
 
 def _inflate(data: bytes, wbits: int, most: int) -> bytes | None:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from werkzeug.exceptions import BadRequest
 
-from ..content.attachment import MOST, Attachment, read_attachment
 from ..content.reading import clean, event_id_of
+from ..storage.attachment_table import MOST, Attachment
+from .attachment_item import read_attachment
 from .body import MAX_FORM, JsonReader, ReadEvent
 
 _ITEMS: Final = 100

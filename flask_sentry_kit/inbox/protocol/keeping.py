@@ -10,10 +10,10 @@ from typing import Any
 
 from werkzeug.exceptions import TooManyRequests
 
-from ..content.attachment import Attachment
-from ..content.feedback_item import read_feedback
-from ..content.reading import event_id_of, new_event_id, read_event
+from ..content.feedback_item import Feedback, read_feedback
+from ..content.reading import event_id_of, new_event_id
 from ..project import Project
+from ..storage.attachment_table import Attachment
 from .body import ReadEvent
 from .envelope import Envelope
 
@@ -26,20 +26,23 @@ def keep_event(
     event: ReadEvent,
     envelope_id: str | None = None,
     attachments: Sequence[Attachment] = (),
+    packed: bytes | None = None,
 ) -> str:
     """Keep an event. Returns its id, which is new if the event's own is malformed.
 
     :param name: of the project that the client sent to.
     :param envelope_id: the envelope's ``event_id``: the event's, where it has none itself.
+    :param attachments: of the event.
+    :param packed: the event's bytes in zlib's format, where the client sent them so.
     :raises TooManyRequests: there are more events than the inbox was started for.
     """
     body, data = event.body, event.data
     # sentry-sdk's capture_event() sends an event of type "feedback" as an item of type "event".
     if body.get("type") == "feedback":
-        kept_id = _keep_feedback(project, body, envelope_id)
-        if kept_id:
-            _keep_attachments(project, kept_id, attachments)
-            return kept_id
+        feedback = _keep_feedback(project, body, envelope_id)
+        if feedback:
+            _add_attachments(project, feedback.event_id, attachments)
+            return feedback.id
     wait = project.retry_after()
     if wait:
         raise TooManyRequests("Too many events.", retry_after=wait)
@@ -49,8 +52,11 @@ def keep_event(
         body["event_id"] = event_id
         # As UTF-8 and without spaces, it is not longer than it was when it arrived.
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        packed = None
     # A known id is a repeated delivery, which gets the same answer as the first one.
-    project.store.add_event(event_id, body, read_event(body))
+    project.store.add_event(
+        event_id, data, body, packed=packed, project=name, attachments=attachments
+    )
     return event_id
 
 
@@ -60,27 +66,25 @@ def keep_envelope(
     """Keep what an envelope brought. Returns the answer: the id of its event, or its own."""
     for kind in found.skipped:
         project.skip(kind)
-    # Attachments belong to the envelope's one event, to the words that they came with, or to the
-    # event that the envelope names.
+    # Attachments belong to the envelope's one event, to the crash that its words are about, or to
+    # the event that the envelope names.
     owner = envelope_id
     answer = {"id": envelope_id} if envelope_id else {}
     files: Sequence[Attachment] = found.attachments
     for event in found.events:
-        owner = answer["id"] = keep_event(project, name, event, envelope_id, files)
+        answer["id"] = keep_event(project, name, event, envelope_id, files)
         files = ()
     for report in found.reports:
         project.store.put_report(report.event_id, report.name, report.email, report.comments)
     wordless = 0
     for item in found.feedback:
-        kept_id = _keep_feedback(project, item, envelope_id)
-        if kept_id is None:
+        feedback = _keep_feedback(project, item, envelope_id)
+        if feedback is None:
             project.skip("feedback")
             wordless += 1
-        elif files:
-            _keep_attachments(project, kept_id, files)
-            files = ()
-    if files and owner:
-        _keep_attachments(project, owner, files)
+        else:
+            owner = feedback.event_id
+    _add_attachments(project, owner, files)
     if wordless:
         _log.warning(
             "An envelope's feedback items were skipped: %d, each without words in"
@@ -90,17 +94,18 @@ def keep_envelope(
     return answer
 
 
-def _keep_attachments(project: Project, owner: str, files: Sequence[Attachment]) -> None:
-    for _ in files:
-        project.skip("attachment")
+def _add_attachments(project: Project, owner: str | None, files: Sequence[Attachment]) -> None:
+    """Keep further files of an event that is here, and count them as skipped where it is not."""
+    if files and not (owner and project.store.add_attachments(owner, files)):
+        for _ in files:
+            project.skip("attachment")
 
 
 def _keep_feedback(
     project: Project, item: Mapping[str, Any], envelope_id: str | None
-) -> str | None:
-    """Keep a feedback item. Returns its id, or None if it has no words."""
+) -> Feedback | None:
+    """Keep a feedback item. Returns None if it has no words."""
     feedback = read_feedback(item, envelope_id)
-    if feedback is None:
-        return None
-    project.store.add_feedback(feedback)
-    return feedback.id
+    if feedback is not None:
+        project.store.add_feedback(feedback)
+    return feedback

@@ -32,13 +32,13 @@ from ...dsn import (
     read_public_key,
 )
 from ..content.reading import event_id_of
+from ..paths import SKIPPED_PATHS
 from ..project import Project, current_project, origin_of
 from . import content_encoding
 from .body import JsonReader
 from .drills import REDIRECTED, RETRY_AFTER, WithheldResponse
 from .envelope import read_header, read_items
 from .keeping import keep_envelope, keep_event
-from .sentry_paths import SKIPPED_PATHS
 
 bp = Blueprint("wire", __name__)
 
@@ -146,11 +146,11 @@ def drill() -> Response | None:
 @bp.route(STORE_PATH.format(project="<project_id>"), methods=["POST"])
 def store(project_id: str) -> Response:
     project = _admit(project_id)
-    with project.bodies.reading(request) as data:
-        if not data.strip():
+    with project.bodies.reading(request) as found:
+        if not found.plain.strip():
             raise BadRequest("The body is empty.")
-        event = JsonReader(len(data)).parse_event(data)
-        return jsonify(id=keep_event(project, project_id, event))
+        event = JsonReader(len(found.plain)).parse_event(found.plain)
+        return jsonify(id=keep_event(project, project_id, event, packed=found.packed))
 
 
 @bp.route(ENVELOPE_PATH.format(project="<project_id>"), methods=["POST"])
@@ -161,7 +161,8 @@ def envelope(project_id: str) -> Response:
     has_key = bool(read_public_key(request.headers, request.args))
     if has_key:
         _admit(project_id)
-    with project.bodies.reading(request) as data:
+    with project.bodies.reading(request) as body:
+        data = body.plain
         reader = JsonReader(len(data))
         header, start = read_header(data, reader)
         if not has_key:

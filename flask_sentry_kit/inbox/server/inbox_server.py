@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 
 from ..errors import InboxError
+from ..paths import is_sentrys, may_wait
 from ..protocol.body import MAX_WIRE
 
 if TYPE_CHECKING:
     from ..project import Project
     from .connections import PatientServer
+    from .lanes import Lane, Lanes
 
 _MAX_HEADER: Final = 64 * 2**10
 
@@ -45,7 +47,7 @@ class InboxServer:
         self._left: dict[int, Any] = {}
         self._stopping = threading.Lock()
         self._stopped = False
-        patient_server = load_server()
+        patient_server, lanes = load_server()
         self._socket = _bind(host, port, open_to_network)
         self.host, self.port = self._socket.getsockname()[:2]
         try:
@@ -53,7 +55,7 @@ class InboxServer:
                 app,
                 self._socket,
                 self._map,
-                threads=8,
+                lanes=lanes(_lane_of),
                 ident="",
                 # The dialog's texts are in the address, and a browser sends the cookies of all
                 # programs on this machine.
@@ -86,8 +88,12 @@ class InboxServer:
     @property
     def dsn(self) -> str:
         """The DSN to paste."""
-        project: Project = self.app.extensions["sentry_kit_inbox"]
-        return project.dsn("http", self.netloc).public
+        return self._project.dsn("http", self.netloc).public
+
+    @property
+    def _project(self) -> Project:
+        found: Project = self.app.extensions["sentry_kit_inbox"]
+        return found
 
     def run(self) -> None:
         """Answer until :meth:`stop`, KeyboardInterrupt or SystemExit; then close everything."""
@@ -95,7 +101,10 @@ class InboxServer:
             self._server.run()
         finally:
             # Requests that are being answered are finished first, since they need the sockets.
+            store = self._project.store
+            store.live.close()
             self._server.task_dispatcher.shutdown()
+            store.close()
             with self._stopping:
                 self._stopped = True
                 from waitress.wasyncore import close_all
@@ -116,13 +125,14 @@ class InboxServer:
         self._map.clear()
 
 
-def load_server() -> type[PatientServer]:
-    """The server's class, whose waitress comes with the extra ``[inbox]``.
+def load_server() -> tuple[type[PatientServer], type[Lanes]]:
+    """The server's classes, whose waitress comes with the extra ``[inbox]``.
 
     :raises InboxError: waitress is missing; says how to install it.
     """
     try:
         from .connections import PatientServer
+        from .lanes import Lanes
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "waitress":
             raise
@@ -130,7 +140,13 @@ def load_server() -> type[PatientServer]:
             "The inbox is served by waitress, which is not installed. Install it with:"
             " pip install 'flask-sentry-kit[inbox]'"
         ) from None
-    return PatientServer
+    return PatientServer, Lanes
+
+
+def _lane_of(path: str, query: str) -> Lane:
+    if may_wait(path, query):
+        return "waits"
+    return "events" if is_sentrys(path) else "pages"
 
 
 def _bind(host: str, port: int, open_to_network: bool) -> socket.socket:

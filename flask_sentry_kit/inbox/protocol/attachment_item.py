@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ...text import one_line
-
-MOST: Final = 20
-"""Attachments of one envelope that are kept."""
+from ..storage.attachment_table import Attachment
 
 _NAME: Final = 200
 _ANY: Final = "application/octet-stream"
 _PART: Final = "[a-z0-9][a-z0-9.+_-]{0,50}"
-_TYPE = re.compile(rf"({_PART}/{_PART})(?:[ \t]*;.*)?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file; neither its name nor its type is to be trusted."""
-
-    name: str
-    """One line without a path, up to 200 characters; never empty."""
-    content_type: str
-    """``type/subtype`` in lower case, without parameters."""
-    data: bytes
+_TYPE: Final = re.compile(rf"({_PART}/{_PART})(?:[ \t]*;.*)?", re.DOTALL)
 
 
 def read_attachment(header: Mapping[str, Any], data: bytes) -> Attachment:
-    """Read an attachment (develop.sentry.dev, "Envelope Items", ``attachment``).
+    """Read an attachment (develop.sentry.dev, "Envelope Items").
 
-    :param header: the item's, with ``filename`` and ``content_type``, both optional here.
+    :param header: the item's, with ``filename`` and ``content_type``, which may be missing or
+        wrong. The name becomes one line of up to 200 characters without a path, never empty, and
+        the type is ``type/subtype`` without parameters.
     """
     name, kind = header.get("filename"), header.get("content_type")
     known = _TYPE.fullmatch(kind[:300].strip().lower()) if isinstance(kind, str) else None
