@@ -34,9 +34,10 @@ MAX_PARTS: Final = 250_000
 """Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
 _MAX_DIGITS: Final = 100
-# A body of more weight is a large one; how many of those may wait in line.
+# A body of more weight is a large one; how many of those may be in line, the one that is read among
+# them: half of the threads that answer clients.
 _LARGE: Final = 2**20
-_IN_LINE: Final = 5
+_IN_LINE: Final = 2
 # In a body of brotli or zstd each byte may take ten times as long as in any other, whatever it
 # unpacks to.
 _SLOW: Final = frozenset({"br", "zstd"})
@@ -58,9 +59,9 @@ class Body:
 class Bodies:
     """Reads requests' bodies, the large ones one after the other.
 
-    A large body takes up to a third of a second of the interpreter. Eight at a time would take all
-    threads of the server, and keep every page waiting. So a few wait in line, further ones are
-    asked to come again, and while some wait, small requests get as much time as the large ones.
+    A large body takes up to a third of a second of the interpreter. Four at a time would take all
+    threads for clients, and keep every small event waiting. So one waits in line, further ones are
+    asked to come again, and while it waits, small requests get as much time as the large ones.
     """
 
     def __init__(self) -> None:
@@ -129,13 +130,14 @@ class Bodies:
         if _weight(data) <= _LARGE:
             yield
         else:
-            with self._next_turn():
+            # A reader is let in behind the clients.
+            with self._next_turn(2 * _IN_LINE):
                 yield
 
     @contextmanager
-    def _next_turn(self) -> Iterator[None]:
+    def _next_turn(self, most: int = _IN_LINE) -> Iterator[None]:
         with self._lock:
-            if self._in_line == _IN_LINE:
+            if self._in_line >= most:
                 raise ServiceUnavailable("Too many large events arrive at once.")
             self._in_line += 1
         try:
