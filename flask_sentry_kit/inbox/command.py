@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
             keep_bytes=options.keep_bytes,
             hosts=[*options.allow_host, options.host],
             password=password,
+            editor=options.editor,
+            source_roots=options.source_root,
+            forward_to=options.forward_to,
         )
         server = InboxServer(app, options.host, options.port)
     except InboxError as error:
@@ -174,6 +177,25 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         action="append",
         metavar="ORIGIN",
         help="take events and words from pages of this origin only; may be repeated (any)",
+    )
+    add(
+        "--editor",
+        metavar="EDITOR",
+        help="link the files of a stack to an editor: vscode, pycharm and others, or an address"
+        " with {path} and {line} in it (no links)",
+    )
+    add(
+        "--source-root",
+        action="append",
+        default=[],
+        metavar="FROM=TO",
+        help="where an event's folder is on this machine, such as /app=/home/ann/shop; may be"
+        " repeated",
+    )
+    add(
+        "--forward-to",
+        metavar="DSN",
+        help="of a real Sentry, to which a button on a crash's page sends an event on (no button)",
     )
     return parser
 
