@@ -23,6 +23,7 @@ from .event_parts import (
     time_of,
 )
 from .shown import short, text
+from .titles import title_of
 
 SHORT: Final = 300
 """Characters of a type, a message or a place in the list."""
@@ -36,6 +37,7 @@ _OUTER_FRAMES: Final = 12
 _PAIRS: Final = 50
 _BREADCRUMBS: Final = 20
 
+_CAMEL_NAME = re.compile(r"\b\w*[a-z0-9][A-Z]\w*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -90,13 +92,15 @@ def summarize(body: Mapping[str, Any]) -> Summary:
     if not values and frames:
         kind = kind or "Message"
     kind = kind or kind_of(said, level)
+    key = group_key(body, kind, where, bool(values or frames))
+    title, value = title_of(kind, said, where)
     request = dict_of(either(body, "request", "sentry.interfaces.Http"))
     user = dict_of(either(body, "user", "sentry.interfaces.User"))
     tags = list(_pairs(body.get("tags")))
     url = text(request.get("url"))
     query = request.get("query_string")
     person, person_id = _person(user)
-    words = [kind, said, where, transaction, message, url]
+    words = [kind, said, title, where, transaction, message, url]
     words += [query] if isinstance(query, str) else [f"{a}={b}" for a, b in _pairs(query)]
     for item in values[:-1]:
         words += [short(item.get("type")), _line(item.get("value"))]
@@ -117,9 +121,9 @@ def summarize(body: Mapping[str, Any]) -> Summary:
     words += [release, server, environment]
     return Summary(
         at=time_of(body.get("timestamp")),
-        key=group_key(body, kind, where, bool(values or frames)),
-        type=kind[:SHORT],
-        value=said[:SHORT],
+        key=key,
+        type=title[:SHORT],
+        value=value[:SHORT],
         where=where[:SHORT],
         level=level,
         person=person[:SHORT],
@@ -178,16 +182,11 @@ def _searchable(words: Iterable[Any]) -> str:
     found: dict[str, None] = {}
     left = _TEXT
     for word in words:
-        if not word or not isinstance(word, str):
-            continue
-        piece = word[:_PIECE].strip()
-        if not piece or piece in found:
-            continue
-        if left <= 0:
-            break
-        found[piece] = None
-        left -= len(piece) + 1
-        parts = _CAMEL.sub(" ", piece)
-        if parts != piece:
-            found[parts] = None
-    return "\n".join(found)[: 2 * _TEXT]
+        if word and left > 0:
+            piece = word[:_PIECE]
+            if piece not in found:
+                found[piece] = None
+                left -= len(piece) + 1
+    whole = "\n".join(found)
+    parts = {_CAMEL.sub(" ", name) for name in _CAMEL_NAME.findall(whole)}
+    return "\n".join([whole, *sorted(parts)])

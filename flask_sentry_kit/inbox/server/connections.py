@@ -2,8 +2,8 @@
 
 At its limit of connections, waitress stops accepting until one has been silent for two minutes, and
 a client that sends a byte now and then is never silent. Here each request and each answer has half
-a minute to pass, and if there are too many connections, the one that stalls longest is closed. If
-requests arrive faster than they are answered, the newest is answered first.
+a minute to pass, and if there are too many connections, the one that stalls longest is closed.
+``lanes.py`` decides which request is answered next.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import socket
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+
+from .lanes import Lanes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 PLACES: Final = 200
 """Connections that may stall at a time, and as many again whose requests wait for a thread."""
@@ -80,27 +83,11 @@ class Connection(HTTPChannel):
                 self.socket.shutdown(socket.SHUT_RDWR)
 
 
-class Queue(ThreadedTaskDispatcher):
-    """waitress's threads, and the requests that wait for one.
-
-    First come, first served would make everybody wait behind a flood of requests. So if more wait
-    than there are threads, the newest is served first, and pipelined requests last.
-    """
-
-    def add_task(self, task: Any) -> None:
-        with self.lock:
-            if task.pipelines or len(self.queue) < len(self.threads):
-                self.queue.append(task)
-            else:
-                self.queue.appendleft(task)
-            self.queue_cv.notify()
-
-
 class PatientServer(TcpWSGIServer):
     """waitress on one bound socket.
 
     :param connections: waitress's dictionary of its sockets.
-    :param threads: how many requests are answered at a time.
+    :param lanes: the threads that answer.
     :param adjustments: of waitress, as in its documentation.
     """
 
@@ -109,21 +96,19 @@ class PatientServer(TcpWSGIServer):
 
     def __init__(
         self,
-        app: Flask,
+        app: WSGIApplication,
         bound: socket.socket,
         connections: dict[int, Any],
         *,
-        threads: int,
+        lanes: Lanes,
         **adjustments: Any,
     ) -> None:
-        queue = Queue()
-        queue.set_thread_count(threads)
         super().__init__(
             app,
             connections,
             _sock=bound,
             bind_socket=False,
-            dispatcher=queue,
+            dispatcher=lanes,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
             adj=Adjustments(
                 sockets=[bound],

@@ -19,14 +19,14 @@ from typing import Final
 
 from ...files import UnsafeFileError, connect, connect_in_memory, make_private_file
 from ..errors import InboxError
+from .connection_pool import Connections
 
 _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"
 _SMALLEST: Final = 512
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
-# Readers that are kept, and pages of 4 kB that each connection remembers.
-_READERS: Final = 4
+# Pages of 4 kB that each connection remembers.
 _PAGES: Final = 4_000
 
 # Pages of a file that is checked as a whole when it is opened, which takes 1 ms for each 4 MB.
@@ -49,12 +49,18 @@ class Database:
     :param schema: statements that make the tables, each ended by ``;`` and a line break.
     :param application_id: marks the file as ours, so that another program's is not written to.
     :param version: of the schema; a file of a later one is refused.
+    :param passing: what the names of tables begin with that come and go.
     :raises InboxError: the file cannot be made or written, was made by somebody else, is not ours,
         or has other tables.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], schema: str, application_id: int, version: int
+        self,
+        path: str | os.PathLike[str],
+        schema: str,
+        application_id: int,
+        version: int,
+        passing: str = "",
     ) -> None:
         self.path = Path(path).absolute()
         self.timeout = 10.0
@@ -62,10 +68,11 @@ class Database:
         self._schema = schema
         self._application_id = application_id
         self._version = version
+        self._passing = passing
         self._renewal = threading.RLock()
         self._identity: _Identity | None = None
         self._opened_inodes: tuple[object, object] = (None, None)
-        self._connections = _Connections()
+        self._connections = Connections()
         self._writing = threading.Lock()
         weakref.finalize(self, self._connections.close)
         self._begin()
@@ -85,12 +92,14 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with, for this thread alone."""
+        """A connection to read one state of the file with, for this thread alone."""
         with self._watched():
             made = self._connections
             db = made.take() or self._connect()
             try:
+                db.execute("BEGIN")
                 yield db
+                db.execute("COMMIT")
             except BaseException:
                 db.close()
                 raise
@@ -129,7 +138,13 @@ class Database:
     def _connect(self, **pragmas: str) -> sqlite3.Connection:
         # With WAL, a crash of the machine may lose the last moment, never the file. `_watched` sees
         # to it that the file is there; nothing here makes another one.
-        pragmas |= {"synchronous": "NORMAL", "cache_size": str(_PAGES)}
+        pragmas |= {
+            "synchronous": "NORMAL",
+            "cache_size": str(_PAGES),
+            # Some systems have SQLite write zeros over all that is deleted, which for large events
+            # costs as much as writing them.
+            "secure_delete": "FAST",
+        }
         with _clear_errors(self.path):
             db = connect(
                 self.path,
@@ -208,7 +223,12 @@ class Database:
                 if version < self._version:
                     self._upgrade(db, version)
                     db.execute(f"PRAGMA user_version = {self._version}")
-                if _columns(db) != self._expected_columns():
+                found_columns = {
+                    (table, column)
+                    for table, column in _columns(db)
+                    if not (self._passing and table.startswith(self._passing))
+                }
+                if found_columns != self._expected_columns():
                     raise InboxError(
                         f"{self.path} is an inbox's database of another version: it has other"
                         " tables. Move it away, or name another file."
@@ -233,7 +253,7 @@ class Database:
     def _let_go(self) -> None:
         """Have every connection closed, and no more used, that was made so far."""
         self._connections.close()
-        self._connections = _Connections()
+        self._connections = Connections()
         weakref.finalize(self, self._connections.close)
         self._identity = None
 
@@ -306,49 +326,6 @@ class Database:
         )
 
 
-class _Connections:
-    """The free connections to one file: one that writes, and some that read."""
-
-    def __init__(self) -> None:
-        self._writer: sqlite3.Connection | None = None
-        self._readers: list[sqlite3.Connection] = []
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def take(self) -> sqlite3.Connection | None:
-        with self._lock:
-            return self._readers.pop() if self._readers else None
-
-    def put_back(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed and len(self._readers) < _READERS:
-                self._readers.append(db)
-                return
-        db.close()
-
-    def take_writer(self) -> sqlite3.Connection | None:
-        with self._lock:
-            db, self._writer = self._writer, None
-            return db
-
-    def put_back_writer(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._writer = db
-                return
-        db.close()
-
-    def close(self) -> None:
-        """Close the free ones now, and those in use when they are put back."""
-        with self._lock:
-            self._closed = True
-            found = [*self._readers, self._writer]
-            self._readers, self._writer = [], None
-        for db in found:
-            if db is not None:
-                db.close()
-
-
 def execute_all(db: sqlite3.Connection, statements: str) -> None:
     """Run statements that end with ``;`` and a line break each, in the caller's transaction."""
     for statement in statements.split(";\n"):
@@ -383,7 +360,7 @@ def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
     found = db.execute(
         "SELECT m.name, p.name FROM sqlite_master m, pragma_table_info(m.name) p"
         " WHERE m.type = 'table'"
-    )
+    ).fetchall()
     return {(str(table), str(column)) for table, column in found}
 
 

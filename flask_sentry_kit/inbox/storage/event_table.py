@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..content.summary import Summary
-from . import attachment_table
+from . import attachment_table, word_index
 from .attachment_table import Attachment
 
 _LEVEL: Final = 1
 """Of zlib. A third of the time of the usual one, and a seventh more bytes."""
 
-# Rows, indexes and the index of words take about so many bytes beside an event's body and text.
-_OVERHEAD: Final = 1_500
+# Rows, indexes and the index of words take about so many bytes beside an event's body.
+_OVERHEAD: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,9 @@ class NewEvent:
     received: float
 
 
-def new_event(
-    event_id: str, project: str, data: bytes, summary: Summary, received: float
-) -> NewEvent:
-    """:param data: the event's JSON."""
-    return NewEvent(event_id, project, summary, zlib.compress(data, _LEVEL), received)
+def pack(data: bytes) -> bytes:
+    """An event's JSON as it is written."""
+    return zlib.compress(data, _LEVEL)
 
 
 def has(db: sqlite3.Connection, event_id: str) -> bool:
@@ -46,8 +44,11 @@ def has(db: sqlite3.Connection, event_id: str) -> bool:
     return found is not None
 
 
-def add(db: sqlite3.Connection, event: NewEvent) -> int:
-    """Write an event that is not there yet. Returns its crash's id."""
+def add(db: sqlite3.Connection, event: NewEvent, part: int) -> int:
+    """Write an event that is not there yet. Returns its crash's id.
+
+    :param part: how many events a part of the index of words holds.
+    """
     summary, now = event.summary, event.received
     # The time is the client's, unless its clock is ahead of ours.
     at = min(summary.at or now, now)
@@ -74,7 +75,7 @@ def add(db: sqlite3.Connection, event: NewEvent) -> int:
             now,
         ),
     ).fetchone()[0]
-    size = len(event.packed) + len(summary.words) + _OVERHEAD
+    size = len(event.packed) + _OVERHEAD
     seq = db.execute(
         "INSERT INTO events (event_id, crash, project, at, received, size, kept, person, person_id,"
         " user, type, value, place, level, url, method, server, app, release, environment, tags,"
@@ -102,8 +103,8 @@ def add(db: sqlite3.Connection, event: NewEvent) -> int:
             summary.tags,
         ),
     ).lastrowid
-    db.execute("INSERT INTO bodies VALUES (?, ?, ?)", (seq, event.packed, summary.words))
-    db.execute("INSERT INTO event_text (rowid, words) VALUES (?, ?)", (seq, summary.words))
+    db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, event.packed))
+    word_index.add(db, seq or 0, summary.words, part)
     if summary.person_id:
         met = db.execute(
             "INSERT INTO people VALUES (?, ?, 1)"
@@ -159,17 +160,22 @@ def prune(db: sqlite3.Connection, most: int, most_bytes: int) -> list[str]:
     :return: the keys of the crashes that have no events any more.
     """
     gone: list[str] = []
+    has_pruned = False
     while True:
         count, size = totals(db)
         if count <= 1 or (count <= most and size <= most_bytes):
-            return gone
+            break
         rows = db.execute(
             f"{_COLUMNS} WHERE kept = 0 ORDER BY seq LIMIT ?", (min(max(1, count - most), 500),)
         ).fetchall()
         if not rows:
             count_totals(db)
-            return gone
+            break
         gone += delete(db, rows)
+        has_pruned = True
+    if has_pruned:
+        word_index.drop_old(db)
+    return gone
 
 
 def of_crash(db: sqlite3.Connection, crash: int) -> list[sqlite3.Row]:

@@ -30,12 +30,13 @@ _COLUMNS: Final = {
 }
 
 
-def upgrade(db: sqlite3.Connection) -> None:
+def upgrade(db: sqlite3.Connection, part: int) -> None:
     """Read everything that a file of version 1 holds into the tables of version 2.
 
     Version 1 had no ``user_version``, and grew: its column `person` was called `whom`, and an event
     had one report. An event that cannot be read is left out.
 
+    :param part: how many events a part of the index of words holds.
     :raises InboxError: the file has other tables than any version had.
     """
     for table, columns in _COLUMNS.items():
@@ -50,7 +51,7 @@ def upgrade(db: sqlite3.Connection) -> None:
         db.execute(f"DROP INDEX IF EXISTS {index}")
     execute_all(db, EVENTS + report_table.SCHEMA)
     db.execute("INSERT OR REPLACE INTO facts SELECT name, value FROM older_facts")
-    _copy_events(db)
+    _copy_events(db, part)
     _copy_crashes(db)
     _copy_reports(db)
     for table in _TABLES:
@@ -61,7 +62,7 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
-def _copy_events(db: sqlite3.Connection) -> None:
+def _copy_events(db: sqlite3.Connection, part: int) -> None:
     for row in db.execute("SELECT event_id, received, body FROM older_events ORDER BY seq"):
         event_id = str(row["event_id"])
         try:
@@ -70,8 +71,10 @@ def _copy_events(db: sqlite3.Connection) -> None:
             continue
         if isinstance(body, dict):
             data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-            event = event_table.new_event(event_id, "1", data, summarize(body), row["received"])
-            event_table.add(db, event)
+            event = event_table.NewEvent(
+                event_id, "1", summarize(body), event_table.pack(data), row["received"]
+            )
+            event_table.add(db, event, part)
 
 
 def _copy_crashes(db: sqlite3.Connection) -> None:

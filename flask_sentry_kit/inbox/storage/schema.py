@@ -11,8 +11,8 @@ VERSION: Final = 2
 """Of the tables, in the file's ``user_version``. Version 1, until November 2026, has 0 there."""
 
 # A crash is a group of events with the same cause in the same place. What a list or a search looks
-# at is in `events`, whose rows are small; `bodies` holds what only an event's page needs, and the
-# text that the index of words must be given again to forget an event.
+# at is in `events`, whose rows are small. `bodies` holds what only an event's page needs. The index
+# of words has a table for each row of `parts`; see ``word_index.py``.
 EVENTS: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 INSERT INTO facts VALUES ('changes', 0), ('events', 0), ('bytes', 0);
@@ -40,10 +40,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_crash ON events (crash, seq);
 CREATE INDEX events_kept ON events (kept, size);
-CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, words TEXT NOT NULL);
-CREATE VIRTUAL TABLE event_text USING fts5 (words, content='bodies', content_rowid='seq');
-CREATE TRIGGER bodies_deleted AFTER DELETE ON bodies BEGIN \
-INSERT INTO event_text (event_text, rowid, words) VALUES ('delete', old.seq, old.words); END;
+CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE parts (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL);
 CREATE TABLE people (
     crash INTEGER NOT NULL, person TEXT NOT NULL, events INTEGER NOT NULL,
     PRIMARY KEY (crash, person)

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from ..content.feedback_item import Feedback
 from ..content.summary import summarize
 from ..errors import TooMuchKeptError
-from . import event_table, migration, report_table
+from . import event_table, migration, report_table, word_index
 from .attachment_table import Attachment
 from .batch import BatchWriter
 from .changes import Change, Kind, LiveChanges
@@ -61,7 +61,8 @@ class Store(Reads):
         self._batch = BatchWriter(self._transaction)
         self._noted: list[tuple[Kind, str, str]] = []
         self._has_grown = False
-        super().__init__(path, _SCHEMA, APPLICATION_ID, VERSION)
+        self._part = word_index.part_size(self.keep_events)
+        super().__init__(path, _SCHEMA, APPLICATION_ID, VERSION, passing=word_index.TABLES)
 
     def close(self) -> None:
         """Close the file, and wake all that wait for changes."""
@@ -74,7 +75,7 @@ class Store(Reads):
         return self._batch.waiting
 
     def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
-        migration.upgrade(db)
+        migration.upgrade(db, self._part)
 
     def _fill(self, db: sqlite3.Connection) -> None:
         db.execute("INSERT OR IGNORE INTO facts VALUES ('changes', 0)")
@@ -127,6 +128,7 @@ class Store(Reads):
         data: bytes,
         body: Mapping[str, Any],
         *,
+        packed: bytes | None = None,
         project: str = "1",
         attachments: Sequence[Attachment] = (),
     ) -> bool:
@@ -134,13 +136,16 @@ class Store(Reads):
 
         :param data: the event's JSON in UTF-8, which the pages and the API show.
         :param body: the same, read and cleaned.
+        :param packed: the same as `data` in zlib's format, where the client sent it so.
         """
-        event = event_table.new_event(event_id, project, data, summarize(body), time.time())
+        event = event_table.NewEvent(
+            event_id, project, summarize(body), packed or event_table.pack(data), time.time()
+        )
 
         def write(db: sqlite3.Connection) -> bool:
             if event_table.has(db, event_id):
                 return False
-            crash = event_table.add(db, event)
+            crash = event_table.add(db, event, self._part)
             report_table.link(db, event_id, crash)
             event_table.add_attachments(db, event_id, attachments)
             self._has_grown = True
