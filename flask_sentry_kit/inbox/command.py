@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 
 from .app import create_inbox
 from .errors import InboxError
+from .pages.editor import EDITORS
 from .password import Password, read_password
 from .project import Project
 from .server.inbox_server import InboxServer, load_server
@@ -181,21 +182,21 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add(
         "--editor",
         metavar="EDITOR",
-        help="link the files of a stack to an editor: vscode, pycharm and others, or an address"
-        " with {path} and {line} in it (no links)",
+        help=f"link the files of a stack to open at their line in {', '.join(EDITORS)}, or by an"
+        " address such as 'myeditor://open?file={path}&line={line}'",
     )
     add(
         "--source-root",
         action="append",
         default=[],
         metavar="FROM=TO",
-        help="where an event's folder is on this machine, such as /app=/home/ann/shop; may be"
-        " repeated",
+        help="with --editor: an event's folder, as in a container, and the same one here, such as"
+        " /app=/home/ann/shop; may be repeated",
     )
     add(
         "--forward-to",
         metavar="DSN",
-        help="of a real Sentry, to which a button on a crash's page sends an event on (no button)",
+        help="let a crash's page send its event on to this DSN, by a button",
     )
     return parser
 
