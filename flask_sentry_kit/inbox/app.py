@@ -21,7 +21,7 @@ from werkzeug.exceptions import (
 from ..dsn import Dsn, DsnError
 from . import api, clock
 from .errors import DamagedEventError, InboxError
-from .pages import event_page, list_page, words_page
+from .pages import event_page, list_actions, list_page, words_page
 from .pages.editor import Editor
 from .pages.forwarding import Forwarder
 from .paths import is_sentrys
@@ -93,10 +93,15 @@ def create_inbox(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
-    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
+    pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
+    for room in (wire.bp, error_page.bp, api.bp, *pages):
         app.register_blueprint(room)
     app.jinja_env.filters.update(
-        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+        short=clock.short,
+        full=clock.full,
+        rfc3339=clock.rfc3339,
+        clock_only=clock.clock_only,
+        time=clock.element,
     )
     app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)
