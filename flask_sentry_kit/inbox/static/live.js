@@ -37,10 +37,23 @@ export async function refresh(force = false) {
   }
 }
 
+// A page of the inbox's as a document; null if it is refused. Not by DOMParser, which the pages'
+// policy gives no text to.
+function load(address) {
+  return new Promise(function (resolve, reject) {
+    const request = new XMLHttpRequest();
+    request.open("GET", address);
+    request.responseType = "document";
+    request.setRequestHeader("Accept", "text/html");
+    request.onload = () => resolve(request.status === 200 ? request.response : null);
+    request.onerror = reject;
+    request.send();
+  });
+}
+
 async function read(force) {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = await load(location.href);
+  if (!fresh) return;
   seen = Math.max(seen, Number(fresh.body.dataset.changes) || 0);
   document.title = fresh.title;
   const icon = document.querySelector("link[rel=icon]");
