@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
 )
 
 from ..dsn import Dsn, DsnError
-from . import api, clock
+from . import api, clock, live
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_page, words_page
 from .pages.editor import Editor
@@ -93,7 +93,16 @@ def create_inbox(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
-    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
+    for room in (
+        wire.bp,
+        error_page.bp,
+        api.bp,
+        api.latest,
+        live.bp,
+        list_page.bp,
+        event_page.bp,
+        words_page.bp,
+    ):
         app.register_blueprint(room)
     app.jinja_env.filters.update(
         short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
@@ -140,6 +149,8 @@ def create_inbox(
     def refused(error: HTTPException) -> Response | tuple[str, int]:
         if is_sentrys(request.path):
             return wire.refuse(error)
+        if api.is_api(request.path):
+            return api.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")
