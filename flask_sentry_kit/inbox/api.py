@@ -344,17 +344,17 @@ def refuse(error: HTTPException) -> Response:
     )
 
 
-_ROOMS: Final = "<any(crashes, events, words, pulse, skipped, status, stream):_room>"
-
-
-@latest.route(f"/{_ROOMS}", methods=["GET", "DELETE", "PATCH"])
-@latest.route(f"/{_ROOMS}/<path:_rest>", methods=["GET", "DELETE", "PATCH"])
-def to_latest(_room: str, _rest: str = "") -> Response:
+def to_latest(rest: str = "") -> Response:
     """Lead an address without a version to the newest version."""
     path = quote(request.path.removeprefix("/api/"), safe="/:")
     query = quote(request.query_string, safe="%&=+:/?,;@!$'()*~")
     target = f"{request.script_root}/api/{LATEST}/{path}{'?' if query else ''}{query}"
     return Response(status=307, headers={"Location": target})
+
+
+for _room in ("crashes", "events", "words", "pulse", "skipped", "status", "stream"):
+    for _rule in (f"/{_room}", f"/{_room}/<path:rest>"):
+        latest.add_url_rule(_rule, view_func=to_latest, methods=["GET", "DELETE", "PATCH"])
 
 
 def _version() -> str:

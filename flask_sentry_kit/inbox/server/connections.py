@@ -12,14 +12,16 @@ import socket
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
 from .lanes import Lanes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 PLACES: Final = 200
 """Connections that may stall at a time, and as many again whose requests wait for a thread."""
@@ -94,7 +96,7 @@ class PatientServer(TcpWSGIServer):
 
     def __init__(
         self,
-        app: Flask,
+        app: WSGIApplication,
         bound: socket.socket,
         connections: dict[int, Any],
         *,
