@@ -10,7 +10,7 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
 from ..dsn import Dsn, DsnError
-from . import api, clock, guard
+from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_actions, list_page, words_page
 from .pages.editor import Editor
@@ -79,7 +79,7 @@ def create_inbox(
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
     pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
-    for room in (wire.bp, error_page.bp, api.bp, *pages):
+    for room in (wire.bp, error_page.bp, api.bp, api.latest, live.bp, *pages):
         app.register_blueprint(room)
     app.jinja_env.filters.update(
         short=clock.short,
@@ -102,6 +102,8 @@ def create_inbox(
     def refused(error: HTTPException) -> Response:
         if guard.is_for_sentry():
             return wire.refuse(error)
+        if api.is_api(request.path):
+            return api.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..errors import TooMuchKeptError
 from ..project import current_project
 from ..storage.search import SearchError
 from ..storage.store import Store
@@ -40,7 +41,10 @@ def change() -> str | AnyResponse:
             return render_template("confirm.html", keys=keys, q=text, page=_page())
         store.delete(keys)
     elif action in _MARKS:
-        store.mark(keys, **_MARKS[action])
+        try:
+            store.mark(keys, **_MARKS[action])
+        except TooMuchKeptError as error:
+            abort(409, str(error))
     else:
         abort(400, f"There is no action {action[:40]!r} here.")
     # 303: the browser reads the list, and reloading that repeats nothing.

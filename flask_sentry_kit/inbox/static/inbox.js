@@ -2,7 +2,7 @@
 
 import { startKeys } from "./keys.js";
 import { startList } from "./picking.js";
-import { follow, refresh } from "./live.js";
+import { follow } from "./live.js";
 
 // Mark an open crash as read. Without script a form does it; loading the page never does, so that
 // no other site can do it with a link.
@@ -59,5 +59,5 @@ document.addEventListener("refreshed", showButtons);
 showButtons();
 resume();
 startKeys();
-startList(refresh);
+startList();
 follow();

@@ -28,7 +28,7 @@ export async function refresh(force = false) {
   clearTimeout(due);
   due = null;
   if (reading) await reading.catch(() => {});
-  reading = read(force);
+  reading = load("GET", location.href).then(({ status, page }) => status === 200 && show(page, force));
   try {
     await reading;
   } finally {
@@ -37,23 +37,30 @@ export async function refresh(force = false) {
   }
 }
 
-// A page of the inbox's as a document; null if it is refused. Not by DOMParser, which the pages'
-// policy gives no text to.
-function load(address) {
+// Send a form, and show the list that is answered.
+export async function send(address, body) {
+  const { status, page } = await load("POST", address, body);
+  if (status !== 200) {
+    const said = page && page.querySelector("main p");
+    throw new Error(said ? said.textContent : `The inbox answered ${status}.`);
+  }
+  show(page, true);
+}
+
+// Not by DOMParser, which the pages' policy gives no text to.
+function load(method, address, body = null) {
   return new Promise(function (resolve, reject) {
     const request = new XMLHttpRequest();
-    request.open("GET", address);
+    request.open(method, address);
     request.responseType = "document";
     request.setRequestHeader("Accept", "text/html");
-    request.onload = () => resolve(request.status === 200 ? request.response : null);
-    request.onerror = reject;
-    request.send();
+    request.onload = () => resolve({ status: request.status, page: request.response });
+    request.onerror = () => reject(new Error("The inbox does not answer. Is it still running?"));
+    request.send(body);
   });
 }
 
-async function read(force) {
-  const fresh = await load(location.href);
-  if (!fresh) return;
+function show(fresh, force) {
   seen = Math.max(seen, Number(fresh.body.dataset.changes) || 0);
   document.title = fresh.title;
   const icon = document.querySelector("link[rel=icon]");

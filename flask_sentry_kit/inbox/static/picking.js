@@ -1,8 +1,8 @@
 // The list: rows are moved through, selected and changed, one or several at once.
 
 import { onKey } from "./keys.js";
+import { send } from "./live.js";
 
-let refresh;
 let lastPicked = null;
 
 const form = () => document.getElementById("crashes");
@@ -92,12 +92,10 @@ async function perform(action, rows, confirmed = false) {
   if (confirmed) body.append("confirm", "yes");
   leave(action, rows);
   try {
-    const answer = await fetch(form().getAttribute("action"), { method: "POST", body, redirect: "manual" });
-    if (answer.type !== "opaqueredirect") throw new Error(answer.statusText);
-    await refresh(true);
+    await send(form().getAttribute("action"), body);
     note("");
-  } catch {
-    note("This did not work. Is the inbox still running?");
+  } catch (error) {
+    note(error.message);
   }
 }
 
@@ -133,8 +131,7 @@ function note(text) {
   place.hidden = !text;
 }
 
-export function startList(refreshPage) {
-  refresh = refreshPage;
+export function startList() {
   onKey("j", () => move(1));
   onKey("k", () => move(-1));
   onKey("x", toggle);
