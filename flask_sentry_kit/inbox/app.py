@@ -10,9 +10,9 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
 from ..dsn import Dsn, DsnError
-from . import api, clock, guard
+from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
-from .pages import event_page, list_page, words_page
+from .pages import event_page, list_actions, list_page, words_page
 from .pages.editor import Editor
 from .pages.forwarding import Forwarder
 from .password import Password
@@ -78,10 +78,15 @@ def create_inbox(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
-    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
+    pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
+    for room in (wire.bp, error_page.bp, api.bp, api.latest, live.bp, *pages):
         app.register_blueprint(room)
     app.jinja_env.filters.update(
-        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+        short=clock.short,
+        full=clock.full,
+        rfc3339=clock.rfc3339,
+        clock_only=clock.clock_only,
+        time=clock.element,
     )
     app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)
@@ -97,6 +102,8 @@ def create_inbox(
     def refused(error: HTTPException) -> Response:
         if guard.is_for_sentry():
             return wire.refuse(error)
+        if api.is_api(request.path):
+            return api.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")
