@@ -68,6 +68,17 @@ DIALOG: Final = {
 """The hosted dialog's words, by showReportDialog's options; they are the form's own. Sentry's
 dialog has no ``noteOptional``, ``errorComments`` and ``errorEmail``, and passes over them."""
 
+ANONYMOUS_NAME: Final = "Anonymous"
+ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
+"""What form and dialog send for a visitor who leaves name and address empty: Sentry's form requires
+both fields and checks the address's pattern. No address under ``.invalid`` exists (RFC 2606,
+section 2), so that an answer reaches nobody by mistake. They are the same in every language, so
+that the inbox recognises them."""
+
+SENDING: Final = phrase("Sending …")
+NO_CONNECTION: Final = phrase("This could not be sent: there is no connection. Please try again.")
+"""What the form and the inbox's dialog say while and after their script sends the words."""
+
 OUTCOMES: Final = {
     "sent": phrase("Sent. Thank you."),
     "passed": phrase("Passed on. Thank you."),
@@ -149,6 +160,14 @@ def _key(tag: str) -> str:
     return tag.replace("_", "-").lower()
 
 
+def direction_of(tag: str) -> str:
+    """How a language is written, there being a catalogue of it or not: ``"ltr"`` or ``"rtl"``."""
+    key = _key(tag)
+    primary = key.partition("-")[0]
+    primary = _ALIASES.get(primary, primary)
+    return "rtl" if primary in _RIGHT_TO_LEFT or "-arab" in key else "ltr"
+
+
 class Languages:
     """The languages there are.
 
@@ -209,9 +228,7 @@ class Languages:
                 else:
                     catalogue = read
             tag = self._tags[key]
-            primary = key.partition("-")[0]
-            direction = "rtl" if primary in _RIGHT_TO_LEFT or "-arab" in key else "ltr"
-            language = self._known[key] = Language(tag, direction, _sayer(catalogue))
+            language = self._known[key] = Language(tag, direction_of(tag), _sayer(catalogue))
         return language
 
 

@@ -24,16 +24,12 @@ from ..event.event_facts import EventFacts
 from ..event.event_id import new_event_id
 from ..outbox import Alternative, Item, Request
 from ..outbox.item import FORM_TYPE, NO_CONTENT
+from ..phrases import ANONYMOUS_EMAIL, ANONYMOUS_NAME
 
 logger = logging.getLogger("flask_sentry_kit")
 
 MESSAGE_MAX: Final = 4_096
 """Characters of a feedback item's message; Sentry cuts or refuses a longer one."""
-
-ANONYMOUS_NAME: Final = "Anonymous"
-ANONYMOUS_EMAIL: Final = "anonymous@example.invalid"
-"""Sentry's form requires both fields and checks the address's pattern. No address under
-``.invalid`` exists (RFC 2606, section 2), so that an answer reaches nobody by mistake."""
 
 CLIENT: Final = "flask-sentry-kit"
 
@@ -151,7 +147,8 @@ def _item(dsn: Dsn, report: Report, dialect: Dialect, origin: str = "") -> Item:
             request = _event(dsn, report)
         requests.append(Alternative(request, after))
     first, *others = requests
-    return Item("feedback", report.event_id or report.id, first.request, tuple(others))
+    about = report.event_id or report.id
+    return Item("feedback", about, first.request, tuple(others), said=report)
 
 
 def fitting(words: str) -> str:

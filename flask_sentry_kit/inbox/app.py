@@ -1,44 +1,26 @@
-"""Puts the inbox together: one Flask app, its guards and its headers."""
+"""Puts the inbox together: one Flask app, its guard, and how it refuses."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sqlite3
-from collections.abc import Collection
-from datetime import datetime
-from urllib.parse import urlsplit
+from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import (
-    BadHost,
-    BadRequest,
-    Forbidden,
-    Gone,
-    HTTPException,
-    ServiceUnavailable,
-)
+from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
-from . import api
-from .content.reading import by_owner
+from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
-from .pages import event_page, list_page, words_page
-from .paths import is_sentrys
+from .pages import event_page, list_actions, list_page, words_page
+from .pages.editor import Editor
+from .pages.forwarding import Forwarder
+from .password import Password
 from .project import Project, check_key, read_projects
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
 from .protocol.drills import Drills
 from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
-
-# Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
-# cannot bring a script, a style or an address that is loaded.
-_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-    " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
-_PARAMETERS = 100
 
 
 def create_inbox(
@@ -51,6 +33,10 @@ def create_inbox(
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    password: Password | None = None,
+    editor: str | None = None,
+    source_roots: Sequence[str] = (),
+    forward_to: str | None = None,
     drills: Collection[str] = (),
     drill_seed: int | None = None,
 ) -> Flask:
@@ -73,8 +59,21 @@ def create_inbox(
         changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
         :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
     :param drill_seed: of their chance.
-    :raises InboxError: the file, a project, key or drill cannot be used; says what to change.
+    :param password: asked for before anything is read or changed; see `read_password`. Clients send
+        with the DSN alone. Without one, the inbox is served on loopback only.
+    :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
+        with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
+    :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
+    :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :raises InboxError: the file, a project, key, drill, editor or DSN cannot be used; says what to
+        change.
     """
+    if source_roots and editor is None:
+        raise InboxError("--source-root is of use with --editor only")
+    tools = event_page.Tools(
+        editor=None if editor is None else Editor(editor, source_roots),
+        forwarder=None if forward_to is None else Forwarder(forward_to),
+    )
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
@@ -82,13 +81,12 @@ def create_inbox(
     # With some key in place of the kept one, which is in a file that may not exist yet.
     read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    found = read_projects(projects, public_key, store.public_key())
-    if found:
-        shown = found[0]
-        store.public_key(shown[1])
-    else:
-        shown = ("1", store.public_key())
+    kept_key = store.public_key()
+    found = read_projects(projects, public_key, kept_key)
+    shown = found[0] if found else ("1", kept_key)
     check_key(*shown)
+    if shown[1] != kept_key:
+        store.public_key(shown[1])
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
@@ -101,106 +99,53 @@ def create_inbox(
         events_per_minute,
         drills=prepared,
     )
-    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
+    app.extensions["sentry_kit_inbox_tools"] = tools
+    pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
+    for room in (wire.bp, error_page.bp, api.bp, api.latest, live.bp, *pages):
         app.register_blueprint(room)
-    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.filters.update(
+        short=clock.short,
+        full=clock.full,
+        rfc3339=clock.rfc3339,
+        clock_only=clock.clock_only,
+        time=clock.element,
+    )
+    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
+    app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    known = frozenset(name.lower().rstrip(".") for name in hosts)
-
-    @app.before_request
-    def guard() -> None:
-        """Keep other sites out of the pages. Sentry's addresses are open to all, as at Sentry.
-
-        A host name that an attacker points to this machine (DNS rebinding) is in the Host header.
-        It is always a name, never an address or localhost.
-        """
-        # Werkzeug parses all parameters when the first one is used.
-        if request.query_string.count(b"&") >= _PARAMETERS:
-            raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
-        if is_sentrys(request.path):
-            return
-        if not _is_own_host(request.host, known):
-            raise MisdirectedRequest(
-                "The inbox is not read under this name; start it with --allow-host to allow it."
-            )
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not _from_here():
-            raise Forbidden("This can only be done from the inbox's own pages.")
+    guard.install(app, hosts, password)
 
     @app.after_request
     def headers(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if is_sentrys(request.path):
-            return wire.finish(response)
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        # Not "no-referrer", with which our own forms would send no Origin.
-        response.headers["Referrer-Policy"] = "same-origin"
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store"
-        return response
+        return wire.finish(response) if guard.is_for_sentry() else guard.protect(response)
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response | tuple[str, int]:
-        if is_sentrys(request.path):
+    def refused(error: HTTPException) -> Response:
+        if guard.is_for_sentry():
             return wire.refuse(error)
+        if api.is_api(request.path):
+            return api.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")
-        return render_template("error.html", error=error), error.code or 500
+        response = Response(render_template("error.html", error=error), error.code or 500)
+        for name, value in error.get_headers():
+            # Such as how to sign in, and when to come again.
+            if name.lower() != "content-type":
+                response.headers[name] = value
+        return response
 
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
-    def unusable(error: Exception) -> Response | tuple[str, int]:
+    def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
         # again.
         app.logger.error("The inbox's database cannot be used: %s", error)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)
-    def unreadable(error: DamagedEventError) -> Response | tuple[str, int]:
+    def unreadable(error: DamagedEventError) -> Response:
         return refused(Gone("The inbox's file is damaged where this event was."))
 
     return app
-
-
-class MisdirectedRequest(HTTPException):
-    """421: this name is not allowed (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
-
-    code = 421
-
-
-def _is_own_host(host: str, known: Collection[str]) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    name = name.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost") or name in known:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _from_here() -> bool:
-    """Whether a browser says that this request comes from our own page."""
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return request.headers.get("Sec-Fetch-Site") == "same-origin"
-    # Without the scheme, which differs behind a proxy that ends TLS.
-    return origin.partition("://")[2].lower() == request.host.lower()
-
-
-def _clock(at: float) -> str:
-    """A short time for the list: the time of today, the day of this year, else the year."""
-    then, now = datetime.fromtimestamp(at), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
-
-
-def _moment(at: float) -> str:
-    """Date and time, in the zone of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -1,153 +1,104 @@
-"""Files that clients send in an envelope: kept with their event, bounded, under a clean name."""
+"""Files that came with an event: pictures and text are shown, and nothing in a file can run."""
 
 from __future__ import annotations
 
-import json
-import os
-from typing import Any
+import itertools
+import re
 
 import pytest
 
-from flask_sentry_kit.inbox.protocol.attachment_item import read_attachment
-from flask_sentry_kit.inbox.protocol.body import MAX_WIRE
-from flask_sentry_kit.inbox.storage.store import Store
-from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
+from flask_sentry_kit.inbox.storage.attachment_table import Attachment
+from tests.support.inbox import RunningInbox
 
-OTHER = EVENT_ID[::-1]
-
-
-def envelope(header: dict[str, Any], *items: tuple[dict[str, Any], bytes]) -> bytes:
-    """Each item with its length, as attachments have it."""
-    lines = [json.dumps(header).encode()]
-    for head, payload in items:
-        lines += [json.dumps({**head, "length": len(payload)}).encode(), payload]
-    return b"\n".join(lines)
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+HTML = b"<!doctype html><script>alert(1)</script>"
 
 
-def file(name: str, data: bytes, **more: Any) -> tuple[dict[str, Any], bytes]:
-    return {"type": "attachment", "filename": name, **more}, data
+NUMBERS = itertools.count(1)
 
 
-def send(served: RunningInbox, body: bytes) -> Any:
-    query = f"?sentry_key={served.key}"
-    return served.request("POST", f"/api/1/envelope/{query}", body=body)
+def attach(inbox: RunningInbox, *files: tuple[str, str, bytes]) -> tuple[str, list[str]]:
+    """Add files to a new event. Returns its page, and their addresses."""
+    event_id = f"{next(NUMBERS):032x}"
+    inbox.store(inbox.event(event_id))
+    store = inbox.server.app.extensions["sentry_kit_inbox"].store
+    store.add_attachments(event_id, [Attachment(*file) for file in files])
+    page = inbox.request("GET", f"/events/{event_id}/").data.decode()
+    return page, re.findall(rf'<a href="(/events/{event_id}/attachments/\d+)"', page)
 
 
-def kept(served: RunningInbox, event_id: str = EVENT_ID) -> list[tuple[str, str, bytes]]:
-    store: Store = served.server.app.extensions["sentry_kit_inbox"].store
-    found = [store.attachment(event_id, one.id) for one in store.attachments(event_id)]
-    return [(one.name, one.content_type, one.data) for one in found if one]
-
-
-def event_item(served: RunningInbox, event_id: str = EVENT_ID) -> tuple[dict[str, Any], bytes]:
-    return {"type": "event"}, json.dumps(served.event(event_id)).encode()
-
-
-def test_attachments_are_kept_with_their_event(served: RunningInbox) -> None:
-    """Byte for byte, in front of the event or behind it."""
-    body = envelope(
-        {"event_id": EVENT_ID},
-        file("shot.png", b"\x89PNG\n\r\n\0", content_type="image/png"),
-        event_item(served),
-        file("log.txt", b"two\nlines\n", content_type="text/plain; charset=utf-8"),
+def test_pictures_and_texts_are_shown(shared: RunningInbox) -> None:
+    """With name, type and size; all can be saved."""
+    page, addresses = attach(
+        shared,
+        ("shot.png", "image/png", PNG),
+        ("app.log", "text/plain", "é <b>line</b>\n".encode()),
+        ("data.bin", "application/octet-stream", b"\0" * 3_000),
     )
-    assert send(served, body).json() == {"id": EVENT_ID}
-    assert kept(served) == [
-        ("shot.png", "image/png", b"\x89PNG\n\r\n\0"),
-        ("log.txt", "text/plain", b"two\nlines\n"),
-    ]
-
-
-def test_a_later_envelope_adds_to_its_event(served: RunningInbox) -> None:
-    """It names the event in its header. Where the event is not here, its files are skipped."""
-    served.store()
-    assert send(served, envelope({"event_id": EVENT_ID}, file("a", b"1"))).status == 200
-    assert send(served, envelope({"event_id": OTHER}, file("b", b"2"))).status == 200
-    assert send(served, envelope({}, file("c", b"3"))).status == 200
-    assert [name for name, _, _ in kept(served)] == ["a"]
-    assert served.api("skipped")["skipped"] == {"attachment": 2}
-
-
-def test_a_picture_of_the_page_belongs_to_the_crash_that_is_spoken_of(served: RunningInbox) -> None:
-    """@sentry/browser sends it in the envelope of the words."""
-    served.store()
-    words = json.dumps(feedback_item(7, "It broke")).encode()
-    body = envelope(
-        {"event_id": f"{7:032x}"},
-        ({"type": "feedback"}, words),
-        file("screenshot.png", b"\x89PNG", content_type="application/png"),
-    )
-    assert send(served, body).status == 200
-    assert kept(served) == [("screenshot.png", "application/png", b"\x89PNG")]
-
-
-def test_no_more_than_twenty_are_kept(served: RunningInbox) -> None:
-    """Further ones are counted as skipped."""
-    files = [file(f"{number}.txt", str(number).encode()) for number in range(23)]
-    send(served, envelope({}, event_item(served), *files))
-    assert [name for name, _, _ in kept(served)] == [f"{number}.txt" for number in range(20)]
-    assert served.api("skipped")["skipped"] == {"attachment": 3}
-
-
-def test_a_picture_of_a_large_screen_is_taken(served: RunningInbox) -> None:
-    """Up to the bytes that a body may have; beyond them it is 413, and nothing is kept."""
-    picture = os.urandom(MAX_WIRE - 10_000)
-    body = envelope({}, event_item(served), file("shot.png", picture))
-    assert send(served, body).status == 200
-    assert kept(served) == [("shot.png", "application/octet-stream", picture)]
-    more = envelope({}, event_item(served, OTHER), file("shot.png", picture + picture[:10_000]))
-    assert send(served, more).status == 413
-    assert served.request("GET", f"/inbox/api/events/{OTHER}").status == 404
+    assert f'<img src="{addresses[0]}"' in page
+    assert "é &lt;b&gt;line&lt;/b&gt;" in page
+    for shown in ("shot.png", "image/png", "28 Bytes", "3.0 kB"):
+        assert shown in page
+    assert [shared.request("GET", one).data for one in addresses] == [
+        PNG, "é <b>line</b>\n".encode(), b"\0" * 3_000,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("name", "kind", "data"),
     [
-        ("/etc/passwd", "passwd"),
-        ("C:\\Users\\ann\\shot.png", "shot.png"),
-        ("../../x", "x"),
-        ("..", "attachment"),
-        ("", "attachment"),
-        (None, "attachment"),
-        (["a"], "attachment"),
-        ("a\r\nSet-Cookie: b", "a Set-Cookie: b"),
-        ("photo\u202egnp.exe", "photognp.exe"),
-        ("é" * 300 + ".png", "é" * 196 + ".png"),
-        ("\ud800.txt", "txt"),
+        ("a.svg", "image/svg+xml", SVG),
+        ("a.html", "text/html", HTML),
+        ("a.png", "image/png", HTML),
+        ("a.png", "image/png", b" " + PNG),
+        ("a.pdf", "application/pdf", b"%PDF-1.7"),
+        ("a.js", "text/javascript", b"alert(1)"),
+        ("a.xhtml", "application/xhtml+xml", HTML),
+        ("a", "text/html\r\nX-Evil: 1", HTML),
+        ("../../\r\nX-Evil: 1\".html", "", HTML),
+        ("", "multipart/x-mixed-replace", HTML),
     ],
-)
-def test_a_name_is_one_line_without_a_path(given: object, name: str) -> None:
-    """Whatever a client calls it."""
-    assert read_attachment({"filename": given}, b"").name == name
+)  # fmt: skip
+def test_what_could_run_is_only_saved(
+    shared: RunningInbox, name: str, kind: str, data: bytes
+) -> None:
+    """Whatever its name and type say: as bytes, in a sandbox, with a name that is no path."""
+    page, (address,) = attach(shared, (name, kind, data))
+    assert "<img" not in page and "<svg xmlns" not in page and "<script>alert" not in page
+    headers = shared.request("GET", address).headers
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert re.fullmatch(
+        r"attachment; filename\*=UTF-8''[\w.%-]+", headers["Content-Disposition"]
+    ) and not {"%2F", "%0D", "%5C"} & set(re.findall("%..", headers["Content-Disposition"]))
+    assert "sandbox" in headers["Content-Security-Policy"]
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "X-Evil" not in headers
 
 
-@pytest.mark.parametrize(
-    ("given", "kind"),
-    [
-        ("Text/HTML; charset=utf-8", "text/html"),
-        ("image/svg+xml", "image/svg+xml"),
-        ("text/html\r\nX: y", "application/octet-stream"),
-        ("text", "application/octet-stream"),
-        ("", "application/octet-stream"),
-        (7, "application/octet-stream"),
-        ("a/" + "b" * 100_000, "application/octet-stream"),
-    ],
-)
-def test_a_type_has_the_form_of_one(given: object, kind: str) -> None:
-    """Anything else is bytes of an unknown kind."""
-    assert read_attachment({"content_type": given}, b"").content_type == kind
+def test_a_picture_has_a_policy_of_its_own(shared: RunningInbox) -> None:
+    """Also where it is opened alone."""
+    _, (address,) = attach(shared, ("shot.gif", "text/html", b"GIF89a" + HTML))
+    headers = shared.request("GET", address).headers
+    assert headers["Content-Type"] == "image/gif"
+    assert headers["Content-Disposition"] == "inline; filename*=UTF-8''shot.gif"
+    assert "sandbox" in headers["Content-Security-Policy"]
 
 
-def test_an_event_remembers_its_project(served: RunningInbox) -> None:
-    """The one that its client sent it to."""
-    assert served.store(project="shop").status == 200
-    store: Store = served.server.app.extensions["sentry_kit_inbox"].store
-    found = store.event(EVENT_ID)
-    assert found is not None and found.project == "shop"
+def test_a_long_text_is_cut(shared: RunningInbox) -> None:
+    """The page stays small, and says how much there is."""
+    page, _ = attach(shared, *[(f"{n}.log", "text/plain", b"%d" % n * 200_000) for n in range(9)])
+    assert len(page) < 200_000
+    assert "190,000 more characters" in page
 
 
-@pytest.mark.parametrize("kind", ["event", "default", "error"])
-def test_an_event_is_one_by_any_of_its_types(served: RunningInbox, kind: str) -> None:
-    """As Relay reads them."""
-    served.envelope(served.event(), kind=kind)
-    assert [one["event_id"] for one in served.api("events")["events"]] == [EVENT_ID]
+@pytest.mark.parametrize("number", ["0", "99", "99999999999999999999999", "x"])
+def test_what_is_not_there_is_404(shared: RunningInbox, number: str) -> None:
+    """Also an attachment of another event."""
+    _, (address,) = attach(shared, ("a.png", "image/png", PNG))
+    event_id = address.split("/")[2]
+    assert shared.request("GET", f"/events/{event_id}/attachments/{number}").status == 404
+    other = address.replace(event_id, f"{1:032x}")
+    assert shared.request("GET", other).status == 404

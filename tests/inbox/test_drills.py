@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from flask_sentry_kit.inbox import create_inbox
-from flask_sentry_kit.inbox.__main__ import main
+from flask_sentry_kit.inbox.command import main
 from flask_sentry_kit.inbox.errors import InboxError
 from flask_sentry_kit.inbox.protocol.drills import KINDS, Drills
 from tests.support.inbox import EVENT_ID, RunningInbox, running
@@ -36,7 +36,7 @@ def drill(inbox: RunningInbox) -> Iterator[Callable[..., None]]:
 
 
 def is_kept(inbox: RunningInbox, event_id: str = EVENT_ID) -> bool:
-    return inbox.request("GET", f"/inbox/api/events/{event_id}").status == 200
+    return inbox.request("GET", f"/api/v1/events/{event_id}").status == 200
 
 
 @pytest.mark.parametrize("kind", ["429", "403", "500", "503"])
@@ -65,7 +65,7 @@ def test_pages_the_api_and_preflight_requests_are_as_ever(
     """A drill concerns clients; who looks at the inbox sees what came before."""
     drill("500")
     assert inbox.request("GET", "/").status == 200
-    assert inbox.request("GET", "/inbox/api/events").status == 200
+    assert inbox.request("GET", "/api/v1/events").status == 200
     assert inbox.request("OPTIONS", "/api/1/store/").status == 200
 
 

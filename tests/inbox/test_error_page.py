@@ -291,11 +291,11 @@ def test_every_option_of_the_dialog_is_taken(shared: RunningInbox) -> None:
 )
 def test_an_option_stays_text(shared: RunningInbox, text: str) -> None:
     """Whatever a user is called: no end of string, no end of script, in a file or inlined."""
-    script = shared.error_page("GET", query={"name": text, "title": text}).data.decode()
+    script = shared.error_page("GET", query={"name": text, "title": f"{text}."}).data.decode()
     plain = shared.error_page("GET").data.decode()
     # All but the two strings is the script as it always is, and they read back as the text.
     start = script.index("})({") + 3
     assert script[:start] == plain[:start]
     options, end = json.JSONDecoder().raw_decode(script[start:])
-    assert (options["name"], options["title"]) == (text, text)
+    assert (options["name"], options["title"]) == (text, f"{text}.")
     assert not re.search("[<>&\u2028]", script[start : start + end])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flask_sentry_kit.files import connect_in_memory
 from flask_sentry_kit.inbox.storage.search import FIELDS, SearchError, parse
 from flask_sentry_kit.inbox.storage.search_sql import (
+    Scope,
     conditions,
     event_conditions,
     report_conditions,
@@ -30,6 +31,7 @@ CREATE VIRTUAL TABLE event_text USING fts5 (words);
 CREATE VIRTUAL TABLE report_text USING fts5 (words);
 """
 NOW = 2_000_000.0
+SCOPE = Scope(("event_text",), NOW)
 CART, PAYMENT, LOOSE = f"4f2a91c0{'1' * 24}", "5" * 32, "6" * 32
 
 
@@ -100,7 +102,7 @@ def _event(
 
 
 def crashes(db: sqlite3.Connection, text: str) -> list[int]:
-    sql, parameters = conditions(parse(text), NOW)
+    sql, parameters = conditions(parse(text), SCOPE)
     return [
         row[0]
         for row in db.execute(f"SELECT c.id FROM crashes c WHERE {sql} ORDER BY c.id", parameters)
@@ -185,7 +187,7 @@ def test_a_crash_is_found_by_one_of_its_events(
 )
 def test_events_are_found_one_by_one(db: sqlite3.Connection, text: str, found: list[int]) -> None:
     """Among events, ``has:words`` means words about this event."""
-    sql, parameters = event_conditions(parse(text), NOW)
+    sql, parameters = event_conditions(parse(text), SCOPE)
     rows = db.execute(f"SELECT e.seq FROM events e WHERE {sql} ORDER BY e.seq", parameters)
     assert [row[0] for row in rows] == found
 
@@ -211,7 +213,7 @@ def test_words_are_found_by_what_they_say(
     db: sqlite3.Connection, text: str, found: list[int]
 ) -> None:
     """By text, writer, time and address of the words; by type and the like of their event."""
-    sql, parameters = report_conditions(parse(text), NOW)
+    sql, parameters = report_conditions(parse(text), SCOPE)
     rows = db.execute(f"SELECT r.id FROM reports r WHERE {sql} ORDER BY r.id", parameters)
     assert [row[0] for row in rows] == found
 
@@ -219,9 +221,9 @@ def test_words_are_found_by_what_they_say(
 def test_a_search_about_crashes_alone_does_not_look_at_events(db: sqlite3.Connection) -> None:
     """``is:`` and ``has:words`` cost nothing however many events are kept, and a reference is found
     by the index."""
-    sql, parameters = conditions(parse("is:unread -has:words"), NOW)
+    sql, parameters = conditions(parse("is:unread -has:words"), SCOPE)
     assert "events" not in sql and parameters == []
-    sql, parameters = conditions(parse("4f2a91c0"), NOW)
+    sql, parameters = conditions(parse("4f2a91c0"), SCOPE)
     plan = db.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM crashes c WHERE {sql}", parameters)
     assert not [row[3] for row in plan if row[3] == "SCAN e"]
 
@@ -259,5 +261,5 @@ def test_nothing_that_is_typed_is_an_error_of_sqlite(db: sqlite3.Connection, tex
         (event_conditions, "events e"),
         (report_conditions, "reports r"),
     ):
-        sql, parameters = make(search, NOW)
+        sql, parameters = make(search, SCOPE)
         db.execute(f"SELECT count(*) FROM {rows} WHERE {sql}", parameters).fetchone()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from flask_sentry_kit.inbox.protocol.error_page import DEFAULTS
+from flask_sentry_kit.phrases import DIALOG
 
 _SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8").rstrip()
 
@@ -43,8 +43,9 @@ def dialog_script(endpoint: str, query: Mapping[str, str]) -> str:
     """The script that a server answers with.
 
     :param endpoint: the address that the dialog posts to, absolute.
-    :param query: the texts, as they stand in the script's address; those of the inbox without.
+    :param query: the texts, as they stand in the script's address; without, those of the kit.
     """
-    texts = {name: query.get(name, text) for name, text in DEFAULTS.items()}
+    defaults = {"name": "", "email": "", **DIALOG}
+    texts = {name: query.get(name, text) for name, text in defaults.items()}
     given = ", ".join(json.dumps(one) for one in (endpoint, _MARKUP.render(texts), texts))
     return f"{_SCRIPT}({given});\n"

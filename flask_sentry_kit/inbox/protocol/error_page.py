@@ -15,10 +15,12 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ...dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
+from ...phrases import ANONYMOUS_EMAIL, ANONYMOUS_NAME
 from ..content.reading import clean
 from ..project import current_project, origin_of
 from . import wire
 from .body import MAX_FORM
+from .dialog_words import dialog_words
 
 bp = Blueprint("error_page", __name__)
 bp.before_request(wire.drill)
@@ -27,29 +29,7 @@ _MISSING: Final = "Missing or invalid parameter."
 _REQUIRED: Final = "This field is required."
 _EMAIL = re.compile(r"[^@\s\"'<>(),:;\[\]\\]+@(?:localhost|(?:[\w-]+\.)+[\w-]{2,63})")
 _FIELDS: Final = 50
-_LANGUAGE: Final = 35  # RFC 5646, section 4.4.1
 _LONGEST: Final = {"name": 128, "email": 75, "comments": MAX_FORM}
-
-DEFAULTS: Final = {
-    "name": "",
-    "email": "",
-    "title": "Something broke on our side.",
-    "subtitle": "We have a report of this.",
-    "subtitle2": "Would you like to tell us more?",
-    "labelName": "Your name",
-    "labelEmail": "Your email address",
-    "labelComments": "What were you doing?",
-    "labelClose": "Close",
-    "labelSubmit": "Send",
-    "noteOptional": "Your name and email address let us write back to you. Both may stay empty.",
-    "errorComments": "Please say in a few words what happened.",
-    "errorEmail": "This is not an email address. It may stay empty.",
-    "errorGeneric": "This could not be sent. Please try again.",
-    "errorFormEntry": "Please look at the marked fields.",
-    "successMessage": "Sent. Thank you.",
-}
-"""Every option of the dialog that the address may set, and what is said without it: what the page's
-own form says."""
 
 
 @bp.route(
@@ -95,7 +75,10 @@ def _take_report(event_id: str) -> Response:
     errors = {name: found for name, value in form.items() if (found := _faults(name, value))}
     if errors:
         return _answer({"errors": errors}, 400)
-    current_project().store.put_report(event_id, form["name"], form["email"], form["comments"])
+    # What form and dialog fill in for a visitor who gave no name or no address.
+    name = "" if form["name"] == ANONYMOUS_NAME else form["name"]
+    email = "" if form["email"].lower() == ANONYMOUS_EMAIL else form["email"]
+    current_project().store.put_report(event_id, name, email, form["comments"])
     return _answer({})
 
 
@@ -120,6 +103,7 @@ def _answer(context: dict[str, Any], status: int = 200) -> Response:
         content_type="text/javascript" if as_script else "application/json",
     )
     response.headers["X-Sentry-Context"] = text
+    response.cache_control.no_store = True
     response.vary.add("Accept")
     response.headers["Access-Control-Allow-Headers"] = (
         "Content-Type, Authorization, X-Requested-With"
@@ -129,16 +113,20 @@ def _answer(context: dict[str, Any], status: int = 200) -> Response:
 
 
 def _script() -> Response:
-    options = {name: clean(request.args.get(name, text)) for name, text in DEFAULTS.items()}
-    language = request.args.get("lang", "")[: _LANGUAGE + 1]
-    if len(language) <= _LANGUAGE and re.fullmatch(
-        r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*", language
-    ):
-        options["lang"] = language.replace("_", "-")
+    words = dialog_words(request)
+    facts = {
+        "languages": words.languages,
+        "anonymous": {"name": ANONYMOUS_NAME, "email": ANONYMOUS_EMAIL},
+    }
+    given = ", ".join(_literal(one) for one in (words.texts, facts, _asset("dialog.css")))
     response = Response(
-        f"{_asset('error_page.js')}({_literal(options)}, {_literal(_asset('dialog.css'))});\n",
+        f"{_asset('error_page.js')}({given});\n",
         content_type="text/javascript; charset=utf-8",
     )
+    response.content_language.add(words.languages["dialog"]["lang"])
+    response.vary.add("Accept-Language")
+    # The texts may hold the visitor's name and address.
+    response.cache_control.no_store = True
     # As newer servers do. The script holds nothing but what its address says.
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

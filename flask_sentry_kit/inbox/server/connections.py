@@ -15,16 +15,19 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
 from ..protocol.drills import NoAnswer
 from .lanes import Lanes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 PLACES: Final = 200
 """Connections that may stall at a time, and as many again whose requests wait for a thread."""
@@ -57,10 +60,24 @@ class Task(WSGITask):
             self.close_on_finish = drill.kind == "refuse"
 
 
+class RequestParser(HTTPRequestParser):
+    """waitress's parser, which refuses a body with two lengths.
+
+    It would take the chunks and go on with what is behind them. A proxy in front that takes the
+    Content-Length reads another request there (RFC 9112, section 6.1).
+    """
+
+    def parse_header(self, header_plus: Any) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length beside Transfer-Encoding")
+
+
 class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     task_class = Task
+    parser_class = RequestParser
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.since = time.monotonic()
@@ -146,7 +163,7 @@ class PatientServer(TcpWSGIServer):
 
     def __init__(
         self,
-        app: Flask,
+        app: WSGIApplication,
         bound: socket.socket,
         connections: dict[int, Any],
         *,

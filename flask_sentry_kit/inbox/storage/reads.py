@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import DamagedEventError
-from . import attachment_table, event_table, report_table
+from . import attachment_table, event_table, report_table, word_index
 from .attachment_table import Attachment, AttachmentFacts
 from .database import Database
 from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of
+from .search import Search
+from .search_sql import Scope, conditions, event_conditions, report_conditions
 
 LONG_WORDS: Final = 5_000
 """Characters of each one's words where many are shown."""
@@ -38,6 +41,16 @@ class Counts:
     kept: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search finds."""
+
+    crashes: list[CrashGroup]
+    """As many as were asked for."""
+    total: int
+    """How many there are in all."""
+
+
 class Reads(Database):
     """Reads the file. Each call reads one state of it."""
 
@@ -54,6 +67,45 @@ class Reads(Database):
                 _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?", (limit, offset)
             )
             return [_crash(db, row) for row in rows.fetchall()]
+
+    def find(self, search: Search, limit: int, offset: int = 0) -> Found:
+        """The crashes that a search finds, the one with the latest event or report first."""
+        with self._read() as db:
+            where, values = conditions(search, _scope(db))
+            total = db.execute(f"SELECT count(*) FROM crashes c WHERE {where}", values).fetchone()[
+                0
+            ]
+            rows = db.execute(
+                f"{_CRASHES} WHERE {where} ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
+                (*values, limit, offset),
+            )
+            return Found([_crash(db, row) for row in rows.fetchall()], total)
+
+    def count(self, search: Search) -> int:
+        """How many crashes a search finds."""
+        with self._read() as db:
+            where, values = conditions(search, _scope(db))
+            return _count(db, where, values)
+
+    def keys(self, search: Search) -> list[str]:
+        """The keys of all crashes that a search finds."""
+        with self._read() as db:
+            where, values = conditions(search, _scope(db))
+            return [
+                key for (key,) in db.execute(f"SELECT key FROM crashes c WHERE {where}", values)
+            ]
+
+    def find_events(self, search: Search, limit: int, offset: int = 0) -> list[Mapping[str, Any]]:
+        """The newest events that a search finds, in short as by `events`."""
+        with self._read() as db:
+            where, values = event_conditions(search, _scope(db))
+            return _events(db, f"WHERE {where}", values, limit, offset)
+
+    def find_words(self, search: Search, limit: int, offset: int = 0) -> list[Report]:
+        """The newest words of visitors that a search finds, up to 1 MB."""
+        with self._read() as db:
+            where, values = report_conditions(search, _scope(db))
+            return list(report_table.newest(db, where, *values, limit=limit, offset=offset))
 
     def counts(self) -> Counts:
         with self._read() as db:
@@ -92,6 +144,14 @@ class Reads(Database):
                 (crash.id,),
             ).fetchone()
             return row[0] if row else None
+
+    def times(self, crash: CrashGroup, limit: int) -> list[float]:
+        """When the newest events of a crash happened, in seconds since 1970."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT at FROM events WHERE crash = ? ORDER BY seq DESC LIMIT ?", (crash.id, limit)
+            )
+            return [moment_of(row[0]) for row in rows.fetchall()]
 
     def has_event(self, event_id: str) -> bool:
         with self._read() as db:
@@ -204,6 +264,15 @@ class Reads(Database):
             return report_table.count(db, _NO_CRASH), report_table.count(db, unread)
 
 
+def _scope(db: sqlite3.Connection) -> Scope:
+    return Scope(tuple(word_index.tables(db)), time.time())
+
+
+def _count(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> int:
+    found = db.execute(f"SELECT count(*) FROM crashes c WHERE {where}", values).fetchone()
+    return int(found[0])
+
+
 def _crash(db: sqlite3.Connection, row: sqlite3.Row) -> CrashGroup:
     """With the beginning of the latest words, for the list."""
     words = report_table.newest(db, "crash = ?", row["id"], limit=1, most=_BEGINNING)
@@ -211,13 +280,13 @@ def _crash(db: sqlite3.Connection, row: sqlite3.Row) -> CrashGroup:
 
 
 def _events(
-    db: sqlite3.Connection, where: str, values: tuple[Any, ...], limit: int
+    db: sqlite3.Connection, where: str, values: Sequence[Any], limit: int, offset: int = 0
 ) -> list[Mapping[str, Any]]:
     rows = db.execute(
         "SELECT e.event_id, e.at, e.received, e.person, e.project, e.release, e.environment, e.app,"
         " c.key AS crash, e.type, e.value, e.place, e.attachments FROM events e"
-        f" JOIN crashes c ON c.id = e.crash {where} ORDER BY e.seq DESC LIMIT ?",
-        (*values, limit),
+        f" JOIN crashes c ON c.id = e.crash {where} ORDER BY e.seq DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     ).fetchall()
     latest = report_table.latest_on(db, [row["event_id"] for row in rows])
     found = {report.event_id: report for report in latest}

@@ -122,7 +122,7 @@ def newest(
     """The latest reports first, up to 1 MB of words; `most` characters of each one's words."""
     # SQLite sorts whole rows, so the words are read afterwards.
     found = db.execute(
-        f"SELECT id FROM reports WHERE {where} ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
+        f"SELECT id FROM reports r WHERE {where} ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
     return _read(db, [row[0] for row in found], most)

@@ -7,8 +7,8 @@ the parameters.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .search import REFERENCE, WITH_WILDCARD, Search, Term, moment_of
@@ -23,21 +23,26 @@ _HAS: Final = {"user": "(e.person <> '' OR e.user <> '')", "attachment": "e.atta
 
 _EVERYTHING: Final[Condition] = ("1", [])
 
-# Rows by the words in them. The sub-selects give row ids, by which SQLite then reads the table.
-_EVENT_WORDS: Final = (
-    "e.seq IN (SELECT rowid FROM event_text WHERE event_text MATCH ?"
-    " UNION ALL SELECT x.seq FROM report_text t JOIN reports s ON s.id = t.rowid"
-    " JOIN events x ON x.event_id = s.event_id WHERE report_text MATCH ?)"
+_WORDS_ABOUT: Final = (
+    "SELECT x.seq FROM report_text t JOIN reports s ON s.id = t.rowid"
+    " JOIN events x ON x.event_id = s.event_id WHERE report_text MATCH ?"
 )
 _REPORT_WORDS: Final = "r.id IN (SELECT rowid FROM report_text WHERE report_text MATCH ?)"
 
 
-def conditions(search: Search, now: float | None = None) -> Condition:
-    """The condition on a row ``c`` of ``crashes``.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a search is looked for in."""
 
-    :param now: seconds since 1970 from which ages such as ``2h`` are counted back.
-    """
-    of_crash, of_event = _split(search, now)
+    index: tuple[str, ...]
+    """The tables of the index of words; see ``word_index.py``."""
+    now: float
+    """Seconds since 1970 from which ages such as ``2h`` are counted back."""
+
+
+def conditions(search: Search, scope: Scope) -> Condition:
+    """The condition on a row ``c`` of ``crashes``."""
+    of_crash, of_event = _split(search, scope)
     found = [_is(term, "c") for term in of_crash if term.field == "is"]
     found += [
         _signed(term, ("EXISTS (SELECT 1 FROM reports s WHERE s.crash = c.id)", []))
@@ -50,9 +55,9 @@ def conditions(search: Search, now: float | None = None) -> Condition:
     return _all(found)
 
 
-def event_conditions(search: Search, now: float | None = None) -> Condition:
+def event_conditions(search: Search, scope: Scope) -> Condition:
     """The condition on a row ``e`` of ``events``; ``is:`` looks at its crash."""
-    of_crash, found = _split(search, now)
+    of_crash, found = _split(search, scope)
     for term in of_crash:
         if term.field == "is":
             sql, parameters = _is(term, "x")
@@ -63,15 +68,14 @@ def event_conditions(search: Search, now: float | None = None) -> Condition:
     return _all(found)
 
 
-def report_conditions(search: Search, now: float | None = None) -> Condition:
+def report_conditions(search: Search, scope: Scope) -> Condition:
     """The condition on a row ``r`` of ``reports``: of the words themselves, where they say such a
     thing, else of the event that they are about."""
-    moment = time.time() if now is None else now
     found: list[Condition] = []
     of_event: list[Condition] = []
     for term in search.terms:
         if term.field in ("before", "after"):
-            found.append(_signed(term, _at("r.at", term, moment)))
+            found.append(_signed(term, _at("r.at", term, scope.now)))
         elif not term.field:
             found.append(_signed(term, (_REPORT_WORDS, [_match(term)])))
         elif term.field == REFERENCE:
@@ -87,7 +91,7 @@ def report_conditions(search: Search, now: float | None = None) -> Condition:
         elif term.field == "has" and term.value == "words":
             found.append(_signed(term, _EVERYTHING))
         else:
-            of_event.append(_signed(term, _event(term, moment)))
+            of_event.append(_signed(term, _event(term, scope)))
     if of_event:
         sql, parameters = _all(of_event)
         about = f"SELECT 1 FROM events e WHERE e.event_id = r.event_id AND {sql}"
@@ -95,29 +99,27 @@ def report_conditions(search: Search, now: float | None = None) -> Condition:
     return _all(found)
 
 
-def _split(search: Search, now: float | None) -> tuple[list[Term], list[Condition]]:
+def _split(search: Search, scope: Scope) -> tuple[list[Term], list[Condition]]:
     """The terms about the crash, and the conditions on one of its events."""
-    moment = time.time() if now is None else now
     of_crash: list[Term] = []
     of_event: list[Condition] = []
     for term in search.terms:
         if term.field == "is" or (term.field == "has" and term.value == "words"):
             of_crash.append(term)
         else:
-            of_event.append(_signed(term, _event(term, moment)))
+            of_event.append(_signed(term, _event(term, scope)))
     return of_crash, of_event
 
 
-def _event(term: Term, now: float) -> Condition:
+def _event(term: Term, scope: Scope) -> Condition:
     if not term.field:
-        query = _match(term)
-        return _EVENT_WORDS, [query, query]
+        return _words(_match(term), scope)
     if term.field == REFERENCE:
-        return _event_reference(term)
+        return _event_reference(term, scope)
     if term.field == "has":
         return _HAS[term.value], []
     if term.field in ("before", "after"):
-        return _at("e.at", term, now)
+        return _at("e.at", term, scope.now)
     if term.field.startswith("tag."):
         return _tag(term)
     return _text(f"e.{_COLUMNS.get(term.field, term.field)}", term)
@@ -193,17 +195,27 @@ def _match(term: Term) -> str:
     return f'"{escaped}"' + (" *" if goes_on else "")
 
 
-def _event_reference(term: Term) -> Condition:
+def _words(query: str, scope: Scope) -> Condition:
+    """That an event, or the words about it, have these words in them.
+
+    The sub-selects give row ids, by which SQLite then reads the table.
+    """
+    found = [f"SELECT rowid FROM {table} WHERE {table} MATCH ?" for table in scope.index]
+    selects = " UNION ALL ".join([*found, _WORDS_ABOUT])
+    return f"e.seq IN ({selects})", [query] * (len(found) + 1)
+
+
+def _event_reference(term: Term, scope: Scope) -> Condition:
     """That the event has an id which begins so, or there are words of such an id about it.
 
     A number or a commit can look the same, so that the text is searched as well.
     """
     first, last = _range(term.value)
-    query = _match(term)
+    words, parameters = _words(_match(term), scope)
     return (
         "(e.event_id BETWEEN ? AND ? OR e.event_id IN (SELECT s.event_id FROM reports s"
-        f" WHERE s.feedback_id BETWEEN ? AND ?) OR {_EVENT_WORDS})",
-        [first, last, first, last, query, query],
+        f" WHERE s.feedback_id BETWEEN ? AND ?) OR {words})",
+        [first, last, first, last, *parameters],
     )
 
 
