@@ -56,7 +56,7 @@ def test_a_status_is_what_a_failing_server_answers(
             assert answer.headers["X-Sentry-Rate-Limits"] == f"{seconds}::project"
     assert inbox.report().status == int(kind)
     assert not is_kept(inbox)
-    assert inbox.api("reports")["reports"] == []
+    assert inbox.api("words")["words"] == []
 
 
 def test_pages_the_api_and_preflight_requests_are_as_ever(
@@ -140,10 +140,10 @@ def test_a_redirection_leads_to_an_address_that_works(
     http = urllib3.PoolManager()
     asked = http.request("GET", where)
     assert asked.headers["Content-Type"].startswith("text/javascript")
-    assert inbox.api("reports")["reports"] == []
+    assert inbox.api("words")["words"] == []
     assert http.request("POST", where, fields=words).status == 200
     http.clear()
-    assert [one["comments"] for one in inbox.api("reports")["reports"]] == ["I pressed pay"]
+    assert [one["comments"] for one in inbox.api("words")["words"]] == ["I pressed pay"]
 
 
 def test_drills_are_tried_in_their_order_by_chance() -> None:
