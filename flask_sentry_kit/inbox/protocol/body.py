@@ -40,6 +40,7 @@ MAX_PARTS: Final = 250_000
 """Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
 _MAX_DIGITS: Final = 100
+_CONTAINERS: Final = (dict, list)
 # A body of more weight is a large one. So many of those may be in line, with the one that is read:
 # fewer than there are threads that read events, so that a small one always finds a thread. Pages of
 # large events have further places.
@@ -258,10 +259,19 @@ class JsonReader:
         return float(name)
 
 
+# A pair as clients write what is beyond the 65,536th character, such as an emoji. The backslash in
+# front is no escape of this one.
+_PAIR: Final = re.compile(
+    rb"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}",
+)
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
 def _may_have_half_surrogates(data: bytes) -> bool:
-    """Whether a half surrogate may be in it, escaped or raw; also true for escaped pairs."""
+    """Whether a half surrogate may be in the JSON, escaped or raw."""
     if b"\\u" in data and (b"\\ud" in data or b"\\uD" in data):
-        return True
+        if _HALF.search(_PAIR.sub(b"", data)):
+            return True
     # In UTF-8 only half surrogates begin so.
     return b"\xed" in data and re.search(rb"\xed[\xa0-\xbf]", data) is not None
 
@@ -274,7 +284,7 @@ def _is_shallow(value: dict[str, Any]) -> bool:
             item
             for outer in level
             for item in (outer.values() if type(outer) is dict else outer)
-            if type(item) is dict or type(item) is list
+            if type(item) is not str and isinstance(item, _CONTAINERS)
         ]
         if not level:
             return True
