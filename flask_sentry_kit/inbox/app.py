@@ -55,16 +55,16 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :param drills: failures to play to clients, each ``KIND`` or ``KIND:PROBABILITY``; may be
-        changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
-        :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
-    :param drill_seed: of their chance.
     :param password: asked for before anything is read or changed; see `read_password`. Clients send
         with the DSN alone. Without one, the inbox is served on loopback only.
     :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
         with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
     :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
     :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :param drills: failures to play to clients, each ``KIND`` or ``KIND:PROBABILITY``; may be
+        changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
+        :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
+    :param drill_seed: of their chance.
     :raises InboxError: the file, a project, key, drill, editor or DSN cannot be used; says what to
         change.
     """

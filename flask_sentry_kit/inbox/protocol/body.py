@@ -53,6 +53,7 @@ _IN_LINE: Final = 5
 _QUEUED: Final = 100
 _ORDINARY: Final = 64 * 2**10
 _SECONDS_TO_WAIT: Final = 5
+
 # In a body of brotli or zstd each byte may take ten times as long as in any other, whatever it
 # unpacks to.
 _SLOW: Final = frozenset({"br", "zstd"})
@@ -83,9 +84,9 @@ class Bodies:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._in_line = 0
-        self._missing: set[str] = set()
         self.count_queued: Callable[[], int] = lambda: 0
         """How many requests with bodies wait for a thread; set by the server."""
+        self._missing: set[str] = set()
 
     @contextmanager
     def reading(self, request: Request) -> Iterator[Body]:

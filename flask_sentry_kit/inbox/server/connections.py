@@ -40,6 +40,19 @@ PATIENCE: Final = 30.0
 _AT_ONCE: Final = 32
 
 
+class RequestParser(HTTPRequestParser):
+    """waitress's parser, which refuses a body with two lengths.
+
+    It would take the chunks and go on with what is behind them. A proxy in front that takes the
+    Content-Length reads another request there (RFC 9112, section 6.1).
+    """
+
+    def parse_header(self, header_plus: Any) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length beside Transfer-Encoding")
+
+
 # What a drill answers so slowly. It says that nothing was kept.
 _DRIPPED: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
@@ -60,24 +73,11 @@ class Task(WSGITask):
             self.close_on_finish = drill.kind == "refuse"
 
 
-class RequestParser(HTTPRequestParser):
-    """waitress's parser, which refuses a body with two lengths.
-
-    It would take the chunks and go on with what is behind them. A proxy in front that takes the
-    Content-Length reads another request there (RFC 9112, section 6.1).
-    """
-
-    def parse_header(self, header_plus: Any) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length beside Transfer-Encoding")
-
-
 class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
-    task_class = Task
     parser_class = RequestParser
+    task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.since = time.monotonic()
@@ -98,9 +98,10 @@ class Connection(HTTPChannel):
         # Only a request's first bytes count, so that sending the rest slowly gains no time.
         if self.request is None:
             self.since = time.monotonic()
-        self.pipelines = False
         if self.withheld is not None:
             return False
+        if not self.runs:
+            self.pipelines = False
         return bool(super().received(data))
 
     def service(self) -> None:
@@ -182,6 +183,8 @@ class PatientServer(TcpWSGIServer):
                 # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,
                 cleanup_interval=1,
+                # Reads on while a thread answers, and so notices a client that goes meanwhile.
+                channel_request_lookahead=1,
                 # select() takes no file descriptor above 1,023.
                 asyncore_use_poll=True,
                 **adjustments,
