@@ -6,10 +6,12 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response
 
+from tests.matrix.visitor import Words
+
 from . import plays  # noqa: F401  # its plays come first
 from .book import Tab, play
 from .plays import OPEN, check, fill
-from .scene import Scene, Words
+from .scene import Scene
 
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 SENT = "return Boolean(document.querySelector('.message-success'))"
@@ -39,8 +41,8 @@ def _page(scene: Scene, html: str, policy: str = "") -> str:
 
 @play("dialog's focus")
 def focus(scene: Scene, tab: Tab) -> None:
-    """The Tab key comes to no control of the page. Escape closes, also where the page prevents that,
-    and the focus is near to where it was, though its element has gone."""
+    """The Tab key comes to no control of the page. Escape closes, also where the page prevents
+    that, and the focus is near to where it was, though its element has gone."""
     scene.sentry.start()
     tab.open(
         _page(
