@@ -147,7 +147,8 @@ def _item(dsn: Dsn, report: Report, dialect: Dialect, origin: str = "") -> Item:
             request = _event(dsn, report)
         requests.append(Alternative(request, after))
     first, *others = requests
-    return Item("feedback", report.event_id or report.id, first.request, tuple(others))
+    about = report.event_id or report.id
+    return Item("feedback", about, first.request, tuple(others), said=report)
 
 
 def fitting(words: str) -> str:

@@ -1,60 +1,53 @@
-"""Puts the inbox together: one Flask app, its guards and its headers."""
+"""Puts the inbox together: one Flask app, its guard, and how it refuses."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sqlite3
-from collections.abc import Collection
-from datetime import datetime
-from urllib.parse import urlsplit
+from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import (
-    BadHost,
-    BadRequest,
-    Forbidden,
-    Gone,
-    HTTPException,
-    ServiceUnavailable,
-)
+from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
-from ..dsn import Dsn, DsnError
-from . import api
-from .content.reading import by_owner
+from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
-from .pages import event_page, list_page, words_page
-from .project import Project
+from .pages import event_page, list_actions, list_page, words_page
+from .pages.editor import Editor
+from .pages.forwarding import Forwarder
+from .password import Password
+from .project import Project, check_key, read_projects
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
+from .protocol.drills import Drills
+from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
-
-# Only the inbox's own files are loaded, and no site may frame a page. An event or a visitor's words
-# cannot bring a script, a style or an address that is loaded.
-_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-    " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
-_PARAMETERS = 100
 
 
 def create_inbox(
     db_path: str | os.PathLike[str],
     *,
-    project: str = "1",
+    projects: Collection[str] = (),
     public_key: str | None = None,
     allowed_origins: Collection[str] = ("*",),
     events_per_minute: int | None = None,
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    password: Password | None = None,
+    editor: str | None = None,
+    source_roots: Sequence[str] = (),
+    forward_to: str | None = None,
+    drills: Collection[str] = (),
+    drill_seed: int | None = None,
 ) -> Flask:
     """Make an inbox.
 
     :param db_path: the SQLite file that keeps everything; it is made if it is missing.
-    :param project: the last part of the DSN.
-    :param public_key: the DSN's key. By default one is made at random, and kept in the file so that
+    :param projects: whose events and words are taken, each ``ID`` or ``ID:KEY``; the first one is
+        in the DSN that is shown. By default any project and key are, so that an app's DSN works
+        once its host is changed, and the DSN that is shown has project 1.
+    :param public_key: the key of projects without one of their own; without any, of project 1,
+        which is then the only one. By default one is made at random, and kept in the file so that
         the DSN stays the same.
     :param allowed_origins: whose pages may send (``"https://shop.example"``, ``"shop.example"``,
         ``"*.shop.example"``); others are answered 403. By default all pages may.
@@ -62,137 +55,98 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
-    :raises InboxError: the file, project or key cannot be used; says what to change.
+    :param password: asked for before anything is read or changed; see `read_password`. Clients send
+        with the DSN alone. Without one, the inbox is served on loopback only.
+    :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
+        with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
+    :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
+    :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
+    :param drills: failures to play to clients, each ``KIND`` or ``KIND:PROBABILITY``; may be
+        changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
+        :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
+    :param drill_seed: of their chance.
+    :raises InboxError: the file, a project, key, drill, editor or DSN cannot be used; says what to
+        change.
     """
+    if source_roots and editor is None:
+        raise InboxError("--source-root is of use with --editor only")
+    tools = event_page.Tools(
+        editor=None if editor is None else Editor(editor, source_roots),
+        forwarder=None if forward_to is None else Forwarder(forward_to),
+    )
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
-    if public_key is not None:
-        _check_key(project, public_key)
+    prepared = Drills(drills, drill_seed)
+    # With some key in place of the kept one, which is in a file that may not exist yet.
+    read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    key = store.public_key(public_key)
-    _check_key(project, key)
+    found = read_projects(projects, public_key, store.public_key())
+    if found:
+        shown = found[0]
+        store.public_key(shown[1])
+    else:
+        shown = ("1", store.public_key())
+    check_key(*shown)
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
+    app.wsgi_app = SentryPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["sentry_kit_inbox"] = Project(
-        project, key, store, tuple(allowed_origins), events_per_minute
+        *shown,
+        store,
+        frozenset(found) or None,
+        tuple(allowed_origins),
+        events_per_minute,
+        drills=prepared,
     )
-    for room in (wire.bp, error_page.bp, api.bp, list_page.bp, event_page.bp, words_page.bp):
+    app.extensions["sentry_kit_inbox_tools"] = tools
+    pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
+    for room in (wire.bp, error_page.bp, api.bp, api.latest, live.bp, *pages):
         app.register_blueprint(room)
-    app.jinja_env.filters.update(clock=_clock, moment=_moment, by_owner=by_owner)
+    app.jinja_env.filters.update(
+        short=clock.short,
+        full=clock.full,
+        rfc3339=clock.rfc3339,
+        clock_only=clock.clock_only,
+        time=clock.element,
+    )
+    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
+    app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    known = frozenset(name.lower().rstrip(".") for name in hosts)
-
-    @app.before_request
-    def guard() -> None:
-        """Keep other sites out of the pages. Sentry's addresses are open to all, as at Sentry.
-
-        A host name that an attacker points to this machine (DNS rebinding) is in the Host header.
-        It is always a name, never an address or localhost.
-        """
-        # Werkzeug parses all parameters when the first one is used.
-        if request.query_string.count(b"&") >= _PARAMETERS:
-            raise BadRequest(f"The address has more than {_PARAMETERS} parameters.")
-        if _for_sentry():
-            return
-        if not _is_own_host(request.host, known):
-            raise MisdirectedRequest(
-                "The inbox is not read under this name; start it with --allow-host to allow it."
-            )
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not _from_here():
-            raise Forbidden("This can only be done from the inbox's own pages.")
+    guard.install(app, hosts, password)
 
     @app.after_request
     def headers(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if _for_sentry():
-            return wire.finish(response)
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        # Not "no-referrer", with which our own forms would send no Origin.
-        response.headers["Referrer-Policy"] = "same-origin"
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store"
-        return response
+        return wire.finish(response) if guard.is_for_sentry() else guard.protect(response)
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response | tuple[str, int]:
-        if _for_sentry():
+    def refused(error: HTTPException) -> Response:
+        if guard.is_for_sentry():
             return wire.refuse(error)
+        if api.is_api(request.path):
+            return api.refuse(error)
         if isinstance(request.routing_exception, BadHost):
             # With a malformed Host header Flask makes no URLs, which the page needs.
             return Response(f"{error.name}\n", error.code, content_type="text/plain")
-        return render_template("error.html", error=error), error.code or 500
+        response = Response(render_template("error.html", error=error), error.code or 500)
+        for name, value in error.get_headers():
+            # Such as how to sign in, and when to come again.
+            if name.lower() != "content-type":
+                response.headers[name] = value
+        return response
 
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
-    def unusable(error: Exception) -> Response | tuple[str, int]:
+    def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
         # again.
         app.logger.error("The inbox's database cannot be used: %s", error)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)
-    def unreadable(error: DamagedEventError) -> Response | tuple[str, int]:
+    def unreadable(error: DamagedEventError) -> Response:
         return refused(Gone("The inbox's file is damaged where this event was."))
 
     return app
-
-
-class MisdirectedRequest(HTTPException):
-    """421: this name is not allowed (RFC 9110, section 15.5.20). Werkzeug has it from 3.1 on."""
-
-    code = 421
-
-
-def _check_key(project: str, key: str) -> None:
-    """Check that a DSN of this project and key is read back as the same.
-
-    :raises InboxError: it is not.
-    """
-    try:
-        Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
-    except DsnError as error:
-        raise InboxError(f"This project or key makes no DSN. {error}.") from None
-
-
-def _for_sentry() -> bool:
-    return request.path.startswith("/api/")
-
-
-def _is_own_host(host: str, known: Collection[str]) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    name = name.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost") or name in known:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _from_here() -> bool:
-    """Whether a browser says that this request comes from our own page."""
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return request.headers.get("Sec-Fetch-Site") == "same-origin"
-    # Without the scheme, which differs behind a proxy that ends TLS.
-    return origin.partition("://")[2].lower() == request.host.lower()
-
-
-def _clock(at: float) -> str:
-    """A short time for the list: the time of today, the day of this year, else the year."""
-    then, now = datetime.fromtimestamp(at), datetime.now()
-    if then.date() == now.date():
-        return f"{then:%H:%M}"
-    return f"{then.day} {then:%b}" if then.year == now.year else f"{then:%Y}"
-
-
-def _moment(at: float) -> str:
-    """Date and time, in the zone of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"

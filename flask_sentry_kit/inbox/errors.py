@@ -9,3 +9,7 @@ class InboxError(Exception):
 
 class DamagedEventError(LookupError):
     """The file holds an event that cannot be read."""
+
+
+class TooMuchKeptError(InboxError):
+    """What is marked to keep would take too much room. Its text says what to do."""

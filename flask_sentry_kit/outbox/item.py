@@ -128,6 +128,8 @@ class Item:
     """In order: after an answer, the first one behind the request that got it and whose ``after``
     has its status is sent, also after a 2xx. An answer that none of them is for decides about the
     item."""
+    said: object = None
+    """What the requests were made of, for a test that looks at it. It is not stored."""
 
     @property
     def requests(self) -> tuple[Request, ...]:

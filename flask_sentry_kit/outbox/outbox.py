@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..threads import patch_state
-from . import delivery_log, request_end, spool_rows
+from . import delivery_log, diversion, request_end, spool_rows
 from .connecting import Connection
 from .delivery import is_delivering, running
 from .item import Counters, Item, Ticket, origin_of
@@ -147,6 +147,9 @@ class Outbox:
                 # What the worker logs may become an event, whose delivery is logged too, and so on.
                 self._current_worker().refuse("it came from the delivery of another")
                 return None
+            diverted = diversion.current(item.request.url)
+            if diverted is not None:
+                return diversion.take(diverted, item)
             return self._current_worker().put(item)
         except Exception:
             delivery_log.logger.warning("An item was not accepted", exc_info=True)
@@ -172,6 +175,8 @@ class Outbox:
         403, 404, 405 or 410 to the last event that was answered. Each process knows of the events
         that it has put. Never raises."""
         try:
+            if diversion.current(url) is not None:
+                return False
             return self._current_worker().acceptance.is_refused(url)
         except Exception:
             delivery_log.logger.warning("Whether events are refused is not known", exc_info=True)
@@ -188,10 +193,10 @@ class Outbox:
 
     def resume(self) -> None:
         """Deliver what an earlier process left in the spool. Starts nothing if it is empty, or
-        within ``without_resuming``."""
+        within ``without_resuming``, or while a test collects what is put."""
         if self._spool is None or self._closed or self.connection.unusable:
             return
-        if not _without_resuming.get():
+        if not _without_resuming.get() and diversion.current() is None:
             self._current_worker().resume()
 
     def flush(self, timeout: float = 2.0) -> bool:

@@ -23,7 +23,7 @@ from ..containment import contained
 from ..dsn import Dsn
 from ..event.event_facts import EventFacts
 from ..event.scope import Environ
-from ..outbox import Counters, Outbox
+from ..outbox import Counters, Outbox, diversion
 from ..settings import SettingError, Settings, settings_of
 from ..threads import lock_at_use
 from ..watch import declare_event_id, watch_escapes, watch_handlers, watch_requests
@@ -67,7 +67,8 @@ def sdk_reports() -> bool:
         # Absent while it is being imported, and before 2.0.
         get_client = getattr(sdk, "get_client", None)
         client = None if get_client is None else get_client()
-        found = client is not None and client.is_active() and bool(client.dsn)
+        # While a test collects what is reported, a client needs no DSN.
+        found = client is not None and client.is_active() and bool(client.dsn or diversion.dsn())
     return found
 
 

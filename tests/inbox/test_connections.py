@@ -15,7 +15,8 @@ import urllib3
 from waitress.buffers import TempfileBasedBuffer
 
 from flask_sentry_kit.inbox.server import connections
-from flask_sentry_kit.inbox.server.connections import PLACES, Queue
+from flask_sentry_kit.inbox.server.connections import PLACES
+from flask_sentry_kit.inbox.server.lanes import Queue
 from tests.support.inbox import RunningInbox
 
 # Twice what may stall at a time, and four times what waitress takes by default.
@@ -192,7 +193,7 @@ class Job:
 
 def test_in_a_flood_the_newest_request_is_first() -> None:
     """Who comes last waits for what is being answered, not for all that others have queued."""
-    queue, done = Queue(), list[str]()
+    queue, done = Queue(most=1), list[str]()
     queue.set_thread_count(1)
     holding = Job(done, "running")
     holding.go.clear()

@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from tests.support.inbox import RunningInbox, feedback_item
 
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
-LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -254,33 +253,6 @@ def test_axe_finds_nothing_in_the_pages_with_words(served: RunningInbox, page: P
         assert found == []
 
 
-def test_keys_are_not_taken_from_someone_who_types(served: RunningInbox, page: Page) -> None:
-    """In the reference field a j is a j."""
-    served.store()
-    page.goto(served.url)
-    page.get_by_label("Reference").click()
-    page.keyboard.type("jku")
-    expect(page.get_by_label("Reference")).to_have_value("jku")
-
-
-def test_what_arrives_shows_up_by_itself(
-    served: RunningInbox, page: Page, console: list[str]
-) -> None:
-    """The list fills, and the words join an open crash page, with no reload."""
-    page.clock.install()
-    page.goto(served.url)
-    expect(page.get_by_text("Nothing has crashed yet.")).to_be_visible()
-    served.store()
-    page.clock.fast_forward(LOOKS_EVERY)
-    expect(page.locator(".row")).to_have_count(1)
-    page.locator(".row").click()
-    expect(page.get_by_text("Nothing, so far.")).to_be_visible()
-    served.report("I pressed pay")
-    page.clock.fast_forward(LOOKS_EVERY)
-    expect(page.get_by_text("I pressed pay")).to_be_visible()
-    assert console == []
-
-
 def test_nothing_of_an_event_runs(served: RunningInbox, page: Page, console: list[str]) -> None:
     """Markup in an exception and in a visitor's words is shown as it is."""
     markup = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -303,6 +275,6 @@ def test_no_page_is_wider_than_its_window(served: RunningInbox, page: Page, widt
     served.report(long)
     served.report(long, event_id="f" * 32, name=long[:100])
     page.set_viewport_size({"width": width, "height": 700})
-    for path in ("/", "/words/", f"/events/{EVENT_ID}/", "/?reference=" + long):
+    for path in ("/", "/words/", f"/events/{EVENT_ID}/", "/?q=" + long):
         page.goto(served.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox.content.feedback_item import read_feedback
-from flask_sentry_kit.inbox.content.reading import read_event
 from flask_sentry_kit.inbox.storage.store import Store
 from tests.support.inbox import EVENT_ID, feedback_item
 
@@ -21,7 +21,7 @@ OTHER = "f" * 32
 def add(store: Store, number: int) -> str:
     event_id = f"{number:032x}"
     body = {"message": "m"}
-    store.add_event(event_id, body, read_event(body))
+    store.add_event(event_id, json.dumps(body).encode(), body)
     return event_id
 
 
@@ -42,7 +42,7 @@ def test_items_go_with_their_event(tmp_path: Path) -> None:
         add(store, number)
     assert store.reports() == []
     feedback(store, 93, "c", f"{4:032x}")
-    store.delete(store.crashes(1)[0].key)
+    store.delete([store.crashes(1)[0].key])
     assert store.reports() == []
 
 
@@ -124,4 +124,4 @@ def test_a_file_of_the_version_before_keeps_its_reports(
     assert sorted(words) == ["an item", "beside, again", "waiting, again"]
     again = Store(path)
     assert len(again.reports()) == 3
-    again._close_keeper()
+    again.close()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .interfaces import time_of
+from .event_parts import time_of
 from .reading import clean, event_id_of, new_event_id
 from .shown import Budget, Pairs, cut, text
 

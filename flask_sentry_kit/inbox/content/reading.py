@@ -9,86 +9,33 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
-from .interfaces import (
-    FRAMES,
+from .event_parts import (
     dict_of,
     either,
-    exceptions_of,
-    frames_of,
     group_key,
-    is_ours,
     kind_of,
     level_of,
     list_of,
     message_of,
-    path_of,
     time_of,
 )
+from .failures import Failure, read_failures
 from .shown import Budget, Pairs, short, text
+from .stack import Frame
+from .titles import title_of
 
 # Characters and pieces that are shown of an event, which is kept whole. The stack and everything
 # else have a bound each, so that both are shown.
 _STACK: Final = (400_000, 8_000)
 _REST: Final = (200_000, 3_000)
-_FAILURES: Final = 30
 _BREADCRUMBS: Final = 100
 
 # Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
-_DEPTH: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of source."""
-
-    number: int | None
-    text: str
-    current: bool
-    """Whether this is the line that was running."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One call of a stack."""
-
-    file: str
-    module: str
-    function: str
-    line: int | None
-    ours: bool
-    """Whether it is the app's own code, and not a library's."""
-    source: tuple[Line, ...]
-    variables: tuple[tuple[str, str], ...]
-
-    @property
-    def where(self) -> str:
-        """Module and function, such as ``shop.cart.total``, without the line, which changes."""
-        return ".".join(part for part in (self.module or self.file, self.function) if part)
-
-    @property
-    def library(self) -> str:
-        """The library: the first part of the module's name."""
-        return (self.module or self.file).partition(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One exception of the chain."""
-
-    type: str
-    value: str
-    frames: tuple[Frame, ...]
-    """The innermost first."""
-
-    @property
-    def place(self) -> Frame | None:
-        """The frame to look at: the innermost of the app's own code, else the innermost."""
-        return next((frame for frame in self.frames if frame.ours), next(iter(self.frames), None))
+MAX_DEPTH: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +44,8 @@ class Breadcrumb:
     category: str
     level: str
     message: str
+    data: Pairs
+    """What else the client says of it, without what the message says already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +61,7 @@ class Event:
     """What events of the same crash have in common: 16 hex digits."""
     level: str
     failures: tuple[Failure, ...]
-    """The exception that ended the request first, then its causes."""
+    """The exception that ended the request first, then its causes, or what is in its group."""
     method: str
     url: str
     query: str
@@ -126,10 +75,16 @@ class Event:
     user: Pairs
     tags: Pairs
     extra: Pairs
+    contexts: Pairs
     facts: Pairs
     breadcrumbs: tuple[Breadcrumb, ...]
     cut: bool
     """Whether there is more of the event than is shown."""
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """The type and the value to show, as in the list."""
+        return title_of(self.type, self.value, self.where)
 
     @property
     def place(self) -> Frame | None:
@@ -146,11 +101,6 @@ class Event:
     def crash_event_id(self) -> str | None:
         """The crash that a visitor's words are about, where they came as an event of their own."""
         return event_id_of(dict(self.tags).get("crash.event_id"))
-
-
-def by_owner(frames: Iterable[Frame]) -> list[tuple[bool, list[Frame]]]:
-    """The frames in runs that are the app's own, or not, so that the page can fold the others."""
-    return [(ours, list(run)) for ours, run in groupby(frames, key=lambda frame: frame.ours)]
 
 
 def event_id_of(value: object) -> str | None:
@@ -180,7 +130,7 @@ def clean(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict | list) and depth >= _DEPTH:
+    if isinstance(value, dict | list) and depth >= MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {clean(key): clean(item, depth + 1) for key, item in value.items()}
@@ -192,7 +142,7 @@ def clean(value: Any, depth: int = 0) -> Any:
 def read_event(body: Mapping[str, Any]) -> Event:
     """Read a cleaned event of raven's or any SDK's shape (protocol 4 to 7)."""
     stack, rest = Budget(*_STACK), Budget(*_REST)
-    failures = _failures(body, stack)
+    failures = read_failures(body, stack)
     message = message_of(body)
     transaction = text(body.get("transaction")) or text(body.get("culprit"))
     if failures:
@@ -217,13 +167,14 @@ def read_event(body: Mapping[str, Any]) -> Event:
         method=short(request.get("method")),
         url=text(request.get("url")),
         query=_query(request.get("query_string"), rest),
-        user=rest.pairs(user),
+        user=rest.pairs(_user(user)),
         tags=rest.pairs(body.get("tags")),
         headers=rest.pairs(request.get("headers")),
         cookies=rest.pairs(request.get("cookies")),
         form=form,
         body="" if form else rest.show(request.get("data")),
         extra=rest.pairs(body.get("extra")),
+        contexts=rest.pairs(_contexts(body)),
         breadcrumbs=_breadcrumbs(body, rest),
         environ=rest.pairs(request.get("env")),
         facts=_facts(body, transaction, message if failures else ""),
@@ -231,61 +182,22 @@ def read_event(body: Mapping[str, Any]) -> Event:
     )
 
 
-def _failures(body: Mapping[str, Any], budget: Budget) -> tuple[Failure, ...]:
-    values = exceptions_of(body)
-    failures: list[Failure] = []
-    if len(values) > _FAILURES:
-        budget.full = True
-    for item in reversed(values[-_FAILURES:]):
-        if isinstance(item, dict):
-            known = sum(len(failure.frames) for failure in failures)
-            failures.append(
-                Failure(
-                    type=short(item.get("type")) or "Exception",
-                    value=budget.show(item.get("value")),
-                    frames=_frames(item.get("stacktrace"), FRAMES - known, budget),
-                )
-            )
-    stack = either(body, "stacktrace", "sentry.interfaces.Stacktrace")
-    if not failures and (frames := _frames(stack, FRAMES, budget)):
-        failures.append(Failure(short(body.get("logger")) or "Message", message_of(body), frames))
-    return tuple(failures)
+def _user(found: Any) -> Any:
+    """The user, with what raven and the kit put under ``data`` beside the rest, each fact once."""
+    if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
+        return found
+    user = {name: value for name, value in found.items() if name != "data"}
+    for name, value in found["data"].items():
+        if name in user and user[name] != value:
+            name = f"data.{name}"
+        user.setdefault(name, value)
+    return user
 
 
-def _frames(stack: Any, most: int, budget: Budget) -> tuple[Frame, ...]:
-    frames, marked = frames_of(stack)
-    if len(frames) > most:
-        budget.full = True
-    shown = frames[-most:] if most > 0 else []
-    return tuple(_frame(frame, marked, budget) for frame in reversed(shown))
-
-
-def _frame(frame: Mapping[str, Any], marked: bool, budget: Budget) -> Frame:
-    path = path_of(frame)
-    line = frame.get("lineno")
-    number = line if isinstance(line, int) and 0 < line < 10**9 else None
-    return Frame(
-        file=short(frame.get("filename")) or path,
-        module=short(frame.get("module")),
-        function=short(frame.get("function")),
-        line=number,
-        ours=is_ours(frame, path, marked),
-        source=_source(frame, number, budget),
-        variables=budget.pairs(frame.get("vars")),
-    )
-
-
-def _source(frame: Mapping[str, Any], number: int | None, budget: Budget) -> tuple[Line, ...]:
-    current = frame.get("context_line")
-    if not isinstance(current, str):
-        return ()
-    before = list_of(frame.get("pre_context"))[-10:]
-    after = list_of(frame.get("post_context"))[:10]
-    first = number - len(before) if number else None
-    return tuple(
-        Line(first + index if first is not None else None, budget.text(line), index == len(before))
-        for index, line in enumerate([*before, current, *after])
-    )
+def _contexts(body: Mapping[str, Any]) -> dict[str, Any]:
+    # The runtime is said with the event's facts, a visitor's words with all others.
+    found = dict_of(body.get("contexts"))
+    return {name: value for name, value in found.items() if name not in ("runtime", "feedback")}
 
 
 def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
@@ -313,13 +225,17 @@ def _breadcrumbs(body: Mapping[str, Any], budget: Budget) -> tuple[Breadcrumb, .
     crumbs = []
     for item in list_of(values)[-_BREADCRUMBS:]:
         if isinstance(item, dict):
-            parts = (budget.text(item.get("message")), budget.show(item.get("data") or None))
+            message = budget.text(item.get("message"))
+            data = item.get("data")
+            if not isinstance(data, dict | list):
+                message = message or budget.show(data)
             crumbs.append(
                 Breadcrumb(
                     at=time_of(item.get("timestamp")),
                     category=short(item.get("category") or item.get("type")),
                     level=level_of(item.get("level"), "info"),
-                    message=" ".join(filter(None, parts)),
+                    message=message,
+                    data=tuple(pair for pair in budget.pairs(data) if pair[1] != message),
                 )
             )
     return tuple(crumbs)

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 
 from ..errors import InboxError
+from ..guard import has_password
+from ..paths import is_sentrys, may_wait
 from ..protocol.body import MAX_WIRE
 
 if TYPE_CHECKING:
     from ..project import Project
     from .connections import PatientServer
+    from .lanes import Lane, Lanes
 
 _MAX_HEADER: Final = 64 * 2**10
 
@@ -26,34 +29,29 @@ class InboxServer:
     :param app: what :func:`create_inbox` made.
     :param host: an address, or a name, of which the first address is taken.
     :param port: 0 takes a free one, which is then in :attr:`port`.
-    :param open_to_network: allow a host that other machines can reach. There is no login: everyone
-        who can reach the inbox can read it.
-    :raises InboxError: for a host that is not loopback and was not allowed, or an address that
-        cannot be bound.
+    :raises InboxError: for a host that other machines can reach, where the inbox has no password,
+        or an address that cannot be bound.
     """
 
-    def __init__(
-        self,
-        app: Flask,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        open_to_network: bool = False,
-    ) -> None:
+    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0) -> None:
         self.app = app
         self._map: dict[int, Any] = {}
         self._left: dict[int, Any] = {}
         self._stopping = threading.Lock()
         self._stopped = False
-        patient_server = load_server()
-        self._socket = _bind(host, port, open_to_network)
+        patient_server, lanes = load_server()
+        self._socket = _bind(host, port, has_password(app))
         self.host, self.port = self._socket.getsockname()[:2]
+        answering = lanes(_lane_of)
+        self._project.bodies.count_queued = lambda: answering.waiting("events")
         try:
             self._server: Any = patient_server(
-                app,
+                # Not app itself: where sentry-sdk is initialised in this process it makes a
+                # transaction of each call, and sending that is the next call.
+                app.wsgi_app,
                 self._socket,
                 self._map,
-                threads=8,
+                lanes=answering,
                 ident="",
                 # The dialog's texts are in the address, and a browser sends the cookies of all
                 # programs on this machine.
@@ -79,6 +77,11 @@ class InboxServer:
         return f"[{self.host}]:{self.port}" if address.version == 6 else f"{self.host}:{self.port}"
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+
+    @property
     def url(self) -> str:
         """The inbox's address, without a slash at its end."""
         return f"http://{self.netloc}"
@@ -86,8 +89,12 @@ class InboxServer:
     @property
     def dsn(self) -> str:
         """The DSN to paste."""
-        project: Project = self.app.extensions["sentry_kit_inbox"]
-        return project.dsn("http", self.netloc).public
+        return self._project.dsn("http", self.netloc).public
+
+    @property
+    def _project(self) -> Project:
+        found: Project = self.app.extensions["sentry_kit_inbox"]
+        return found
 
     def run(self) -> None:
         """Answer until :meth:`stop`, KeyboardInterrupt or SystemExit; then close everything."""
@@ -95,7 +102,10 @@ class InboxServer:
             self._server.run()
         finally:
             # Requests that are being answered are finished first, since they need the sockets.
+            store = self._project.store
+            store.live.close()
             self._server.task_dispatcher.shutdown()
+            store.close()
             with self._stopping:
                 self._stopped = True
                 from waitress.wasyncore import close_all
@@ -116,13 +126,14 @@ class InboxServer:
         self._map.clear()
 
 
-def load_server() -> type[PatientServer]:
-    """The server's class, whose waitress comes with the extra ``[inbox]``.
+def load_server() -> tuple[type[PatientServer], type[Lanes]]:
+    """The server's classes, whose waitress comes with the extra ``[inbox]``.
 
     :raises InboxError: waitress is missing; says how to install it.
     """
     try:
         from .connections import PatientServer
+        from .lanes import Lanes
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "waitress":
             raise
@@ -130,20 +141,27 @@ def load_server() -> type[PatientServer]:
             "The inbox is served by waitress, which is not installed. Install it with:"
             " pip install 'flask-sentry-kit[inbox]'"
         ) from None
-    return PatientServer
+    return PatientServer, Lanes
 
 
-def _bind(host: str, port: int, open_to_network: bool) -> socket.socket:
+def _lane_of(path: str, query: str) -> Lane:
+    if may_wait(path, query):
+        return "waits"
+    return "events" if is_sentrys(path) else "pages"
+
+
+def _bind(host: str, port: int, may_be_reached: bool) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise InboxError(f"There is no host {host!r}.") from None
     family, _, _, _, address = found[0]
     loopback = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
-    if not loopback and not open_to_network:
+    if not loopback and not may_be_reached:
         raise InboxError(
-            f"{host} can be reached by other machines, and the inbox has no login: everyone who"
-            " can reach it can read it. Take 127.0.0.1, or give --open-to-network if you mean it."
+            f"{host} can be reached by other machines, so the inbox needs a password there. Write"
+            " one into a file that only you may read, and give it with --password-file; or take"
+            " 127.0.0.1."
         )
     try:
         # create_server() sets SO_REUSEADDR, except on Windows, where it would share the port.

@@ -1,7 +1,7 @@
 """The inbox's SQLite file: private, made when it is missing, set aside when it is damaged.
 
-Every call opens the file, does one short transaction and closes it: no connection is used by
-two threads or processes. Knows nothing of what is in the tables.
+One connection writes, for one thread at a time. Others read, each for one thread at a time, and are
+kept for the next. Every call does one short transaction. Knows nothing of what is in the tables.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from ...files import UnsafeFileError, connect, connect_in_memory, make_private_file
 from ..errors import InboxError
+from .connection_pool import Connections
 
 _WHAT: Final = "The inbox's file"
 _MAGIC: Final = b"SQLite format 3\0"
+_SMALLEST: Final = 512
 _BESIDE: Final = ("-wal", "-shm", "-journal")
+
+# Pages of 4 kB that each connection remembers.
+_PAGES: Final = 4_000
+
+# Pages of a file that is checked as a whole when it is opened, which takes 1 ms for each 4 MB.
+# Damage in a larger one is noticed where it is read.
+_CHECKED: Final = 8_000
 
 _Identity = tuple[int, ...]
 
@@ -39,23 +48,40 @@ class Database:
     :param path: of the file; if it is missing, it is made, readable by its owner only.
     :param schema: statements that make the tables, each ended by ``;`` and a line break.
     :param application_id: marks the file as ours, so that another program's is not written to.
+    :param version: of the schema; a file of a later one is refused.
+    :param passing: what the names of tables begin with that come and go.
     :raises InboxError: the file cannot be made or written, was made by somebody else, is not ours,
         or has other tables.
     """
 
-    def __init__(self, path: str | os.PathLike[str], schema: str, application_id: int) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        schema: str,
+        application_id: int,
+        version: int,
+        passing: str = "",
+    ) -> None:
         self.path = Path(path).absolute()
         self.timeout = 10.0
-        """Seconds to wait for another writer."""
+        """Seconds to wait for a writer of another process."""
         self._schema = schema
         self._application_id = application_id
-        self._renewal = threading.Lock()
+        self._version = version
+        self._passing = passing
+        self._renewal = threading.RLock()
         self._identity: _Identity | None = None
         self._opened_inodes: tuple[object, object] = (None, None)
-        self._close_keeper: Callable[[], object] = lambda: None
+        self._connections = Connections()
+        self._writing = threading.Lock()
+        weakref.finalize(self, self._connections.close)
         self._begin()
 
-    def _upgrade(self, db: sqlite3.Connection) -> None:
+    def close(self) -> None:
+        """Close the file. The next call opens it again."""
+        self._connections.close()
+
+    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
         """Bring the tables of an older version up to date."""
 
     def _fill(self, db: sqlite3.Connection) -> None:
@@ -65,34 +91,71 @@ class Database:
         """Read from a damaged file, as far as possible, what `_fill` writes into the new one."""
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read one state of the file with, for this thread alone."""
+        with self._watched():
+            made = self._connections
+            db = made.take() or self._connect()
+            try:
+                db.execute("BEGIN")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                db.close()
+                raise
+            made.put_back(db)
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, in a transaction."""
+        with self._writing, self._watched():
+            made = self._connections
+            db = made.take_writer() or self._connect()
+            try:
+                with _transaction(db):
+                    yield db
+            finally:
+                made.put_back_writer(db)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """See to it that the file is there, and set it aside where it turns out to be damaged."""
         if self._identity_now() != self._identity:
             self._renew()
         identity = self._identity
         try:
-            with self._connection() as db:
-                yield db
+            yield
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if _is_damage(error):
                 self._recover(error, identity)
             raise
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as db, _transaction(db):
-            yield db
-
-    @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        # With WAL, a crash of the machine may lose the last moment, never the file.
-        with closing(self._connect(synchronous="NORMAL")) as db:
-            db.row_factory = sqlite3.Row
+        with closing(self._connect()) as db:
             yield db
 
     def _connect(self, **pragmas: str) -> sqlite3.Connection:
-        # `_open` sees to it that the file is there; nothing here makes another one.
+        # With WAL, a crash of the machine may lose the last moment, never the file. `_watched` sees
+        # to it that the file is there; nothing here makes another one.
+        pragmas |= {
+            "synchronous": "NORMAL",
+            "cache_size": str(_PAGES),
+            # Some systems have SQLite write zeros over all that is deleted, which for large events
+            # costs as much as writing them.
+            "secure_delete": "FAST",
+        }
         with _clear_errors(self.path):
-            return connect(self.path, _WHAT, make=False, timeout=self.timeout, pragmas=pragmas)
+            db = connect(
+                self.path,
+                _WHAT,
+                make=False,
+                timeout=self.timeout,
+                check_same_thread=False,
+                pragmas=pragmas,
+            )
+        db.row_factory = sqlite3.Row
+        return db
 
     # The file itself
 
@@ -133,8 +196,7 @@ class Database:
             make_private_file(self.path, _WHAT)
 
     def _set_up(self) -> None:
-        head = self._head()
-        if head and not head.startswith(_MAGIC):
+        if 0 < os.stat(self.path).st_size < _SMALLEST:
             # SQLite treats a file of a few bytes as an empty one.
             raise sqlite3.DatabaseError("file is not a database")
         with self._connection() as db:
@@ -147,11 +209,26 @@ class Database:
                 if not _columns(db):
                     self._make_tables(db)
                     db.execute(f"PRAGMA application_id = {self._application_id}")
-                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise sqlite3.DatabaseError(" ".join(str(found).split()))
-                self._upgrade(db)
-                if _columns(db) != self._expected_columns():
+                    db.execute(f"PRAGMA user_version = {self._version}")
+                if db.execute("PRAGMA page_count").fetchone()[0] <= _CHECKED:
+                    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                    if found != "ok":
+                        raise sqlite3.DatabaseError(" ".join(str(found).split()))
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                if version > self._version:
+                    raise InboxError(
+                        f"{self.path} was written by a newer version of the inbox. Install that"
+                        " one, move the file away, or name another file."
+                    )
+                if version < self._version:
+                    self._upgrade(db, version)
+                    db.execute(f"PRAGMA user_version = {self._version}")
+                found_columns = {
+                    (table, column)
+                    for table, column in _columns(db)
+                    if not (self._passing and table.startswith(self._passing))
+                }
+                if found_columns != self._expected_columns():
                     raise InboxError(
                         f"{self.path} is an inbox's database of another version: it has other"
                         " tables. Move it away, or name another file."
@@ -159,8 +236,7 @@ class Database:
                 self._fill(db)
 
     def _make_tables(self, db: sqlite3.Connection) -> None:
-        for statement in self._schema.split(";\n"):
-            db.execute(statement)
+        execute_all(db, self._schema)
 
     def _expected_columns(self) -> set[tuple[str, str]]:
         with closing(connect_in_memory()) as db:
@@ -168,13 +244,18 @@ class Database:
             return _columns(db)
 
     def _keep_open(self) -> None:
-        # While one connection stays open, closing the others writes nothing back: measured, an
-        # event takes a third of the time. It is not used, and is closed with the store.
-        keeper = connect(self.path, _WHAT, check_same_thread=False)
-        keeper.execute("SELECT 1 FROM sqlite_master").fetchall()
-        self._close_keeper = weakref.finalize(self, keeper.close)
+        db = self._connect()
+        db.execute("SELECT 1 FROM sqlite_master").fetchall()
+        self._connections.put_back_writer(db)
         self._identity = self._identity_now()
         self._opened_inodes = self._inode(), self._inode("-wal")
+
+    def _let_go(self) -> None:
+        """Have every connection closed, and no more used, that was made so far."""
+        self._connections.close()
+        self._connections = Connections()
+        weakref.finalize(self, self._connections.close)
+        self._identity = None
 
     def _identity_now(self) -> _Identity | None:
         """What changes if the file is replaced or made less private; None if it is missing."""
@@ -202,6 +283,8 @@ class Database:
         return head.startswith(_MAGIC) and mark == self._application_id
 
     def _head(self) -> bytes:
+        # Closing the file would end the locks that another connection of this process has on it, so
+        # this is only for a file that cannot be used anyway.
         with _clear_errors(self.path), open(self.path, "rb") as file:
             return file.read(72)
 
@@ -212,8 +295,7 @@ class Database:
             if now == self._identity:
                 return
             what = "was deleted: a new one is begun" if now is None else "was replaced or changed"
-            self._close_keeper()
-            self._identity = None
+            self._let_go()
             self._begin()
             _log.warning("%s %s %s. The DSN stays the same.", _WHAT, self.path, what)
 
@@ -222,9 +304,8 @@ class Database:
         with self._renewal:
             if identity is None or identity != self._identity_now():
                 return
-            self._close_keeper()
+            self._let_go()
             self._set_aside(error)
-            self._identity = None
             self._begin()
 
     def _set_aside(self, error: Exception) -> None:
@@ -243,6 +324,12 @@ class Database:
             error,
             name,
         )
+
+
+def execute_all(db: sqlite3.Connection, statements: str) -> None:
+    """Run statements that end with ``;`` and a line break each, in the caller's transaction."""
+    for statement in statements.split(";\n"):
+        db.execute(statement)
 
 
 @contextmanager
@@ -273,7 +360,7 @@ def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
     found = db.execute(
         "SELECT m.name, p.name FROM sqlite_master m, pragma_table_info(m.name) p"
         " WHERE m.type = 'table'"
-    )
+    ).fetchall()
     return {(str(table), str(column)) for table, column in found}
 
 

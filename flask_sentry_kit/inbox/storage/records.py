@@ -57,9 +57,19 @@ class CrashGroup:
     level: str
     count: int
     """All events that arrived, including those that are no longer kept."""
+    people: int
+    """How many persons met one of the events that are kept, as far as these name somebody."""
     first_at: float
     last_at: float
     unread: bool
+    resolved: bool
+    """Whether somebody marked it as resolved, and it has not happened again since."""
+    kept: bool
+    """Whether its newest events are never pruned."""
+    app: str
+    release: str
+    environment: str
+    """Of its latest event, as far as that says."""
     reports: int
     words: Report | None
     """The latest report."""
@@ -71,6 +81,7 @@ class KeptEvent:
 
     event_id: str
     crash_key: str
+    project: str
     at: float
     received: float
     person: str
@@ -134,6 +145,12 @@ def crash_of(row: sqlite3.Row, words: Report | None) -> CrashGroup:
         first_at=moment_of(row["first_at"]),
         last_at=moment_of(row["last_at"]),
         unread=bool(row["unread"]),
+        people=_number(row["people"]),
+        resolved=bool(row["resolved"]),
+        kept=bool(row["kept"]),
+        app=str(row["app"]),
+        release=str(row["release"]),
+        environment=str(row["environment"]),
         reports=_number(row["reports"]),
         words=words,
     )

@@ -34,6 +34,15 @@ CREATE TABLE reports (
 CREATE UNIQUE INDEX reports_form ON reports (event_id) WHERE digest IS NULL;
 CREATE INDEX reports_event ON reports (event_id);
 CREATE INDEX reports_crash ON reports (crash, at);
+CREATE VIRTUAL TABLE report_text USING fts5 (
+    name, email, comments, url, facts, content='reports', content_rowid='id'
+);
+CREATE TRIGGER reports_added AFTER INSERT ON reports BEGIN \
+INSERT INTO report_text (rowid, name, email, comments, url, facts) \
+VALUES (new.id, new.name, new.email, new.comments, new.url, new.facts); END;
+CREATE TRIGGER reports_deleted AFTER DELETE ON reports BEGIN \
+INSERT INTO report_text (report_text, rowid, name, email, comments, url, facts) \
+VALUES ('delete', old.id, old.name, old.email, old.comments, old.url, old.facts); END;
 """
 
 _PUT: Final = (
@@ -42,31 +51,14 @@ _PUT: Final = (
 )
 
 
-def upgrade(db: sqlite3.Connection) -> None:
-    """Bring the table of an older version up to date: until November 2026 an event had one report,
-    whoever wrote it."""
-    columns = {row["name"] for row in db.execute("PRAGMA table_info(reports)")}
-    if not columns or "digest" in columns:
-        return
-    db.execute("DROP INDEX IF EXISTS reports_crash")
-    db.execute("ALTER TABLE reports RENAME TO older_reports")
-    for statement in SCHEMA.split(";\n"):
-        db.execute(statement)
-    db.execute(
-        "INSERT INTO reports (feedback_id, event_id, crash, name, email, comments, at, url, facts)"
-        " SELECT '', event_id, crash, name, email, comments, at, '', '[]' FROM older_reports"
-        " ORDER BY at"
-    )
-    db.execute("DROP TABLE older_reports")
-
-
 def put_form(
     db: sqlite3.Connection, event_id: str, name: str, email: str, comments: str, now: float
 ) -> int | None:
     """Keep a form's words in place of the event's earlier ones. Returns the crash's id, or None."""
     crash = _crash_of(db, event_id)
     values = (None, "", event_id, crash, name, email, comments, now, "", "[]")
-    db.execute(f"INSERT OR REPLACE {_PUT}", values)
+    db.execute("DELETE FROM reports WHERE event_id = ? AND digest IS NULL", (event_id,))
+    db.execute(f"INSERT {_PUT}", values)
     return crash
 
 
@@ -104,8 +96,10 @@ def link(db: sqlite3.Connection, event_id: str, crash: int) -> None:
 
 
 def prune(db: sqlite3.Connection, most: int) -> None:
-    """Keep the latest arrivals: so many on crashes that are here, and as many without one."""
-    for which in ("crash IS NULL", "crash IS NOT NULL"):
+    """Keep the latest arrivals: so many on crashes that are here, and as many without one. Those on
+    crashes that are marked to keep are left."""
+    kept = "crash IN (SELECT id FROM crashes WHERE kept = 1)"
+    for which in ("crash IS NULL", f"crash IS NOT NULL AND NOT {kept}"):
         db.execute(
             f"DELETE FROM reports WHERE {which} AND id <= (SELECT id FROM reports WHERE {which}"
             " ORDER BY id DESC LIMIT 1 OFFSET ?)",
@@ -128,7 +122,7 @@ def newest(
     """The latest reports first, up to 1 MB of words; `most` characters of each one's words."""
     # SQLite sorts whole rows, so the words are read afterwards.
     found = db.execute(
-        f"SELECT id FROM reports WHERE {where} ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
+        f"SELECT id FROM reports r WHERE {where} ORDER BY at DESC, id DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
     return _read(db, [row[0] for row in found], most)

@@ -1,74 +1,47 @@
 """Keeps what arrived in one SQLite file: bounded, and safe for several writers.
 
-Knows nothing of HTTP. ``reading.py`` reads events, and ``database.py`` opens the file and sets it
-aside if it is damaged.
+Knows nothing of HTTP. What a call reads is in ``reads.py``; ``database.py`` opens the file and sets
+it aside if it is damaged.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
 import sqlite3
 import time
-import zlib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 from ..content.feedback_item import Feedback
-from ..content.reading import Event
-from ..errors import DamagedEventError
-from . import report_table
-from .database import Database
-from .records import CrashGroup, KeptEvent, Report, crash_of, json_of, moment_of
+from ..content.summary import summarize
+from ..errors import TooMuchKeptError
+from . import event_table, migration, report_table, word_index
+from .attachment_table import Attachment
+from .batch import BatchWriter
+from .changes import Change, Kind, LiveChanges
+from .reads import READ_UP_TO, Reads
+from .schema import APPLICATION_ID, EVENTS, VERSION
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
 
-# Marks the file as an inbox's, so that no other program's database is written to.
-_APPLICATION_ID: Final = 0x5E47B0C5
-_SHOWN: Final = 300
+_SCHEMA: Final = EVENTS + report_table.SCHEMA
 
-# Characters of a visitor's words that the list of crashes holds of each.
-_BEGINNING: Final = 400
-
-LONG_WORDS: Final = 5_000
-"""Characters of each one's words where many are shown."""
-
-_NO_CRASH: Final = "crash IS NULL"
-_READ_UP_TO: Final = "SELECT value FROM facts WHERE name = 'read_report'"
-
-_EVENTS: Final = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-INSERT INTO facts VALUES ('changes', 0);
-CREATE TABLE crashes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
-    type TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, level TEXT NOT NULL,
-    count INTEGER NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
-    touched REAL NOT NULL, unread INTEGER NOT NULL
-);
-CREATE INDEX crashes_touched ON crashes (touched);
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id TEXT NOT NULL UNIQUE,
-    crash INTEGER NOT NULL REFERENCES crashes (id),
-    at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, person TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX events_crash ON events (crash, seq);
-CREATE INDEX events_size ON events (size);
-"""
-_SCHEMA: Final = _EVENTS + report_table.SCHEMA
+T = TypeVar("T")
 
 
-class Store(Database):
+class Store(Reads):
     """The inbox's file.
+
+    Each method that writes returns once it is committed: what it wrote survives ``kill -9``.
 
     :param path: of the SQLite file; if it is missing, it is made, readable by its owner only.
     :param keep_events: how many events are kept, the newest. A report is deleted with its event. As
-        many reports are kept on all events, and as many without one, the newest.
+        many reports are kept on all events, and as many without one, the newest. Crashes that are
+        marked to keep come on top of that.
     :param keep_bytes: how many bytes the kept events take at most, compressed.
     :raises InboxError: the file cannot be made or written, or is not an inbox's.
     """
@@ -82,21 +55,36 @@ class Store(Database):
     ) -> None:
         self.keep_events = max(1, keep_events)
         self.keep_bytes = keep_bytes
+        self.live = LiveChanges()
+        """The latest changes, to wait for the next one."""
         self._key: str | None = None
-        super().__init__(path, _SCHEMA, _APPLICATION_ID)
+        self._batch = BatchWriter(self._transaction)
+        self._noted: list[tuple[Kind, str, str]] = []
+        self._words: list[tuple[int, str]] = []
+        self._has_grown = False
+        self._part = word_index.part_size(self.keep_events)
+        super().__init__(path, _SCHEMA, APPLICATION_ID, VERSION, passing=word_index.TABLES)
 
-    def _upgrade(self, db: sqlite3.Connection) -> None:
-        columns = {row["name"] for row in db.execute("PRAGMA table_info(events)")}
-        if "whom" in columns:
-            # Its name until November 2026.
-            db.execute("ALTER TABLE events RENAME COLUMN whom TO person")
-        report_table.upgrade(db)
+    def close(self) -> None:
+        """Close the file, and wake all that wait for changes."""
+        self.live.close()
+        super().close()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait to be written."""
+        return self._batch.waiting
+
+    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
+        migration.upgrade(db, self._part)
 
     def _fill(self, db: sqlite3.Connection) -> None:
         db.execute("INSERT OR IGNORE INTO facts VALUES ('changes', 0)")
         if self._key is not None:
             # In a new file: so that the DSN which apps have stays valid.
             db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (self._key,))
+        event_table.count_totals(db)
+        self.live.start(_changes(db))
 
     def _salvage(self, db: sqlite3.Connection) -> None:
         row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
@@ -105,59 +93,81 @@ class Store(Database):
 
     def public_key(self, given: str | None = None) -> str:
         """The key of the DSN: the given one, else the kept one, else a new one made at random."""
-        with self._write() as db:
+
+        def find(db: sqlite3.Connection) -> str:
             row = db.execute("SELECT value FROM facts WHERE name = 'public_key'").fetchone()
             key = given or (str(row[0]) if row else secrets.token_hex(16))
             db.execute("INSERT OR REPLACE INTO facts VALUES ('public_key', ?)", (key,))
-        self._key = key
-        return key
+            return key
 
-    def changes(self) -> int:
-        """A number that grows with every change, so that an open page knows when to look again."""
-        with self._open() as db:
-            row = db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()
-            return row[0] if row and isinstance(row[0], int) else 0
+        self._key = self._batch.run(find)
+        return self._key
 
     # Writing
 
-    def add_event(self, event_id: str, body: Mapping[str, Any], event: Event) -> bool:
-        """Keep an event. False: one with this id is kept already."""
-        # As UTF-8 and without spaces, it is not longer than it was when it arrived.
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        data = zlib.compress(text.encode())
-        now = time.time()
-        # The time is the client's, unless its clock is ahead of ours.
-        at = min(event.at or now, now)
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """What a batch writes, what it pushes out, and the numbers of its changes."""
+        self._noted, self._words, self._has_grown = [], [], False
         with self._write() as db:
-            if db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone():
+            yield db
+            if self._has_grown:
+                for key in event_table.prune(db, self.keep_events, self.keep_bytes):
+                    self._note("deleted", key)
+            word_index.add(db, self._words, self._part)
+            last = _changes(db) + len(self._noted)
+            if self._noted:
+                db.execute("UPDATE facts SET value = ? WHERE name = 'changes'", (last,))
+        first = last - len(self._noted) + 1
+        self.live.add(Change(first + index, *what) for index, what in enumerate(self._noted))
+
+    def _note(self, kind: Kind, crash: str = "", event_id: str = "") -> None:
+        self._noted.append((kind, crash, event_id))
+
+    def add_event(
+        self,
+        event_id: str,
+        data: bytes,
+        body: Mapping[str, Any],
+        *,
+        packed: bytes | None = None,
+        project: str = "1",
+        attachments: Sequence[Attachment] = (),
+    ) -> bool:
+        """Keep an event. False: one with this id is kept already.
+
+        :param data: the event's JSON in UTF-8, which the pages and the API show.
+        :param body: the same, read and cleaned.
+        :param packed: the same as `data` in zlib's format, where the client sent it so.
+        """
+        event = event_table.NewEvent(
+            event_id, project, summarize(body), packed or event_table.pack(data), time.time()
+        )
+
+        def write(db: sqlite3.Connection) -> bool:
+            if event_table.has(db, event_id):
                 return False
-            crash = db.execute(
-                "INSERT INTO crashes (key, type, value, place, level, count, first_at, last_at,"
-                " touched, unread) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, 1)"
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value, level = excluded.level,"
-                " count = count + 1, first_at = min(first_at, excluded.first_at),"
-                " last_at = max(last_at, excluded.last_at), touched = excluded.touched, unread = 1"
-                " RETURNING id",
-                (
-                    event.key,
-                    event.type[:_SHOWN],
-                    event.value[:_SHOWN],
-                    event.where[:_SHOWN],
-                    event.level,
-                    at,
-                    at,
-                    now,
-                ),
-            ).fetchone()[0]
-            db.execute(
-                "INSERT INTO events (event_id, crash, at, received, size, person, body)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (event_id, crash, at, now, len(data), event.person[:_SHOWN], data),
-            )
+            seq, crash = event_table.add(db, event)
+            self._words.append((seq, event.summary.words))
             report_table.link(db, event_id, crash)
-            self._prune(db)
-            _changed(db)
-        return True
+            event_table.add_attachments(db, event_id, attachments)
+            self._has_grown = True
+            self._note("event", event.summary.key, event_id)
+            return True
+
+        return self._batch.run(write)
+
+    def add_attachments(self, event_id: str, attachments: Sequence[Attachment]) -> bool:
+        """Keep further files of an event, up to 20. False: the event is not here."""
+
+        def write(db: sqlite3.Connection) -> bool:
+            if not event_table.has(db, event_id):
+                return False
+            event_table.add_attachments(db, event_id, attachments)
+            self._has_grown = True
+            return True
+
+        return self._batch.run(write)
 
     def put_report(self, event_id: str, name: str, email: str, comments: str) -> None:
         """Keep a visitor's words by form. Those on the same event that came by form are replaced.
@@ -165,10 +175,12 @@ class Store(Database):
         The event may arrive later; the report is linked to it then.
         """
         now = time.time()
-        with self._write() as db:
-            self._has_report(
-                db, report_table.put_form(db, event_id, name, email, comments, now), now
-            )
+
+        def write(db: sqlite3.Connection) -> None:
+            crash = report_table.put_form(db, event_id, name, email, comments, now)
+            self._has_report(db, crash, event_id, now)
+
+        self._batch.run(write)
 
     def add_feedback(self, item: Feedback) -> bool:
         """Keep a feedback item beside all others. False: it is a repeated delivery.
@@ -176,217 +188,141 @@ class Store(Database):
         Its event may arrive later, or never.
         """
         now = time.time()
-        with self._write() as db:
+
+        def write(db: sqlite3.Connection) -> bool:
             is_new, crash = report_table.add_feedback(db, item, now)
             if is_new:
-                self._has_report(db, crash, now)
-        return is_new
+                self._has_report(db, crash, item.event_id, now)
+            return is_new
 
-    def _has_report(self, db: sqlite3.Connection, crash: int | None, now: float) -> None:
-        db.execute("UPDATE crashes SET touched = ?, unread = 1 WHERE id = ?", (now, crash))
+        return self._batch.run(write)
+
+    def _has_report(
+        self, db: sqlite3.Connection, crash: int | None, event_id: str, now: float
+    ) -> None:
+        found = db.execute(
+            "UPDATE crashes SET touched = ?, unread = 1 WHERE id = ? RETURNING key", (now, crash)
+        ).fetchall()
         report_table.prune(db, self.keep_events)
-        _changed(db)
+        self._note("words", found[0][0] if found else "", event_id)
 
-    def _prune(self, db: sqlite3.Connection) -> None:
-        while True:
-            count, size = db.execute("SELECT count(*), sum(size) FROM events").fetchone()
-            if count <= 1 or (count <= self.keep_events and size <= self.keep_bytes):
-                return
-            oldest, event_id, crash = db.execute(
-                "SELECT seq, event_id, crash FROM events ORDER BY seq LIMIT 1"
-            ).fetchone()
-            db.execute("DELETE FROM events WHERE seq = ?", (oldest,))
-            db.execute("DELETE FROM reports WHERE event_id = ?", (event_id,))
-            if not db.execute("SELECT 1 FROM events WHERE crash = ?", (crash,)).fetchone():
-                db.execute("DELETE FROM crashes WHERE id = ?", (crash,))
+    # Marking
 
-    # Reading
+    def mark(
+        self,
+        keys: Sequence[str] | None,
+        *,
+        unread: bool | None = None,
+        resolved: bool | None = None,
+        kept: bool | None = None,
+    ) -> int:
+        """Change the marks of crashes. Resolving one also marks it as read.
 
-    def crashes(self, limit: int, offset: int = 0) -> list[CrashGroup]:
-        """The crashes, the one with the latest event or report first."""
-        with self._open() as db:
-            rows = db.execute(
-                _CRASHES + " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?", (limit, offset)
-            )
-            return [_crash(db, row) for row in rows.fetchall()]
-
-    def counts(self) -> tuple[int, int]:
-        """How many crashes there are, and how many of them are unread."""
-        with self._open() as db:
-            row = db.execute("SELECT count(*), coalesce(sum(unread), 0) FROM crashes").fetchone()
-            return int(row[0]), int(row[1])
-
-    def crash(self, key: str) -> CrashGroup | None:
-        with self._open() as db:
-            row = db.execute(_CRASHES + " WHERE c.key = ?", (key,)).fetchone()
-            return _crash(db, row) if row else None
-
-    def neighbours(self, crash: CrashGroup) -> tuple[str | None, str | None]:
-        """The keys of the crashes above and below this one in the list."""
-        with self._open() as db:
-            keys = [
-                row[0]
-                for row in db.execute("SELECT key FROM crashes ORDER BY touched DESC, id DESC")
-            ]
-        if crash.key not in keys:
-            return None, None
-        index = keys.index(crash.key)
-        return keys[index - 1] if index else None, next(iter(keys[index + 1 : index + 2]), None)
-
-    def latest_event_id(self, crash: CrashGroup) -> str | None:
-        with self._open() as db:
-            row = db.execute(
-                "SELECT event_id FROM events WHERE crash = ? ORDER BY seq DESC LIMIT 1",
-                (crash.id,),
-            ).fetchone()
-            return row[0] if row else None
-
-    def has_event(self, event_id: str) -> bool:
-        with self._open() as db:
-            found = db.execute("SELECT 1 FROM events WHERE event_id = ?", (event_id,)).fetchone()
-            return found is not None
-
-    def event(self, event_id: str) -> KeptEvent | None:
+        :param keys: of the crashes; None for all.
+        :return: how many marks were changed.
+        :raises TooMuchKeptError: kept crashes would take more than half of the room.
         """
-        :raises DamagedEventError: the file holds it and it cannot be read.
-        """
-        with self._open() as db:
-            row = db.execute(
-                "SELECT e.*, c.key FROM events e JOIN crashes c ON c.id = e.crash"
-                " WHERE event_id = ?",
-                (event_id,),
-            ).fetchone()
-            if row is None:
-                return None
-            same = [
-                found[0]
-                for found in db.execute(
-                    "SELECT event_id FROM events WHERE crash = ? ORDER BY seq", (row["crash"],)
+        wanted: list[tuple[str, bool, Kind]] = []
+        if resolved is not None:
+            wanted.append(("resolved", resolved, "resolved" if resolved else "reopened"))
+            unread = False if resolved and unread is None else unread
+        if unread is not None:
+            wanted.append(("unread", unread, "unread" if unread else "read"))
+        if kept is not None:
+            wanted.append(("kept", kept, "kept" if kept else "unkept"))
+
+        def write(db: sqlite3.Connection) -> int:
+            changed = 0
+            for column, value, kind in wanted:
+                for number, key in _change_marks(db, column, value, keys):
+                    if column == "kept":
+                        event_table.keep(db, number, value)
+                    self._note(kind, key)
+                    changed += 1
+            if kept and event_table.kept_bytes(db) > self.keep_bytes // 2:
+                raise TooMuchKeptError(
+                    "Crashes that are marked to keep may take half of the inbox's room,"
+                    f" {self.keep_bytes // 2**21:,} MiB. Delete some, take the mark from some, or"
+                    " start the inbox with a larger --keep-bytes."
                 )
-            ]
-            written = report_table.count(db, "event_id = ?", event_id)
-        if event_id not in same:
-            # In a damaged file a row and the index that lists it may differ.
-            raise DamagedEventError(event_id)
-        index = same.index(event_id)
-        return KeptEvent(
-            event_id=event_id,
-            crash_key=row["key"],
-            at=moment_of(row["at"]),
-            received=moment_of(row["received"]),
-            person=str(row["person"]),
-            json=json_of(event_id, row["body"]),
-            older=same[index - 1] if index else None,
-            newer=next(iter(same[index + 1 : index + 2]), None),
-            number=index + 1,
-            kept=len(same),
-            reports=written,
-        )
+            self._has_grown = kept is False
+            return changed
 
-    def events(self, limit: int) -> list[Mapping[str, Any]]:
-        """The newest events in short.
-
-        In short: ids, times, person, the crash's key, type, value, place, and the latest report or
-        None.
-        """
-        with self._open() as db:
-            rows = db.execute(
-                "SELECT e.event_id, e.at, e.received, e.person, c.key AS crash, c.type,"
-                " c.value, c.place FROM events e JOIN crashes c ON c.id = e.crash"
-                " ORDER BY e.seq DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-            latest = report_table.latest_on(db, [row["event_id"] for row in rows])
-            found = {report.event_id: report for report in latest}
-            return [{**dict(row), "report": found.get(row["event_id"])} for row in rows]
-
-    def report(self, event_id: str) -> Report | None:
-        """The latest report on an event."""
-        return next(iter(self.reports_on_event(event_id, 1)), None)
-
-    def report_of_reference(self, reference: str) -> Report | None:
-        """A report on an event of this id, or the feedback item of this id."""
-        with self._open() as db:
-            where = "event_id = ?1 OR feedback_id = ?1"
-            return next(report_table.newest(db, where, reference, limit=1), None)
-
-    def reports(self, limit: int = 100) -> list[Report]:
-        """The newest reports, up to 1 MB of words."""
-        with self._open() as db:
-            return list(report_table.newest(db, limit=limit))
-
-    def reports_on_event(self, event_id: str, limit: int = 100) -> list[Report]:
-        """The newest reports on one event, up to 1 MB of words."""
-        with self._open() as db:
-            return list(report_table.newest(db, "event_id = ?", event_id, limit=limit))
-
-    def reports_on_others(self, crash: CrashGroup, event_id: str, limit: int) -> list[Report]:
-        """The newest reports on the crash's other events, up to 1 MB of words."""
-        with self._open() as db:
-            where = "crash = ? AND event_id <> ?"
-            return list(report_table.newest(db, where, crash.id, event_id, limit=limit))
-
-    def reports_without_crash(self, limit: int, offset: int = 0) -> list[Report]:
-        """The newest reports about no crash, or about one that is not here; 5,000 characters of
-        each one's words."""
-        with self._open() as db:
-            found = report_table.newest(db, _NO_CRASH, limit=limit, offset=offset, most=LONG_WORDS)
-            return list(found)
-
-    def counts_without_crash(self) -> tuple[int, int]:
-        """How many reports are about no crash that is here, and how many of them are unread."""
-        with self._open() as db:
-            unread = f"{_NO_CRASH} AND id > coalesce(({_READ_UP_TO}), 0)"
-            return report_table.count(db, _NO_CRASH), report_table.count(db, unread)
-
-    # Changing
+        return self._batch.run(write)
 
     def mark_reports_read(self, up_to: int) -> None:
         """Mark the reports without a crash as read.
 
         :param up_to: the id of the newest one that was shown.
         """
-        with self._write() as db:
-            row = db.execute(_READ_UP_TO).fetchone()
+
+        def write(db: sqlite3.Connection) -> None:
+            row = db.execute(READ_UP_TO).fetchone()
             if row is None or not isinstance(row[0], int) or row[0] < up_to:
                 db.execute("INSERT OR REPLACE INTO facts VALUES ('read_report', ?)", (up_to,))
-                _changed(db)
+                self._note("read")
 
-    def delete_report(self, number: int) -> None:
-        """Forget one report without a crash."""
-        with self._write() as db:
-            if db.execute(f"DELETE FROM reports WHERE id = ? AND {_NO_CRASH}", (number,)).rowcount:
-                _changed(db)
+        self._batch.run(write)
 
-    def mark(self, key: str, *, unread: bool) -> None:
-        with self._write() as db:
-            done = db.execute(
-                "UPDATE crashes SET unread = ?1 WHERE key = ?2 AND unread <> ?1", (unread, key)
-            )
+    def delete_report(self, number: int) -> bool:
+        """Forget one report without a crash. False: there is none."""
+
+        def write(db: sqlite3.Connection) -> bool:
+            done = db.execute("DELETE FROM reports WHERE id = ? AND crash IS NULL", (number,))
             if done.rowcount:
-                _changed(db)
+                self._note("deleted")
+            return done.rowcount > 0
 
-    def delete(self, key: str) -> None:
-        """Forget a crash, with its events and reports."""
-        with self._write() as db:
+        return self._batch.run(write)
+
+    def delete(self, keys: Sequence[str] | None) -> int:
+        """Forget crashes, with their events, words and attachments, also those marked to keep.
+
+        :param keys: of the crashes; None for all, and for words without a crash too.
+        :return: how many crashes were deleted.
+        """
+        if keys is None:
+            found = self._batch.run(_all_keys)
+        else:
+            found = list(keys)
+        # One transaction for each, so that others are written in between.
+        deleted = sum(self._batch.run(self._deleting(key)) for key in found)
+        if keys is None:
+            self._batch.run(lambda db: db.execute("DELETE FROM reports WHERE crash IS NULL"))
+        return deleted
+
+    def _deleting(self, key: str) -> Callable[[sqlite3.Connection], int]:
+        def write(db: sqlite3.Connection) -> int:
             row = db.execute("SELECT id FROM crashes WHERE key = ?", (key,)).fetchone()
-            if row:
-                db.execute("DELETE FROM events WHERE crash = ?", (row[0],))
-                db.execute("DELETE FROM reports WHERE crash = ?", (row[0],))
-                db.execute("DELETE FROM crashes WHERE id = ?", (row[0],))
-                _changed(db)
+            if row is None:
+                return 0
+            event_table.delete(db, event_table.of_crash(db, row[0]))
+            db.execute("DELETE FROM reports WHERE crash = ?", (row[0],))
+            db.execute("DELETE FROM crashes WHERE id = ?", (row[0],))
+            self._note("deleted", key)
+            return 1
+
+        return write
 
 
-_CRASHES: Final = """
-SELECT c.*, (SELECT count(*) FROM reports r WHERE r.crash = c.id) AS reports FROM crashes c
-"""
+def _changes(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT value FROM facts WHERE name = 'changes'").fetchone()
+    return row[0] if row and isinstance(row[0], int) else 0
 
 
-def _crash(db: sqlite3.Connection, row: sqlite3.Row) -> CrashGroup:
-    """With the beginning of the latest words, for the list."""
-    words = report_table.newest(db, "crash = ?", row["id"], limit=1, most=_BEGINNING)
-    return crash_of(row, next(words, None))
+def _all_keys(db: sqlite3.Connection) -> list[str]:
+    return [key for (key,) in db.execute("SELECT key FROM crashes")]
 
 
-def _changed(db: sqlite3.Connection) -> None:
-    db.execute("UPDATE facts SET value = value + 1 WHERE name = 'changes'")
+def _change_marks(
+    db: sqlite3.Connection, column: str, value: bool, keys: Sequence[str] | None
+) -> list[tuple[int, str]]:
+    """Set a mark. Returns id and key of the crashes that it was changed of."""
+    change = f"UPDATE crashes SET {column} = ?1 WHERE {column} <> ?1"
+    if keys is None:
+        return [(row[0], row[1]) for row in db.execute(f"{change} RETURNING id, key", (value,))]
+    found: list[tuple[int, str]] = []
+    for key in keys:
+        rows = db.execute(f"{change} AND key = ?2 RETURNING id, key", (value, key))
+        found += [(row[0], row[1]) for row in rows.fetchall()]
+    return found

@@ -30,7 +30,7 @@ from ...event.occurrence import EventOptions, Occurrence
 from ...event.scope import Environ
 from ...event.scrub import Scrubber
 from ...event.serialize import safe_repr
-from ...outbox import Outbox
+from ...outbox import Outbox, diversion
 from ...settings import Settings
 from ...threads import lock_at_use
 from ..exceptions import exception_of
@@ -74,7 +74,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         strict_paths: bool = True,
         **options: Any,
     ) -> None:
-        self.dsn: Dsn | None = None
+        self._dsn: Dsn | None = None
         self._is_constructed = False
         self._app = None if app is None else weakref.ref(app)
         self.hooks = Hooks()
@@ -130,6 +130,12 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     # destination
 
+    @property
+    def dsn(self) -> Dsn | None:
+        """Where events go, or None if nothing is reported. While a test collects what is reported,
+        a client without one has that of the collection."""
+        return self._dsn or diversion.dsn()
+
     def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
         """Change the client's DSN.
 
@@ -137,10 +143,10 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         """
         text = os.environ.get("SENTRY_DSN") if dsn is None else dsn
         self.switched_off = text == ""
-        self.dsn = Dsn.parse(text) if text else None
+        self._dsn = Dsn.parse(text) if text else None
         # Looked up by name, because the registry has raven's own transports, not ours.
         self.transport_class = transport or OutboxTransport
-        self.remote = remote_config(self.dsn, self.transport_class)
+        self.remote = remote_config(self._dsn, self.transport_class)
 
     def get_public_dsn(self, scheme: str | None = None) -> str | None:
         """The public DSN for browsers, without a scheme as in raven, or with the given scheme."""
@@ -300,7 +306,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         :param describe: describes the subject of an event without an exception.
         :returns: the event's id, or None if it was not accepted.
         """
-        if rate < 1 and random.random() >= rate:
+        if rate < 1 and diversion.current() is None and random.random() >= rate:
             return None
         options = self.event_options()
         try:

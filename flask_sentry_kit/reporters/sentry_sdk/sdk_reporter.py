@@ -15,7 +15,7 @@ from ...dsn import Dsn, DsnError
 from ...event.event_facts import EventFacts
 from ...event.page_url import page_url
 from ...event.scope import Environ
-from ...outbox import Counters, Outbox, request_end
+from ...outbox import Counters, Outbox, diversion, request_end
 from ...settings import Settings
 from ...threads import lock_at_use
 from ...watch import show_event_id
@@ -51,7 +51,7 @@ class SdkReporter:
         with contained("The DSN of sentry-sdk could not be read; the page shows without a report"):
             text = sentry_sdk.get_client().dsn
         if not text:
-            return None
+            return diversion.dsn()
         known, dsn = self._read_dsn
         if text != known:
             dsn = None

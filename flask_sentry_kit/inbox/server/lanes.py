@@ -1,0 +1,72 @@
+"""The threads that answer, in lanes: no page waits for a flood of events, nor for what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from waitress.task import ThreadedTaskDispatcher
+
+Lane = Literal["events", "pages", "waits"]
+
+_THREADS: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 80}
+"""How many requests of a lane are answered at a time. Those that wait for something cost a sleeping
+thread each, which is started when it is first needed."""
+
+_AT_START: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 1}
+
+
+class Queue(ThreadedTaskDispatcher):
+    """The threads of one lane, and the requests that wait for one.
+
+    First come, first served would make everybody wait behind a flood of requests. So if more wait
+    than there are threads, the newest is served first, and pipelined requests last.
+
+    :param most: threads at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def add_task(self, task: Any) -> None:
+        with self.lock:
+            if task.pipelines or len(self.queue) < len(self.threads):
+                self.queue.append(task)
+            else:
+                self.queue.appendleft(task)
+            self.queue_cv.notify()
+            idle = len(self.threads) - self.stop_count - self.active_count
+            wanted = len(self.threads) + 1
+            lacks = len(self.queue) > idle and wanted <= self._most and not self.stop_count
+        if lacks:
+            self.set_thread_count(wanted)
+
+
+class Lanes(ThreadedTaskDispatcher):
+    """waitress's dispatcher: gives each request to the threads of its lane.
+
+    :param lane_of: the lane of a request with this path and query.
+    """
+
+    def __init__(self, lane_of: Callable[[str, str], Lane]) -> None:
+        super().__init__()
+        self._lane_of = lane_of
+        self._queues = {lane: Queue(most) for lane, most in _THREADS.items()}
+        for lane, count in _AT_START.items():
+            self._queues[lane].set_thread_count(count)
+
+    def waiting(self, lane: Lane) -> int:
+        """How many requests of a lane wait for a thread."""
+        return len(self._queues[lane].queue)
+
+    def add_task(self, task: Any) -> None:
+        request = task.requests[0]
+        # A request that could not be read has no path.
+        path, query = getattr(request, "path", ""), getattr(request, "query", "")
+        self._queues[self._lane_of(path, query)].add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
+        for queue in self._queues.values():
+            queue.set_thread_count(0)
+        return all([queue.shutdown(cancel_pending, timeout) for queue in self._queues.values()])

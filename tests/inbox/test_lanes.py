@@ -1,0 +1,61 @@
+"""Which threads answer which request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+
+from tests.support.inbox import RunningInbox
+
+
+@contextmanager
+def held(app: Flask, path: str) -> Iterator[threading.Semaphore]:
+    """Hold all requests to a path that arrive meanwhile; the semaphore counts those held."""
+    arrived, go = threading.Semaphore(0), threading.Event()
+
+    def hold() -> None:
+        from flask import request
+
+        if request.path.startswith(path):
+            arrived.release()
+            go.wait(20)
+
+    app.before_request_funcs[None].insert(0, hold)
+    try:
+        yield arrived
+    finally:
+        go.set()
+
+
+def ask(served: RunningInbox, path: str, times: int) -> list[threading.Thread]:
+    threads = [
+        threading.Thread(target=served.request, args=("POST", path), kwargs={"body": b"{}"})
+        for _ in range(times)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_a_flood_of_events_keeps_no_page_waiting(served: RunningInbox) -> None:
+    """Sentry's addresses have threads of their own."""
+    with held(served.server.app, "/api/1/store/") as arrived:
+        threads = ask(served, "/api/1/store/", 20)
+        assert all(arrived.acquire(timeout=10) for _ in range(4))
+        assert served.request("GET", "/").status == 200
+    for thread in threads:
+        thread.join(20)
+
+
+def test_many_answers_that_wait_keep_no_page_and_no_event_waiting(served: RunningInbox) -> None:
+    """An open stream holds a thread of its own for as long as its page is open."""
+    with held(served.server.app, "/api/v1/stream") as arrived:
+        threads = ask(served, "/api/v1/stream", 30)
+        assert all(arrived.acquire(timeout=10) for _ in range(30))
+        assert served.request("GET", "/").status == 200
+        assert served.store().status == 200
+    for thread in threads:
+        thread.join(20)
