@@ -72,12 +72,29 @@ def test_before_a_fixture_is_used():
 
 def test_when_it_is(sentry_kit_reports):
     assert "flask" in loaded() and "waitress" not in loaded()
+    assert type(sys.modules["flask_sentry_kit.kit"].__loader__).__name__ == "SourceFileLoader"
 """
 
 
 def test_nothing_is_imported_before_a_fixture_is_used() -> None:
-    """Neither Flask nor the kit, nor a client, nor a server: three small modules alone."""
+    """Neither Flask nor the kit, nor a client, nor a server: three small modules alone. Later the
+    kit is imported as it was compiled, and not compiled anew for pytest."""
     assert "2 passed" in run({"test_lean.py": LEAN}, "-q", "-W", "error", "-p", "no:timeout")
+
+
+def test_pytest_may_start_in_a_process_that_has_the_kit() -> None:
+    """As a command of the app's does that runs its tests: no warning says that it is too late."""
+    code = "import flask_sentry_kit.blueprint, pytest; print(pytest.main(['-qq', '-W', 'error']))"
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=folder,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+    assert done.stdout.endswith("ExitCode.NO_TESTS_COLLECTED\n"), done
 
 
 def test_the_documents_examples_run_in_two_processes() -> None:

@@ -125,15 +125,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def is_enabled(self) -> bool:
         """Whether there is a DSN to report to."""
-        # raven's constructor reads this to log that it is not configured. The kit logs it better.
+        # raven's constructor reads it to log that there is none, which the kit logs better.
         return not self._is_constructed or self.dsn is not None
 
     # destination
 
     @property
     def dsn(self) -> Dsn | None:
-        """Where events go, or None if nothing is reported. While a test collects what is reported,
-        a client without one has that of the collection."""
+        """Where events go, or None if nothing is reported. In a test that collects, there is one."""
         return self._dsn or diversion.dsn()
 
     def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
