@@ -54,7 +54,8 @@ help:
 	@echo "make leaks         planted secrets that come out: the kit beside raven beside sentry-sdk  [SHORT]"
 	@echo "make attacks       what a healthy request waits while the app is attacked, kit beside raven  [SHORT]"
 	@echo "make audit         published holes in the dependencies, oldest and newest  [SHORT]"
-	@echo "make bench         what a request, a crash and a storm of crashes cost, and an outage  [SHORT]"
+	@echo "make bench         what a request, a crash and a storm of crashes cost, an outage, and the inbox's"
+	@echo "                   speed beside Bugsink's  [SHORT]"
 	@echo "make docs          the settings in README.md and docs/, from the settings themselves  [CHECK]"
 	@echo "make translations  the catalogues, from the sentences in templates and code  [CHECK]"
 	@echo "make screenshots   the pictures in docs/images, and docs/page.md  [SHORT] [CHECK]"
@@ -109,7 +110,7 @@ peers: browser $(if $(SHORT),,$(bugsink) $(spotlight))
 leaks: $(dev)
 	$(bin)/python -m tests.leaks $(if $(SHORT),--share 10 kit)
 
-bench: $(dev)
+bench: $(if $(SHORT),$(dev),$(dev) $(bugsink))
 	$(bin)/python -m benchmarks $(options)
 
 attacks: $(dev)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [imports|healthy|crash|storm|outage …]``: measures against goals.
+"""``python -m benchmarks [imports|healthy|crash|storm|outage|inbox …]``: measures against goals.
 
 ``--short`` makes a few calls of each, to show that it works, and gives no verdict.
 """
@@ -12,6 +12,7 @@ import platform
 import sys
 
 from .imports import imports
+from .inbox import inbox
 from .outage import outage
 from .race import ENVIRONMENT, crash, healthy
 from .storm import storm
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "crash": crash,
     "storm": storm,
     "outage": outage,
+    "inbox": inbox,
 }
 
 

@@ -1,4 +1,5 @@
-"""``flask sentry-kit …``: commands to check an app, preview its page and copy its templates."""
+"""``flask sentry-kit …``: commands to check an app, preview its page, copy its templates, and start
+an inbox."""
 
 from __future__ import annotations
 
@@ -26,9 +27,22 @@ def add_commands(group: click.Group) -> None:
     group.help = "The crash page of the Sentry kit: check it, see it, and make it your own."
     # It loads the app itself, to say in one line why that fails.
     group.add_command(click.Command("check", callback=check, params=_CHECK_OPTIONS, help=_CHECK))
+    # It needs no app, and starts where one fails to load. Its options are argparse's.
+    group.add_command(
+        click.Command(
+            "inbox",
+            callback=inbox,
+            params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+            context_settings={"ignore_unknown_options": True},
+            add_help_option=False,
+            help=_INBOX,
+        )
+    )
     group.command("eject")(eject)
     group.command("preview")(preview)
 
+
+_INBOX: Final = "Start a Sentry of your own for this machine; --help says its options."
 
 _CHECK: Final = """Say what would happen at a crash, and exit with 1 if something is broken.
 
@@ -77,6 +91,13 @@ def check(context: click.Context, dry_run: bool, as_json: bool, url: str) -> Non
     click.echo(json_of(findings) if as_json else as_text(findings))
     if is_broken(findings):
         context.exit(1)
+
+
+@click.pass_context
+def inbox(context: click.Context, arguments: tuple[str, ...]) -> None:
+    from .inbox.command import main
+
+    context.exit(main(arguments, prog="flask sentry-kit inbox"))
 
 
 def _app_and_kit() -> tuple[Flask, Kit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import urllib3
 
 from flask_sentry_kit.dsn import Dsn
-from flask_sentry_kit.inbox.__main__ import main
+from flask_sentry_kit.inbox import command
+from flask_sentry_kit.inbox.command import main
 
 COMMAND = [sys.executable, "-m", "flask_sentry_kit.inbox"]
 
@@ -34,6 +36,7 @@ def refusal(
 
     def run(*arguments: str) -> str:
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
         try:
             status = main(arguments)
         except SystemExit as left:
@@ -54,7 +57,7 @@ def test_it_prints_its_address_and_a_dsn_that_works(
 ) -> None:
     """Port 0 prints the port it got; ended by either signal it leaves with 0 and no noise."""
     with subprocess.Popen(
-        [*COMMAND, "--port", "0", "--project", "shop"],
+        [*COMMAND, "--port", "0", "--project", "shop", "--db", "inbox.sqlite"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -103,10 +106,9 @@ def test_a_port_in_use_is_said(refusal: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_the_network_is_refused_unless_it_is_meant(refusal: Callable[..., str], host: str) -> None:
-    """There is no login: only --open-to-network lets other machines in."""
-    done = refusal("--host", host, "--port", "0")
-    assert "--open-to-network" in done and "no login" in done
+def test_the_network_needs_a_password(refusal: Callable[..., str], host: str) -> None:
+    """What other machines can reach is not read without one; the line says how to give it."""
+    assert "--password-file" in refusal("--host", host, "--port", "0", "--db", "inbox.sqlite")
 
 
 def test_a_host_that_is_not_there_is_said(refusal: Callable[..., str]) -> None:
@@ -126,3 +128,101 @@ def test_an_unusable_file_is_said(refusal: Callable[..., str], tmp_path: Path) -
 def test_project_and_key_must_make_a_dsn(refusal: Callable[..., str], option: str) -> None:
     """What a client could not read back is refused here."""
     assert "DSN" in refusal(option, "--port", "0")
+
+
+def start(
+    command: list[str], folder: Path, http: urllib3.PoolManager, **env: str
+) -> dict[str, str]:
+    """Start an inbox, ask for its page, stop it. Returns what it printed, by its names."""
+    with subprocess.Popen(
+        [*command, "--port", "0"],
+        cwd=folder,
+        env={**os.environ, "XDG_DATA_HOME": str(folder / "data"), **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout and process.stderr
+        said = {}
+        for line in iter(process.stdout.readline, ""):
+            name, _, value = line.strip().partition(":")
+            said[name] = value.strip()
+            if name == "Access":
+                break
+        try:
+            assert said, process.stderr.read()
+            said["status"] = str(http.request("GET", said["Inbox"]).status)
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+    return said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME is Linux's")
+def test_the_file_has_a_fixed_place_so_that_the_dsn_stays(
+    tmp_path: Path, http: urllib3.PoolManager
+) -> None:
+    """The user's data folder, private whatever the umask says, and said at the start."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    data = str(tmp_path / "data")
+    first, second = (
+        start(COMMAND, tmp_path / folder, http, XDG_DATA_HOME=data) for folder in ("a", "b")
+    )
+    assert first["DSN"].partition("@")[0] == second["DSN"].partition("@")[0]
+    path = Path(first["File"])
+    assert path == tmp_path / "data" / "flask-sentry-kit" / "inbox.sqlite"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert first["Kept"] == "0 crashes; of all events the newest 1,000, up to 256M"
+    assert first["Access"] == "from this machine only, without a password"
+    assert not list((tmp_path / "a").iterdir())
+
+
+def test_flask_starts_the_same_command_also_without_an_app(
+    tmp_path: Path, http: urllib3.PoolManager
+) -> None:
+    """`flask sentry-kit inbox` takes the same options; an app may fail to import."""
+    (tmp_path / "broken.py").write_text("raise RuntimeError('this app does not import')\n")
+    (tmp_path / "word").touch(0o600)
+    (tmp_path / "word").write_text("opensesame")
+    flask = [sys.executable, "-m", "flask", "--app", "broken", "sentry-kit", "inbox"]
+    options = ["--db", "mine.sqlite", "--keep", "50000", "--keep-bytes", "4g"]
+    said = start([*flask, *options, "--password-file", "word"], tmp_path, http)
+    assert said["File"] == str(tmp_path / "mine.sqlite")
+    assert said["Kept"] == "0 crashes; of all events the newest 50,000, up to 4G"
+    assert (said["Access"], said["status"]) == ("from this machine only, with the password", "401")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1000", 1_000), ("500K", 512_000), ("256m", 2**28), ("4GiB", 2**32), ("1TB", 2**40)],
+)
+def test_a_size_has_a_unit_or_none(text: str, size: int) -> None:
+    """In units of 1,024; it is printed as it is read."""
+    assert command._bytes(text) == size
+    assert command._bytes(command._size(size)) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "4X", "1.5G", "4 G", "G", "9" * 12, "４G"])
+def test_what_is_no_size_is_refused(refusal: Callable[..., str], text: str) -> None:
+    """With examples of one."""
+    assert "256M" in refusal(f"--keep-bytes={text}")
+
+
+@pytest.mark.parametrize("name", ["https://inbox.example", "inbox.example:80", "a/b", "", "*.x"])
+def test_an_allowed_host_is_a_name(refusal: Callable[..., str], name: str) -> None:
+    """What would never match is refused at the start."""
+    assert "inbox.example, without" in refusal(f"--allow-host={name}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME is Linux's")
+def test_a_data_folder_that_cannot_be_made_is_said(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    """With the option that names another place."""
+    (tmp_path / "data").write_text("a file")
+    said = refusal("--port", "0")
+    assert said.startswith(f"inbox: Cannot make the folder {tmp_path}/data/flask-sentry-kit: ")
+    assert "--db" in said

@@ -126,7 +126,16 @@ class Bugsink:
         self._project = int(made["id"])
         self.dsn = self._api(f"projects/{self._project}")["dsn"]
 
+    @property
+    def digested(self) -> int:
+        """How many events of the project are in its database."""
+        return int(self._api(f"projects/{self._project}")["digested_event_count"])
+
     # What its superuser reads
+
+    def list_page(self) -> str:
+        """The page that lists the project's issues."""
+        return self._page(f"/issues/{self._project}/all/")
 
     def _page(self, path: str, form: dict[str, str] | None = None) -> str:
         if self._browser is None:
@@ -146,8 +155,7 @@ class Bugsink:
             return text
 
     def look(self, crash_id: str) -> Look:
-        listed = self._page(f"/issues/{self._project}/all/")
-        pages = [self._event(path) for path in _links(listed)]
+        pages = [self._event(path) for path in _links(self.list_page())]
         crash = next((page for page in pages if f"event_id {UUID(crash_id)}" in page), "")
         # There is no place for a visitor's words, so that they could only stand on the page itself.
         return Look(crash, (crash,), tuple(page for page in pages if page is not crash))

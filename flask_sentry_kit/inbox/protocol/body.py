@@ -6,12 +6,18 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 from .content_encoding import MissingBrotliError, unpack
 
@@ -28,9 +34,18 @@ MAX_PARTS: Final = 250_000
 """Values and keys of a request's JSON. Python needs up to 70 bytes for each: 17 MB for them all."""
 
 _MAX_DIGITS: Final = 100
-# A body of more weight is a large one; how many of those may wait in line.
+# A body of more weight is a large one. So many of those may be in line, with the one that is read:
+# fewer than there are threads that read events, so that a small one always finds a thread. Pages of
+# large events have further places.
 _LARGE: Final = 2**20
+_BODIES_IN_LINE: Final = 2
 _IN_LINE: Final = 5
+
+# Requests that wait for a thread. While there are more, the client of a body that is longer than an
+# ordinary event is asked to come again before anything is read; an ordinary event takes its turn.
+_QUEUED: Final = 100
+_ORDINARY: Final = 64 * 2**10
+_SECONDS_TO_WAIT: Final = 5
 # In a body of brotli each byte may take ten times as long as in any other, whatever it unpacks to.
 _LARGE_BROTLI: Final = 32 * 2**10
 _PIECE: Final = 64 * 2**10
@@ -50,6 +65,8 @@ class Bodies:
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._in_line = 0
+        self.count_queued: Callable[[], int] = lambda: 0
+        """How many requests with bodies wait for a thread; set by the server."""
         self._has_logged_brotli = False
 
     @contextmanager
@@ -59,10 +76,13 @@ class Bodies:
         :raises BadRequest: the body is not what its Content-Encoding says.
         :raises RequestEntityTooLarge: over :data:`MAX_WIRE`, or over :data:`MAX_PLAIN` when
             decompressed; nothing beyond the limit is decompressed. Or it takes too long.
-        :raises ServiceUnavailable: too many large bodies wait already; the client may try again.
+        :raises TooManyRequests: too many requests, or large bodies, wait already; the client may
+            try again.
         :raises UnsupportedMediaType: for an encoding that cannot be unpacked; the answer's
             ``Accept-Encoding`` names those that can (RFC 9110, section 12.5.3).
         """
+        if (request.content_length or 0) > _ORDINARY and self.count_queued() > _QUEUED:
+            raise _too_many()
         data = request.get_data(cache=False)
         if len(data) > MAX_WIRE:
             raise RequestEntityTooLarge("The body is too large.")
@@ -73,7 +93,7 @@ class Bodies:
         if plain is not None and _weight(plain) <= _LARGE:
             yield plain
             return
-        with self._next_turn():
+        with self._next_turn(_BODIES_IN_LINE, _too_many()):
             if plain is None:
                 plain = self._unpack(data, encoding, MAX_PLAIN)
             if plain is None:
@@ -97,19 +117,19 @@ class Bodies:
     def turn_for(self, data: bytes) -> Iterator[None]:
         """The turn of a kept event, while it is read to be shown.
 
-        :raises ServiceUnavailable: as `reading` does.
+        :raises ServiceUnavailable: too many large events are read already.
         """
         if _weight(data) <= _LARGE:
             yield
         else:
-            with self._next_turn():
+            with self._next_turn(_IN_LINE, ServiceUnavailable("Too many large events are read.")):
                 yield
 
     @contextmanager
-    def _next_turn(self) -> Iterator[None]:
+    def _next_turn(self, most: int, refusal: HTTPException) -> Iterator[None]:
         with self._lock:
-            if self._in_line == _IN_LINE:
-                raise ServiceUnavailable("Too many large events arrive at once.")
+            if self._in_line >= most:
+                raise refusal
             self._in_line += 1
         try:
             with self._turn:
@@ -123,6 +143,10 @@ class Bodies:
         finally:
             with self._lock:
                 self._in_line -= 1
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests("Too many events arrive at once.", retry_after=_SECONDS_TO_WAIT)
 
 
 def _weight(data: bytes) -> int:

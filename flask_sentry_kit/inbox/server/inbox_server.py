@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 
 from ..errors import InboxError
+from ..guard import has_password
 from ..paths import is_sentrys, may_wait
 from ..protocol.body import MAX_WIRE
 
@@ -28,28 +29,21 @@ class InboxServer:
     :param app: what :func:`create_inbox` made.
     :param host: an address, or a name, of which the first address is taken.
     :param port: 0 takes a free one, which is then in :attr:`port`.
-    :param open_to_network: allow a host that other machines can reach. There is no login: everyone
-        who can reach the inbox can read it.
-    :raises InboxError: for a host that is not loopback and was not allowed, or an address that
-        cannot be bound.
+    :raises InboxError: for a host that other machines can reach, where the inbox has no password,
+        or an address that cannot be bound.
     """
 
-    def __init__(
-        self,
-        app: Flask,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        open_to_network: bool = False,
-    ) -> None:
+    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0) -> None:
         self.app = app
         self._map: dict[int, Any] = {}
         self._left: dict[int, Any] = {}
         self._stopping = threading.Lock()
         self._stopped = False
         patient_server, lanes = load_server()
-        self._socket = _bind(host, port, open_to_network)
+        self._socket = _bind(host, port, has_password(app))
         self.host, self.port = self._socket.getsockname()[:2]
+        answering = lanes(_lane_of)
+        self._project.bodies.count_queued = lambda: answering.waiting("events")
         try:
             self._server: Any = patient_server(
                 # Not app itself: where sentry-sdk is initialised in this process it makes a
@@ -57,7 +51,7 @@ class InboxServer:
                 app.wsgi_app,
                 self._socket,
                 self._map,
-                lanes=lanes(_lane_of),
+                lanes=answering,
                 ident="",
                 # The dialog's texts are in the address, and a browser sends the cookies of all
                 # programs on this machine.
@@ -81,6 +75,11 @@ class InboxServer:
         if address.is_unspecified:
             return f"127.0.0.1:{self.port}" if address.version == 4 else f"[::1]:{self.port}"
         return f"[{self.host}]:{self.port}" if address.version == 6 else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
 
     @property
     def url(self) -> str:
@@ -151,17 +150,18 @@ def _lane_of(path: str, query: str) -> Lane:
     return "events" if is_sentrys(path) else "pages"
 
 
-def _bind(host: str, port: int, open_to_network: bool) -> socket.socket:
+def _bind(host: str, port: int, may_be_reached: bool) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise InboxError(f"There is no host {host!r}.") from None
     family, _, _, _, address = found[0]
     loopback = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
-    if not loopback and not open_to_network:
+    if not loopback and not may_be_reached:
         raise InboxError(
-            f"{host} can be reached by other machines, and the inbox has no login: everyone who"
-            " can reach it can read it. Take 127.0.0.1, or give --open-to-network if you mean it."
+            f"{host} can be reached by other machines, so the inbox needs a password there. Write"
+            " one into a file that only you may read, and give it with --password-file; or take"
+            " 127.0.0.1."
         )
     try:
         # create_server() sets SO_REUSEADDR, except on Windows, where it would share the port.
