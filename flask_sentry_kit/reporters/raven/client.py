@@ -132,7 +132,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     @property
     def dsn(self) -> Dsn | None:
-        """Where events go, or None if nothing is reported. In a test that collects, there is one."""
+        """Where events go; None: nothing is reported. A test that collects has one in its place."""
         return self._dsn or diversion.dsn()
 
     def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
@@ -232,8 +232,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         :param handled: True if the app continues, False for an uncaught exception.
         :param environ: the request's WSGI environ, for use when Flask's context has ended.
         :returns: the id of the one event for this exception or message, also if it was captured
-            before. None if there is no event: reporting is disabled, or the event was ignored,
-            sampled out or not accepted for sending.
+            before; None without one: disabled, ignored, sampled out, or not accepted for sending.
         """
         if not self.is_enabled():
             return None
