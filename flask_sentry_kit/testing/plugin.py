@@ -37,11 +37,14 @@ def sentry_kit_inbox(tmp_path: Path) -> Iterator[RunningInbox]:
     from ..inbox.errors import InboxError
     from .running_inbox import run_inbox
 
+    problem = ""
     with ExitStack() as stack:
         try:
             inbox = stack.enter_context(run_inbox(tmp_path / "sentry-kit-inbox.sqlite"))
         except InboxError as error:
-            pytest.fail(str(error), pytrace=False)
+            problem = str(error)
+        if problem:
+            pytest.fail(problem, pytrace=False)
         yield inbox
 
 

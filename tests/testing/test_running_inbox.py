@@ -22,7 +22,7 @@ NO_DRILLS = find_spec("flask_sentry_kit.inbox.protocol.drills") is None
 
 def test_event_and_words_arrive(shop: MakeShop, sentry_kit_inbox: RunningInbox) -> None:
     """Over HTTP, and are read as what sentry_kit_reports has."""
-    client = shop(SENTRY_DSN=sentry_kit_inbox.dsn, PROPAGATE_EXCEPTIONS=False).test_client()
+    client = shop(SENTRY_DSN=sentry_kit_inbox.dsn).test_client()
     ids = [client.get("/checkout").headers["X-Sentry-ID"] for _ in range(2)]
     second = sentry_kit_inbox.wait_for_event(ids[1])
     assert second.type == "ZeroDivisionError" and second.where.endswith(".checkout")
@@ -55,7 +55,7 @@ def test_waiting_in_vain_says_what_has_arrived(
         sentry_kit_inbox.wait_for_event(timeout=0.01)
     with pytest.raises(AssertionError, match=r"No such words .* There are: none\Z"):
         sentry_kit_inbox.wait_for_words(timeout=0.01)
-    app = shop(SENTRY_DSN=sentry_kit_inbox.dsn, PROPAGATE_EXCEPTIONS=False)
+    app = shop(SENTRY_DSN=sentry_kit_inbox.dsn)
     app.test_client().get("/checkout")
     sentry_kit_inbox.wait_for_event()
     with pytest.raises(AssertionError, match=r"(?s)No event 0000.*1\. ZeroDivisionError"):
@@ -66,7 +66,7 @@ def test_waiting_in_vain_says_what_has_arrived(
 def test_it_fails_as_asked_and_recovers(shop: MakeShop, sentry_kit_inbox: RunningInbox) -> None:
     """A test sees what becomes of an event that is refused at first."""
     sentry_kit_inbox.fail("503")
-    app = shop(SENTRY_DSN=sentry_kit_inbox.dsn, PROPAGATE_EXCEPTIONS=False)
+    app = shop(SENTRY_DSN=sentry_kit_inbox.dsn)
     answer = app.test_client().get("/checkout")
     assert not app.extensions["sentry_kit"].outbox.flush(0.1)
     with pytest.raises(AssertionError, match="It fails as asked: 503:1"):
