@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -137,6 +138,15 @@ def test_deleting_asks_once(filled: RunningInbox) -> None:
 def test_an_action_that_is_none_is_refused(filled: RunningInbox, action: str) -> None:
     """400, and so is marking all that a faulty search finds."""
     assert change(filled, action, "AError", q="colour:red").status == 400
+
+
+def test_what_cannot_be_kept_is_said(serve_inbox: Callable[..., RunningInbox]) -> None:
+    """409 with the reason, where kept crashes would take too much room."""
+    served = serve_inbox(keep_bytes=100)
+    served.store(served.event(kind="AError"))
+    answer = change(served, "keep", "AError")
+    assert answer.status == 409 and "--keep-bytes" in answer.data.decode()
+    assert shown(served, "is:kept") == []
 
 
 @pytest.mark.parametrize("action", ["read", "resolve", "delete", "keep"])
