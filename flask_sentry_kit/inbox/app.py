@@ -32,10 +32,10 @@ def create_inbox(
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    password: Password | None = None,
     editor: str | None = None,
     source_roots: Sequence[str] = (),
     forward_to: str | None = None,
-    password: Password | None = None,
 ) -> Flask:
     """Make an inbox.
 
@@ -49,12 +49,12 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
+    :param password: asked for before anything is read or changed; see `read_password`. Clients send
+        with the DSN alone. Without one, the inbox is served on loopback only.
     :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
         with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
     :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
     :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
-    :param password: asked for before anything is read or changed; see `read_password`. Clients send
-        with the DSN alone. Without one, the inbox is served on loopback only.
     :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
     """
     if source_roots and editor is None:
