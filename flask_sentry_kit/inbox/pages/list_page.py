@@ -16,6 +16,7 @@ from ..arguments import number_of
 from ..project import Project, current_project
 from ..storage.records import CrashGroup
 from ..storage.search import MAX_LENGTH, REFERENCE, Search, SearchError, parse
+from ..storage.store import Store
 
 bp = Blueprint("list_page", __name__)
 
@@ -87,13 +88,20 @@ def _found(text: str, search: Search) -> dict[str, Any]:
         "latest": store.reports_without_crash(1) if number == 1 and not text else [],
         "written": written,
         "unread_words": unread_words,
-        "words_found": len(store.find_words(search, FOUND_WORDS)) if text else 0,
+        "words_found": _words_found(store, search),
         "page": number,
         "more": number * PAGE < found.total,
         "nothing_arrived": not (text or counts.crashes or written),
         "dsn": dsn_of(project),
         "changes": changes,
     }
+
+
+def _words_found(store: Store, search: Search) -> int:
+    """How many of the visitors' messages have the search's text in them, up to `FOUND_WORDS`."""
+    if any(term.field in ("", REFERENCE) and not term.negated for term in search.terms):
+        return len(store.find_words(search, FOUND_WORDS))
+    return 0
 
 
 def _views(unread: int, resolved: int) -> list[View]:
