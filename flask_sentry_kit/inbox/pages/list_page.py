@@ -28,6 +28,9 @@ FOUND_WORDS: Final = 100
 
 _OPEN: Final = parse("-is:resolved")
 
+# Events that are looked at for one of which the reference is the beginning.
+_NAMED: Final = 20
+
 # Values of one kind that are offered as filters.
 _OFFERED: Final = 4
 
@@ -146,7 +149,7 @@ def _page_of_reference(search: Search) -> str | None:
     event_id = digits if store.has_event(digits) else ""
     if not event_id:
         # The search also finds the digits in the text of events.
-        found = [one["event_id"] for one in store.find_events(search, PAGE)]
+        found = [one["event_id"] for one in store.find_events(search, _NAMED)]
         begun = [one for one in found if one.startswith(digits)]
         if len(begun) > 1:
             return None
