@@ -101,6 +101,16 @@ def test_the_frames_of_a_browser_are_read() -> None:
     assert event.place is place
 
 
+def test_code_is_shown_in_the_order_it_runs_in() -> None:
+    """Characters that turn the direction are shown by their number: else a comment may look like
+    code (CVE-2021-42574). Letters of languages that run to the left stay."""
+    source = "if admin:\u202e # שלום\u2066 return"
+    place = crash(frame("view", context_line=source, vars={"a\u2069": "\u202d"})).place
+    assert place is not None
+    assert place.source[0].text == "if admin:[U+202E] # שלום[U+2066] return"
+    assert place.variables == (("a[U+2069]", "[U+202D]"),)
+
+
 def tree(event: Event) -> list[tuple[str, int, str, bool]]:
     return [(one.type, one.depth, one.relation, one.read_first) for one in event.failures]
 
