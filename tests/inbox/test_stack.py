@@ -206,6 +206,23 @@ def test_no_fact_is_shown_twice() -> None:
     assert (second.message, second.data) == ("a text", ())
 
 
+@pytest.mark.parametrize(
+    ("template", "params", "shown"),
+    [
+        ("stock of %s is %d%%", ["tea", 3], "stock of tea is 3%"),
+        ("%(what)s: %(count).2f", {"what": "tea", "count": 3}, "tea: 3"),
+        ("%s and %s", ["tea"], "tea and %s"),
+        ("%999999999d", [1], "1"),
+        ("%s", [{"a": 1}], "…"),
+        ("100%", [], "100%"),
+    ],
+)
+def test_a_message_is_shown_with_its_arguments(template: str, params: Any, shown: str) -> None:
+    """raven sends them apart. No format makes a text of any length."""
+    entry = {"message": template, "params": params}
+    assert read_event({"sentry.interfaces.Message": entry}).value == shown
+
+
 def test_runs_are_by_owner() -> None:
     """So that libraries fold."""
     event = crash(frame("wsgi", ours=False), frame("view"), frame("dump", ours=False))
