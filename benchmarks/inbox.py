@@ -45,7 +45,7 @@ READING = 40.0  # s
 BUGSINK_EVENTS = 400
 _SHORT = 40
 
-_API = "/inbox/api"
+_API = "/api/v1"
 
 _SEARCHES = {
     "a word": "visitor17",

@@ -95,11 +95,11 @@ class Reads(Database):
                 key for (key,) in db.execute(f"SELECT key FROM crashes c WHERE {where}", values)
             ]
 
-    def find_events(self, search: Search, limit: int) -> list[Mapping[str, Any]]:
+    def find_events(self, search: Search, limit: int, offset: int = 0) -> list[Mapping[str, Any]]:
         """The newest events that a search finds, in short as by `events`."""
         with self._read() as db:
             where, values = event_conditions(search, _scope(db))
-            return _events(db, f"WHERE {where}", values, limit)
+            return _events(db, f"WHERE {where}", values, limit, offset)
 
     def find_words(self, search: Search, limit: int, offset: int = 0) -> list[Report]:
         """The newest words of visitors that a search finds, up to 1 MB."""
@@ -280,13 +280,13 @@ def _crash(db: sqlite3.Connection, row: sqlite3.Row) -> CrashGroup:
 
 
 def _events(
-    db: sqlite3.Connection, where: str, values: Sequence[Any], limit: int
+    db: sqlite3.Connection, where: str, values: Sequence[Any], limit: int, offset: int = 0
 ) -> list[Mapping[str, Any]]:
     rows = db.execute(
         "SELECT e.event_id, e.at, e.received, e.person, e.project, e.release, e.environment, e.app,"
         " c.key AS crash, e.type, e.value, e.place, e.attachments FROM events e"
-        f" JOIN crashes c ON c.id = e.crash {where} ORDER BY e.seq DESC LIMIT ?",
-        (*values, limit),
+        f" JOIN crashes c ON c.id = e.crash {where} ORDER BY e.seq DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     ).fetchall()
     latest = report_table.latest_on(db, [row["event_id"] for row in rows])
     found = {report.event_id: report for report in latest}
