@@ -35,7 +35,7 @@ _REST: Final = (200_000, 3_000)
 _BREADCRUMBS: Final = 100
 
 # Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
-_DEPTH: Final = 60
+MAX_DEPTH: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def clean(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict | list) and depth >= _DEPTH:
+    if isinstance(value, dict | list) and depth >= MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {clean(key): clean(item, depth + 1) for key, item in value.items()}
