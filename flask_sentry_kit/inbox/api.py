@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
     NotFound,
+    RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 
@@ -42,6 +43,7 @@ _PAGE: Final = 100
 _MOST: Final = 1_000
 _LONGEST_WAIT: Final = 60
 _LIST: Final = ("q", "limit", "offset", "wait")
+_MARKS_SIZE: Final = 1_000
 _OF_THE_BODY: Final = ("content-type", "content-length")
 _MARKS: Final = ("unread", "resolved", "kept")
 
@@ -248,11 +250,14 @@ def _marks() -> dict[str, bool]:
     """The marks in the request's body.
 
     :raises UnsupportedMediaType: it is not sent as JSON.
+    :raises RequestEntityTooLarge: it is longer than all marks are.
     :raises BadRequest: it is no object of known marks.
     """
     example = 'a JSON object such as {"unread": false, "resolved": true, "kept": true}'
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(f"Send {example}, with Content-Type: application/json.")
+    if (request.content_length or 0) > _MARKS_SIZE:
+        raise RequestEntityTooLarge(f"The body is {example}.")
     try:
         found = json.loads(request.get_data())
     except (ValueError, RecursionError):

@@ -229,7 +229,7 @@ def test_an_envelope_brings_events_and_reports(served: RunningInbox) -> None:
     )
     assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
     arrived = served.api("events")["events"]
-    assert [(item["event_id"], item["report"]["comments"]) for item in arrived] == [
+    assert [(item["event_id"], item["latest_words"]["comments"]) for item in arrived] == [
         (EVENT_ID, "Hm")
     ]
 
@@ -247,7 +247,7 @@ def test_an_envelope_brings_newer_feedback(served: RunningInbox) -> None:
         ({"type": "feedback"}, json.dumps({"contexts": {"feedback": words}}).encode()),
     )
     assert served.request("POST", "/api/1/envelope/", body=body).status == 200
-    assert served.api("reports")["reports"][0]["comments"] == "It broke"
+    assert served.api("words")["words"][0]["comments"] == "It broke"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_all_that_sentry_sdk_sends_arrives(brotli: str, encoding: str) -> None:
         crash = done.stdout.strip()
         events = served.api("events")["events"]
         kept = served.api(f"events/{crash}")
-        reports = served.api("reports")["reports"]
+        reports = served.api("words")["words"]
         skipped = served.api("skipped")["skipped"]
     assert encodings == {encoding}
     assert [(event["type"], event["value"]) for event in events] == [
@@ -55,10 +55,10 @@ def test_all_that_sentry_sdk_sends_arrives(brotli: str, encoding: str) -> None:
         ("KeyError", "'sum'"),
     ]
     beside = ["captured, beside", "item one", "item two"]
-    assert [report["comments"] for report in kept["reports"]] == beside
+    assert [report["comments"] for report in kept["words"]] == beside
     assert [one["comments"] for one in reports if not one["event_id"]] == ["captured, loose"]
     assert {(one["name"], one["email"]) for one in reports} == {("Ann", "ann@shop.example")}
-    captured = kept["reports"][0]
+    captured = kept["words"][0]
     assert ["environment", "staging"] in captured["facts"]
     assert ["release", "shop@1.2.3"] in captured["facts"]
     assert {"transaction", "sessions", "check_in", "log", "trace_metric"} <= skipped.keys()
