@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 from ..dsn import Dsn, DsnError
 from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
-from .pages import event_page, list_page, words_page
+from .pages import event_page, list_actions, list_page, words_page
 from .pages.editor import Editor
 from .pages.forwarding import Forwarder
 from .password import Password
@@ -32,10 +32,10 @@ def create_inbox(
     keep_events: int = KEEP_EVENTS,
     keep_bytes: int = KEEP_BYTES,
     hosts: Collection[str] = (),
+    password: Password | None = None,
     editor: str | None = None,
     source_roots: Sequence[str] = (),
     forward_to: str | None = None,
-    password: Password | None = None,
 ) -> Flask:
     """Make an inbox.
 
@@ -49,12 +49,12 @@ def create_inbox(
     :param keep_events: how many events are kept, the newest.
     :param keep_bytes: how many bytes the kept events take at most.
     :param hosts: names besides ``localhost`` and addresses under which the pages may be read.
+    :param password: asked for before anything is read or changed; see `read_password`. Clients send
+        with the DSN alone. Without one, the inbox is served on loopback only.
     :param editor: which editor opens a file of a stack: a name such as ``"vscode"``, or an address
         with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
     :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
     :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
-    :param password: asked for before anything is read or changed; see `read_password`. Clients send
-        with the DSN alone. Without one, the inbox is served on loopback only.
     :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
     """
     if source_roots and editor is None:
@@ -78,19 +78,15 @@ def create_inbox(
         project, key, store, tuple(allowed_origins), events_per_minute
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
-    for room in (
-        wire.bp,
-        error_page.bp,
-        api.bp,
-        api.latest,
-        live.bp,
-        list_page.bp,
-        event_page.bp,
-        words_page.bp,
-    ):
+    pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
+    for room in (wire.bp, error_page.bp, api.bp, api.latest, live.bp, *pages):
         app.register_blueprint(room)
     app.jinja_env.filters.update(
-        short=clock.short, full=clock.full, rfc3339=clock.rfc3339, clock_only=clock.clock_only
+        short=clock.short,
+        full=clock.full,
+        rfc3339=clock.rfc3339,
+        clock_only=clock.clock_only,
+        time=clock.element,
     )
     app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from markupsafe import Markup
+
 _LATEST: Final = 32503680000
 
 # Not by strftime, which writes them in the language that the process was set to.
@@ -21,7 +23,7 @@ def short(at: float) -> str:
     """For a list: ``14:03`` today, ``yesterday``, ``3 Nov`` in this year, else ``Nov 2025``."""
     then, today = _local(at), datetime.now().date()
     if then.date() == today:
-        return f"{then:%H:%M}"
+        return f"{then.hour:02}:{then.minute:02}"
     if then.date() == today - timedelta(days=1):
         return "yesterday"
     month = _MONTHS[then.month - 1]
@@ -31,7 +33,7 @@ def short(at: float) -> str:
 def full(at: float) -> str:
     """Date and time with the zone's offset: ``2026-11-03 14:03:22 UTC+01:00``."""
     then = _local(at)
-    return f"{then:%Y-%m-%d %H:%M:%S} {_offset(then)}"
+    return f"{then.replace(tzinfo=None).isoformat(' ', 'seconds')} {_offset(then)}"
 
 
 def clock_only(at: float) -> str:
@@ -43,7 +45,13 @@ def rfc3339(at: float) -> str:
     """In UTC, as RFC 3339 and the ``datetime`` of ``<time>`` have it:
     ``2026-11-03T13:03:22.250Z``."""
     then = datetime.fromtimestamp(_within(at), timezone.utc)
-    return f"{then:%Y-%m-%dT%H:%M:%S}.{then.microsecond // 1000:03}Z"
+    return f"{then.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def element(at: float) -> Markup:
+    """A ``<time>`` element: `short`, with `full` as its title, and `rfc3339` for programs."""
+    # Nothing in it needs to be escaped.
+    return Markup(f'<time datetime="{rfc3339(at)}" title="{full(at)}">{short(at)}</time>')
 
 
 def zone() -> str:

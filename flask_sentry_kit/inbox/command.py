@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 
 from .app import create_inbox
 from .errors import InboxError
+from .pages.editor import EDITORS
 from .password import Password, read_password
 from .project import Project
 from .server.inbox_server import InboxServer, load_server
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
             keep_bytes=options.keep_bytes,
             hosts=[*options.allow_host, options.host],
             password=password,
+            editor=options.editor,
+            source_roots=options.source_root,
+            forward_to=options.forward_to,
         )
         server = InboxServer(app, options.host, options.port)
     except InboxError as error:
@@ -174,6 +178,25 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         action="append",
         metavar="ORIGIN",
         help="take events and words from pages of this origin only; may be repeated (any)",
+    )
+    add(
+        "--editor",
+        metavar="EDITOR",
+        help=f"link the files of a stack to open at their line in {', '.join(EDITORS)}, or by an"
+        " address such as 'myeditor://open?file={path}&line={line}'",
+    )
+    add(
+        "--source-root",
+        action="append",
+        default=[],
+        metavar="FROM=TO",
+        help="with --editor: an event's folder, as in a container, and the same one here, such as"
+        " /app=/home/ann/shop; may be repeated",
+    )
+    add(
+        "--forward-to",
+        metavar="DSN",
+        help="let a crash's page send its event on to this DSN, by a button",
     )
     return parser
 

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..feedback.dialects import Report
-from ..inbox.content.reading import Event, Failure, clean, read_event
+from ..inbox.content.failures import Failure
+from ..inbox.content.reading import Event, clean, read_event
 
 _VALUE_SHOWN = 200
 

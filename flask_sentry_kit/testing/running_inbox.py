@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ..feedback.dialects import ANONYMOUS_NAME
 from ..inbox import InboxServer, create_inbox
 from ..inbox.errors import InboxError
 from ..inbox.storage.records import Report
 from ..inbox.storage.store import Store
 from ..outbox import diversion
+from ..phrases import ANONYMOUS_NAME
 from .reported import ReportedEvent, ReportedWords, listed
 
 _MOST: Final = 1_000

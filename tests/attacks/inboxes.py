@@ -129,7 +129,7 @@ def events(site: Site) -> list[Visit]:
 
 @inbox_attack("250 kB in every question to its pages", answers=(200, 308, 400, 404, 414, 431))
 def questions(site: Site) -> list[Visit]:
-    pages = ["/?reference=", "/?before=", "/api/v1/events?limit=", "/api/v1/crashes?q="]
+    pages = ["/?q=", "/?before=", "/api/v1/events?limit=", "/api/v1/crashes?q="]
     pages += ["/events/", "/api/embed/error-page/?dsn=", "/api/embed/error-page/?eventId="]
     return [site.get(page + "a%22" * count) for page in pages for count in (1_500, 60_000)]
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
+from tests.support.dialog_shop import DialogShop, Pages, serving_pages
 from tests.support.inbox import RunningInbox, running
 
 
@@ -37,3 +39,16 @@ def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
         yield start(
             allowed_origins=("https://shop.example", "*.shop.test"), hosts=["tools.example"]
         )
+
+
+@pytest.fixture(scope="module")
+def dialog_pages() -> Iterator[Pages]:
+    with serving_pages() as pages:
+        yield pages
+
+
+@pytest.fixture
+def shop(dialog_pages: Pages, shared: RunningInbox, page: Page) -> DialogShop:
+    """A shop whose pages open the inbox's dialog."""
+    page.set_default_timeout(10_000)
+    return DialogShop(dialog_pages, shared, page)

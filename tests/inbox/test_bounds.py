@@ -89,7 +89,7 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
     "auth": (30_000, lambda c, n: store(c, b"{}", **{"X-Sentry-Auth": "Sentry" + " " * n})),
     "auth parts": (30_000, lambda c, n: store(c, b"{}", **{"X-Sentry-Auth": "Sentry a" + "," * n})),
     "parameters": (30_000, lambda c, n: c.get("/?" + "a&" * n)),
-    "reference": (30_000, lambda c, n: c.get("/?reference=" + "a-" * n)),
+    "search": (30_000, lambda c, n: c.get("/?q=" + "a-" * n)),
     "language": (
         30_000,
         lambda c, n: c.get(
@@ -316,12 +316,12 @@ def test_more_parameters_than_any_client_sends_are_400(client: FlaskClient) -> N
 
 
 @pytest.mark.parametrize("value", ["a" * 60_000, "'" * 9_000, "%" * 9_000, "\0" * 100, "\ud800"])
-@pytest.mark.parametrize("path", ["/?reference={}", "/events/{}/", "/crashes/{}/"])
+@pytest.mark.parametrize("path", ["/?q={}", "/events/{}/", "/crashes/{}/"])
 def test_no_reference_or_id_is_too_strange(client: FlaskClient, path: str, value: str) -> None:
     """A page says that there is no such thing, and repeats at most what a form holds of it."""
     asked = path.format("".join(f"%{byte:02x}" for byte in value.encode("utf-8", "surrogatepass")))
     answer = client.get(asked)
-    assert answer.status_code in (200, 404)
+    assert answer.status_code in (200, 400, 404)
     assert len(answer.get_data()) < 250_000
 
 

@@ -115,10 +115,15 @@ def test_a_reference_finds_words_too(served: RunningInbox) -> None:
         feedback_item(1, "beside"), feedback_item(2, "loose", None), feedback_item(3, "lost", OTHER)
     )
     found = {
-        reference: served.request("GET", f"/?reference={reference}").headers.get("Location")
+        reference: served.request("GET", f"/?q={reference}").headers.get("Location")
         for reference in (f"{1:032x}", f"{2:032x}", OTHER, "e" * 32)
     }
-    assert list(found.values()) == [f"/events/{EVENT_ID}/", "/words/", "/words/", None]
+    assert list(found.values()) == [
+        f"/events/{EVENT_ID}/",
+        f"/words/?q={2:032x}",
+        f"/words/?q={OTHER}",
+        None,
+    ]
 
 
 def test_words_without_a_crash_can_be_deleted(served: RunningInbox) -> None:

@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from tests.support.inbox import RunningInbox, feedback_item
 
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
-LOOKS_EVERY = 2_000  # milliseconds, as inbox.js has it
 EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -41,12 +40,7 @@ def crashed(served: RunningInbox, serve: Callable[..., str]) -> Callable[..., st
             " dialog,div{display:none!important}</style>"
             "<p>Broken</p><button>Again</button><script src=/watch.js></script>"
             f'<script src="{source}"></script>',
-            headers={
-                "Content-Security-Policy": f"default-src 'none'; script-src 'self' {served.url};"
-                f" connect-src {served.url}; img-src data:; style-src 'sha256-none'"
-                if "strict" in request.args
-                else "img-src data:"
-            },
+            headers={"Content-Security-Policy": "img-src data:"},
         )
 
     @app.get("/watch.js")
@@ -136,31 +130,6 @@ def test_escape_closes_it(crashed: Callable[..., str], page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_pages_styles_do_not_reach_it(crashed: Callable[..., str], page: Page) -> None:
-    """A page that hides every div and paints everything red still shows a readable dialog."""
-    page.goto(crashed())
-    title = page.get_by_role("heading", name="Something broke on our side.")
-    expect(title).to_be_visible()
-    assert title.evaluate("e => getComputedStyle(e).color") != "rgb(255, 0, 0)"
-    assert title.evaluate("e => getComputedStyle(e).fontSize") == "20px"
-
-
-def test_axe_finds_nothing_in_it(crashed: Callable[..., str], page: Page) -> None:
-    """No violation of axe-core's rules, with its faults shown, in both directions. Nor has it an
-    inline style, which a visitor's own spacing of text could not override."""
-    for lang in ("en", "ar"):
-        page.goto(crashed(lang=lang))
-        page.locator("dialog .send").click()
-        expect(page.locator("dialog [aria-invalid]").first).to_be_visible()
-        assert page.locator(".sentry-error-embed-wrapper").get_attribute("style") is None
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate(
-            "axe.run('.sentry-error-embed-wrapper').then(run => run.violations.map(one =>"
-            " [one.id, one.nodes[0].html]))"
-        )
-        assert found == []
-
-
 def test_it_is_not_printed(crashed: Callable[..., str], page: Page) -> None:
     """On paper a dialog over the page is cut, sheet by sheet; on the screen it stays open."""
     page.goto(crashed())
@@ -170,21 +139,6 @@ def test_it_is_not_printed(crashed: Callable[..., str], page: Page) -> None:
     expect(dialog).to_be_hidden()
     page.emulate_media(media="screen")
     expect(dialog).to_be_visible()
-
-
-def test_it_works_under_a_strict_policy(
-    crashed: Callable[..., str], page: Page, console: list[str]
-) -> None:
-    """script-src and connect-src for the inbox are enough: no style-src is needed."""
-    page.goto(crashed(strict="1"))
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
-    assert dialog.evaluate("e => getComputedStyle(e).borderRadius") == "8px"
-    page.keyboard.type("words")
-    page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("heading", name="Sent. Thank you.")).to_be_visible()
-    # The page's own inline style is what the policy refuses; the dialog adds nothing to it.
-    assert all("Applying inline style" in said for said in console), console
 
 
 @pytest.mark.parametrize("option", ["name", "title", "subtitle", "labelName", "labelSubmit"])
@@ -299,33 +253,6 @@ def test_axe_finds_nothing_in_the_pages_with_words(served: RunningInbox, page: P
         assert found == []
 
 
-def test_keys_are_not_taken_from_someone_who_types(served: RunningInbox, page: Page) -> None:
-    """In the reference field a j is a j."""
-    served.store()
-    page.goto(served.url)
-    page.get_by_label("Reference").click()
-    page.keyboard.type("jku")
-    expect(page.get_by_label("Reference")).to_have_value("jku")
-
-
-def test_what_arrives_shows_up_by_itself(
-    served: RunningInbox, page: Page, console: list[str]
-) -> None:
-    """The list fills, and the words join an open crash page, with no reload."""
-    page.clock.install()
-    page.goto(served.url)
-    expect(page.get_by_text("Nothing has crashed yet.")).to_be_visible()
-    served.store()
-    page.clock.fast_forward(LOOKS_EVERY)
-    expect(page.locator(".row")).to_have_count(1)
-    page.locator(".row").click()
-    expect(page.get_by_text("Nothing, so far.")).to_be_visible()
-    served.report("I pressed pay")
-    page.clock.fast_forward(LOOKS_EVERY)
-    expect(page.get_by_text("I pressed pay")).to_be_visible()
-    assert console == []
-
-
 def test_nothing_of_an_event_runs(served: RunningInbox, page: Page, console: list[str]) -> None:
     """Markup in an exception and in a visitor's words is shown as it is."""
     markup = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -348,6 +275,6 @@ def test_no_page_is_wider_than_its_window(served: RunningInbox, page: Page, widt
     served.report(long)
     served.report(long, event_id="f" * 32, name=long[:100])
     page.set_viewport_size({"width": width, "height": 700})
-    for path in ("/", "/words/", f"/events/{EVENT_ID}/", "/?reference=" + long):
+    for path in ("/", "/words/", f"/events/{EVENT_ID}/", "/?q=" + long):
         page.goto(served.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

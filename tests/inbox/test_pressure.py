@@ -31,8 +31,8 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def test_a_flood_is_asked_to_come_again_before_anything_is_written(served: RunningInbox) -> None:
-    """Over a hundred requests in line: 429 with Retry-After. What is answered 200 is kept, and what
-    is answered 429 is not."""
+    """Over a hundred requests in line: 429 with Retry-After for long bodies, and an ordinary event
+    is taken. What is answered 200 is kept, and what is answered 429 is not."""
     store = served.server.app.extensions["sentry_kit_inbox"].store
     waiting = served.server._server.task_dispatcher.waiting
     many = body._QUEUED + 30
@@ -40,15 +40,17 @@ def test_a_flood_is_asked_to_come_again_before_anything_is_written(served: Runni
         # A disk that does not answer for a while.
         store._writing.acquire()
         try:
-            sent = [stack.enter_context(post(served, number)) for number in range(many)]
+            sent = [
+                stack.enter_context(post(served, number, long=number > 0)) for number in range(many)
+            ]
             wait_until(lambda: waiting("events") > body._QUEUED)
             # Pages have threads of their own.
             assert served.request("GET", "/").status == 200
         finally:
             store._writing.release()
         answers = [answer(sock) for sock in sent]
-    statuses = {status for status, _ in answers}
-    assert statuses == {200, 429}
+    assert answers[0][0] == 200
+    assert {status for status, _ in answers} == {200, 429}
     for number, (status, head) in enumerate(answers):
         kept = store.event(f"{number + 1:032x}") is not None
         assert kept is (status == 200)
@@ -57,8 +59,9 @@ def test_a_flood_is_asked_to_come_again_before_anything_is_written(served: Runni
 
 
 @contextmanager
-def post(served: RunningInbox, number: int) -> Iterator[socket.socket]:
-    data = json.dumps({"event_id": f"{number + 1:032x}", "message": "m"})
+def post(served: RunningInbox, number: int, *, long: bool) -> Iterator[socket.socket]:
+    text = "m" * (body._ORDINARY if long else 9)
+    data = json.dumps({"event_id": f"{number + 1:032x}", "message": text})
     lines = [
         "POST /api/1/store/ HTTP/1.1",
         "Host: localhost",

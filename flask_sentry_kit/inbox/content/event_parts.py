@@ -61,12 +61,15 @@ def frames_of(stack: Any) -> tuple[list[dict[str, Any]], bool]:
     return frames, any(frame.get("in_app") is True for frame in frames)
 
 
-def is_ours(frame: Mapping[str, Any], path: str, marked: bool) -> bool:
+def is_ours(frame: Mapping[str, Any], marked: bool) -> bool:
     """Whether a frame is the app's own code."""
+    if marked and frame.get("in_app") is not True:
+        return False
+    path = path_of(frame)
     # Some clients mark what a library generated for the module that it was made in.
     if _GENERATED.match(path):
         return False
-    return frame.get("in_app") is True if marked else bool(path) and not _NOT_OURS.search(path)
+    return marked or (bool(path) and not _NOT_OURS.search(path))
 
 
 def message_of(body: Mapping[str, Any]) -> str:

@@ -107,13 +107,17 @@ def _links(items: list[dict[str, Any]]) -> list[_Link]:
         own, above = mechanism.get("exception_id"), mechanism.get("parent_id")
         link = _Link()
         if index:
-            link.parent = known.get(above, index - 1) if type(above) is int else index - 1
-            link.depth = links[link.parent].depth + 1
             source = mechanism.get("source")
             source = source if isinstance(source, str) else ""
+            # sentry-sdk names the outermost as the parent of every cause; it sends each right
+            # before what it caused.
+            link.parent = index - 1
+            if isinstance(above, int) and not source.startswith("__"):
+                link.parent = known.get(above, link.parent)
+            link.depth = links[link.parent].depth + 1
             member = _MEMBER.fullmatch(source)
             link.relation = IN_GROUP if member else _SOURCES.get(source, BEHIND)
-        if type(own) is int:
+        if isinstance(own, int):
             known.setdefault(own, index)
         links.append(link)
     return links

@@ -75,7 +75,7 @@ def short(value: Any) -> str:
 def text(value: Any, most: int = _TEXT) -> str:
     """A string or number, at most so many characters of it; empty for anything else."""
     if isinstance(value, str):
-        return cut(value, most)
+        return value if len(value) <= most else cut(value, most)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return ""

@@ -144,7 +144,7 @@ def _frame(frame: Mapping[str, Any], marked: bool, more: int, budget: Budget) ->
         function=short(frame.get("function")),
         line=line,
         column=_number(frame.get("colno")),
-        ours=is_ours(frame, path, marked),
+        ours=is_ours(frame, marked),
         source=_source(frame, line, budget),
         variables=budget.pairs(frame.get("vars")),
         more=more,

@@ -15,20 +15,20 @@ from ..content.stack import Frame
 from ..errors import InboxError
 
 EDITORS: Final = {
-    "vscode": "vscode://file{path}:{line}:{column}",
-    "vscode-insiders": "vscode-insiders://file{path}:{line}:{column}",
-    "vscodium": "vscodium://file{path}:{line}:{column}",
-    "cursor": "cursor://file{path}:{line}:{column}",
-    "windsurf": "windsurf://file{path}:{line}:{column}",
-    "zed": "zed://file{path}:{line}:{column}",
-    "pycharm": "pycharm://open?file={path}&line={line}",
-    "idea": "idea://open?file={path}&line={line}",
-    "sublime": "subl://open?url=file://{path}&line={line}",
-    "textmate": "txmt://open?url=file://{path}&line={line}",
-    "emacs": "emacs://open?url=file://{path}&line={line}",
-    "vim": "mvim://open?url=file://{path}&line={line}",
+    "vscode": ("VS Code", "vscode://file{path}:{line}:{column}"),
+    "vscode-insiders": ("VS Code Insiders", "vscode-insiders://file{path}:{line}:{column}"),
+    "vscodium": ("VSCodium", "vscodium://file{path}:{line}:{column}"),
+    "cursor": ("Cursor", "cursor://file{path}:{line}:{column}"),
+    "windsurf": ("Windsurf", "windsurf://file{path}:{line}:{column}"),
+    "zed": ("Zed", "zed://file{path}:{line}:{column}"),
+    "pycharm": ("PyCharm", "pycharm://open?file={path}&line={line}"),
+    "idea": ("IDEA", "idea://open?file={path}&line={line}"),
+    "sublime": ("Sublime Text", "subl://open?url=file://{path}&line={line}"),
+    "textmate": ("TextMate", "txmt://open?url=file://{path}&line={line}"),
+    "emacs": ("Emacs", "emacs://open?url=file://{path}&line={line}"),
+    "vim": ("Vim", "mvim://open?url=file://{path}&line={line}"),
 }
-"""The addresses that editors register for themselves (Emacs: through org-protocol or
+"""Their names, and the addresses that they register for themselves (Emacs: through org-protocol or
 emacs-url-handler; Vim: MacVim, or what the developer registers for ``mvim:``)."""
 
 # Schemes that a browser acts on itself or that lead to another machine.
@@ -53,8 +53,8 @@ class Editor:
     """
 
     def __init__(self, choice: str, source_roots: Sequence[str] = ()) -> None:
-        self._template = EDITORS.get(choice.strip().lower()) or _checked(choice)
-        self.name = choice if choice in EDITORS else "the editor"
+        known = EDITORS.get(choice.strip().lower())
+        self.name, self._template = known or ("the editor", _checked(choice))
         self._roots = sorted(map(_root, source_roots), key=lambda root: -len(root[0]))
 
     def link(self, frame: Frame) -> str | None:

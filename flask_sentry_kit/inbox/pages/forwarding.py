@@ -7,6 +7,7 @@ choice (SSRF). The secret half of the DSN goes into the header of that one reque
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -20,6 +21,7 @@ import urllib3
 
 from ...dsn import AUTH_HEADER, Dsn, DsnError
 from ..errors import InboxError
+from ..storage.attachment_table import Attachment
 from ..storage.records import KeptEvent, Report
 
 _CLIENT: Final = "flask-sentry-kit-inbox"
@@ -70,12 +72,11 @@ class Forwarder:
             return self._outcomes.get(event_id)
 
     def forward(
-        self, kept: KeptEvent, reports: Sequence[Report], attachments: Sequence[Any]
+        self, kept: KeptEvent, reports: Sequence[Report], attachments: Sequence[Attachment]
     ) -> Outcome:
         """Send an event as it was received, with its attachments and what visitors wrote.
 
         :param reports: the oldest first.
-        :param attachments: each with a ``name``, a ``content_type`` and ``data`` in bytes.
         """
         # One at a time: an address that does not answer may hold up one thread and no more.
         if not self._busy.acquire(blocking=False):
@@ -83,7 +84,7 @@ class Forwarder:
                 False, "not sent: another event is being forwarded. Try again.", time.time()
             )
         try:
-            accepted, text = self._send(self._envelope(kept, reports, attachments))
+            accepted, text = self._send_all(kept, reports, attachments)
         finally:
             self._busy.release()
         outcome = Outcome(accepted, text, time.time())
@@ -94,28 +95,29 @@ class Forwarder:
                 self._outcomes.popitem(last=False)
         return outcome
 
-    def _envelope(
-        self, kept: KeptEvent, reports: Sequence[Report], attachments: Sequence[Any]
-    ) -> bytes:
-        """https://develop.sentry.dev/sdk/data-model/envelopes/"""
-        parts = [json.dumps(self._dsn.envelope_header(kept.event_id)).encode()]
-
-        def add(header: dict[str, Any], payload: bytes) -> None:
-            parts.append(json.dumps({**header, "length": len(payload)}).encode())
-            parts.append(payload)
-
-        add({"type": "event", "content_type": "application/json"}, kept.json)
+    def _send_all(
+        self, kept: KeptEvent, reports: Sequence[Report], attachments: Sequence[Attachment]
+    ) -> tuple[bool, str]:
+        items: list[tuple[dict[str, Any], bytes]] = [
+            ({"type": "event", "content_type": "application/json"}, kept.json)
+        ]
         for file in attachments:
-            facts = {"filename": file.name, "content_type": file.content_type}
-            add(
-                {"type": "attachment", **{key: value for key, value in facts.items() if value}},
-                file.data,
-            )
-        for report in reports:
-            if report.feedback_id:
-                add({"type": "feedback"}, json.dumps(_feedback(kept, report)).encode())
-            else:
-                add({"type": "user_report"}, json.dumps(_user_report(kept, report)).encode())
+            facts = {"filename": file.name or "attachment", "content_type": file.content_type}
+            items.append(({"type": "attachment", **facts}, file.data))
+        accepted, text = self._send(self._envelope(kept.event_id, items))
+        for report in reports if accepted else ():
+            # One envelope for each: it may hold one event, and a feedback item counts as one.
+            own_id, item = _feedback(kept, report)
+            passed, said = self._send(self._envelope(own_id, [({"type": "feedback"}, item)]))
+            if not passed:
+                return True, f"{text}, but what visitors wrote was {said}"
+        return accepted, text
+
+    def _envelope(self, event_id: str, items: Sequence[tuple[dict[str, Any], bytes]]) -> bytes:
+        """https://develop.sentry.dev/sdk/data-model/envelopes/"""
+        parts = [_json_of(self._dsn.envelope_header(event_id))]
+        for header, payload in items:
+            parts += [_json_of({**header, "length": len(payload)}), payload]
         return b"\n".join([*parts, b""])
 
     def _send(self, envelope: bytes) -> tuple[bool, str]:
@@ -142,7 +144,7 @@ class Forwarder:
         finally:
             # Not given back: it may hold more than was read.
             answer.close()
-        said = _json(body)
+        said = _read_json(body)
         if answer.status == 200:
             found = said.get("id")
             event_id = (
@@ -163,16 +165,11 @@ class Forwarder:
         return text.replace(secret, "…") if secret else text
 
 
-def _user_report(kept: KeptEvent, report: Report) -> dict[str, str]:
-    return {
-        "event_id": kept.event_id,
-        "name": report.name,
-        "email": report.email,
-        "comments": report.comments,
-    }
-
-
-def _feedback(kept: KeptEvent, report: Report) -> dict[str, Any]:
+def _feedback(kept: KeptEvent, report: Report) -> tuple[str, bytes]:
+    """The id and the JSON of a ``feedback`` item, version 1.3.0 of its specification. The id is the
+    same each time, so that a server keeps the words once."""
+    whole = f"{kept.event_id}\0{report.id}\0{report.comments}"
+    own_id = report.feedback_id or hashlib.sha256(whole.encode()).hexdigest()[:32]
     said = {
         "message": report.comments,
         "associated_event_id": kept.event_id,
@@ -180,30 +177,36 @@ def _feedback(kept: KeptEvent, report: Report) -> dict[str, Any]:
         "contact_email": report.reply_to,
         "url": report.url,
     }
-    return {
-        "event_id": report.feedback_id,
+    item = {
+        "event_id": own_id,
         "timestamp": report.at,
         "platform": "other",
+        "level": "info",
         "contexts": {"feedback": {name: value for name, value in said.items() if value}},
     }
+    return own_id, _json_of(item)
 
 
 def _reason(error: urllib3.exceptions.HTTPError) -> str:
     """Why there is no answer, in words, from the kind of the error alone."""
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "the server's name is not known"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "the server takes no connections"
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return f"the server took no connection within {_CONNECT:.0f} s"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return f"the server did not answer within {_READ:.0f} s"
     if isinstance(error, urllib3.exceptions.SSLError):
         return "the server's certificate or TLS was not accepted"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "the server takes no connections"
     return "the connection broke before there was an answer"
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def _json_of(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -21,9 +21,11 @@ from ..storage.records import CrashGroup, KeptEvent, Report
 MAX_CHARACTERS: Final = 28_000
 """Of the whole text: an agent or an issue takes it whole. GitHub's limit is 65,536."""
 
-_STACK: Final = 16_000
+# The parts of what is sure to fit, the largest.
+_STACK: Final = 13_000
+_TREE: Final = 2_500
 _SPAN: Final = 300
-_WORDS: Final = 2_000
+_WORDS: Final = 1_400
 _LOCAL: Final = 400
 _LOCALS: Final = 25
 _FRAMES: Final = 12
@@ -54,7 +56,7 @@ def markdown_of(
         last line says so.
     """
     kind, value = event.title
-    head = [f"# {span(kind)}{f': {span(value)}' if value else ''}"]
+    head = [f"# {_titled(kind, value)}"]
     if event.method or event.url:
         query = f"?{event.query}" if event.query else ""
         head.append(span(f"{event.method} {event.url}{query}".strip()))
@@ -73,7 +75,8 @@ def markdown_of(
     parts.append(_crumbs(event))
     parts.append(_section("Tags", event.tags))
     parts.append(_section("Extra", event.extra))
-    parts.append(_section("Contexts", event.contexts))
+    contexts = tuple(pair for pair in event.contexts if pair[0] != "trace")
+    parts.append(_section("Contexts", contexts))
     whole = _within(filter(None, parts), MAX_CHARACTERS - 100, "More of this event")
     return f"{whole}\n"
 
@@ -124,14 +127,17 @@ def _label(name: str) -> str:
 
 
 def _tree(failures: Sequence[Failure]) -> str:
-    lines = ["## Exceptions", ""]
+    lines: list[str] = []
     for failure in failures:
         kind, value = failure.title
         relation = f"{failure.relation.rstrip(':')}: " if failure.relation else ""
         first = " (read this one first)" if failure.read_first else ""
-        text = f"{relation}{span(kind)} {span(value) if value else ''}".rstrip()
-        lines.append(f"{'  ' * failure.depth}- {text}{first}")
-    return "\n".join(lines)
+        lines.append(f"{'  ' * failure.depth}- {relation}{_titled(kind, value)}{first}")
+    return "## Exceptions\n\n" + _within(lines, _TREE, "More of them", "\n")
+
+
+def _titled(kind: str, value: str) -> str:
+    return f"{span(kind)} {span(value)}" if value else span(kind)
 
 
 def _stack(failures: Sequence[Failure]) -> list[str]:
@@ -139,23 +145,32 @@ def _stack(failures: Sequence[Failure]) -> list[str]:
     parts: list[str] = []
     shown = 0
     for number, failure in enumerate(failures):
-        kind, value = failure.title
-        title = "Where" if not number else f"Where: {span(kind)} {span(value) if value else ''}"
-        parts.append(f"## {title.rstrip()}")
+        parts.append(f"## Where{f': {_titled(*failure.title)}' if number else ''}")
         if not failure.frames:
             parts.append("The event has no stack of it.")
-        elif not failure.place or not failure.place.ours:
+        has_own = failure.place is not None and failure.place.ours
+        if failure.frames and not has_own:
             parts.append("None of our own code is in this stack.")
-        for ours, frames in by_owner(failure.frames):
-            if not ours and failure.place and failure.place.ours:
-                libraries = ", ".join(dict.fromkeys(frame.library for frame in frames))
-                count = calls_in(frames)
-                parts.append(f"({count} call{'' if count == 1 else 's'} in {span(libraries)})")
+        runs = by_owner(failure.frames)
+        # The app's own code first, then what it called.
+        inner = runs.pop(0)[1] if has_own and not runs[0][0] else []
+        for ours, frames in runs:
+            if not ours and has_own:
+                parts.append(f"({_calls(frames)})")
                 continue
             for frame in frames:
                 parts.append(_frame(frame, shown < _FRAMES))
                 shown += 1
+                if inner:
+                    parts.append(f"(From here it went on: {_calls(inner)})")
+                    inner = []
     return parts
+
+
+def _calls(frames: Sequence[Frame]) -> str:
+    libraries = ", ".join(dict.fromkeys(frame.library for frame in frames))
+    count = calls_in(frames)
+    return f"{count:,} call{'' if count == 1 else 's'} in {span(libraries)}"
 
 
 def _frame(frame: Frame, whole: bool) -> str:
@@ -169,7 +184,7 @@ def _frame(frame: Frame, whole: bool) -> str:
         around = frame.source[first : first + _SOURCE]
         width = len(str(around[-1].number or ""))
         source = "\n".join(
-            f"{'>' if one.current else ' '} {one.number or '':>{width}} {cut(one.text, 500)}"
+            f"{'>' if one.current else ' '} {one.number or '':>{width}} {cut(one.text, 240)}"
             for one in around
         )
         language = _LANGUAGES.get(path.partition("?")[0].rpartition(".")[2], "")
@@ -225,7 +240,7 @@ def _section(title: str, pairs: Pairs) -> str:
     return f"## {title}\n\n{fence(_lines(pairs))}" if pairs else ""
 
 
-def _within(parts: Iterable[str], most: int, more: str) -> str:
+def _within(parts: Iterable[str], most: int, more: str, between: str = "\n\n") -> str:
     """As many parts as fit, and a line that says so if there are others."""
     shown: list[str] = []
     for part in parts:
@@ -234,4 +249,4 @@ def _within(parts: Iterable[str], most: int, more: str) -> str:
             shown.append(f"({more} does not fit here.)")
             break
         shown.append(part)
-    return "\n\n".join(shown)
+    return between.join(shown)

@@ -41,9 +41,10 @@ _LARGE: Final = 2**20
 _BODIES_IN_LINE: Final = 2
 _IN_LINE: Final = 5
 
-# Requests that wait for a thread while another one is begun. So many are a second's work; if there
-# are more, the client is asked to come again before anything is read.
+# Requests that wait for a thread. While there are more, the client of a body that is longer than an
+# ordinary event is asked to come again before anything is read; an ordinary event takes its turn.
 _QUEUED: Final = 100
+_ORDINARY: Final = 64 * 2**10
 _SECONDS_TO_WAIT: Final = 5
 # In a body of brotli each byte may take ten times as long as in any other, whatever it unpacks to.
 _LARGE_BROTLI: Final = 32 * 2**10
@@ -80,7 +81,7 @@ class Bodies:
         :raises UnsupportedMediaType: for an encoding that cannot be unpacked; the answer's
             ``Accept-Encoding`` names those that can (RFC 9110, section 12.5.3).
         """
-        if self.count_queued() > _QUEUED:
+        if (request.content_length or 0) > _ORDINARY and self.count_queued() > _QUEUED:
             raise _too_many()
         data = request.get_data(cache=False)
         if len(data) > MAX_WIRE:

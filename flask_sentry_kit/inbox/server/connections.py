@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 
 from .lanes import Lanes
@@ -34,8 +35,23 @@ PATIENCE: Final = 30.0
 _AT_ONCE: Final = 32
 
 
+class RequestParser(HTTPRequestParser):
+    """waitress's parser, which refuses a body with two lengths.
+
+    It would take the chunks and go on with what is behind them. A proxy in front that takes the
+    Content-Length reads another request there (RFC 9112, section 6.1).
+    """
+
+    def parse_header(self, header_plus: Any) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length beside Transfer-Encoding")
+
+
 class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
+
+    parser_class = RequestParser
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.since = time.monotonic()

@@ -44,10 +44,10 @@ def has(db: sqlite3.Connection, event_id: str) -> bool:
     return found is not None
 
 
-def add(db: sqlite3.Connection, event: NewEvent, part: int) -> int:
-    """Write an event that is not there yet. Returns its crash's id.
+def add(db: sqlite3.Connection, event: NewEvent) -> tuple[int, int]:
+    """Write an event that is not there yet, but for its words.
 
-    :param part: how many events a part of the index of words holds.
+    :return: its number, and its crash's id.
     """
     summary, now = event.summary, event.received
     # The time is the client's, unless its clock is ahead of ours.
@@ -104,7 +104,6 @@ def add(db: sqlite3.Connection, event: NewEvent, part: int) -> int:
         ),
     ).lastrowid
     db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, event.packed))
-    word_index.add(db, seq or 0, summary.words, part)
     if summary.person_id:
         met = db.execute(
             "INSERT INTO people VALUES (?, ?, 1)"
@@ -114,7 +113,7 @@ def add(db: sqlite3.Connection, event: NewEvent, part: int) -> int:
         if met == 1:
             db.execute("UPDATE crashes SET people = people + 1 WHERE id = ?", (crash,))
     add_totals(db, 1, size)
-    return crash
+    return seq or 0, crash
 
 
 def add_attachments(

@@ -9,7 +9,7 @@ from typing import Final
 from ..content.reading import clean
 from ..content.summary import summarize
 from ..errors import DamagedEventError, InboxError
-from . import event_table, report_table
+from . import event_table, report_table, word_index
 from .database import execute_all
 from .records import json_of
 from .schema import EVENTS
@@ -63,6 +63,7 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _copy_events(db: sqlite3.Connection, part: int) -> None:
+    words: list[tuple[int, str]] = []
     for row in db.execute("SELECT event_id, received, body FROM older_events ORDER BY seq"):
         event_id = str(row["event_id"])
         try:
@@ -74,7 +75,11 @@ def _copy_events(db: sqlite3.Connection, part: int) -> None:
             event = event_table.NewEvent(
                 event_id, "1", summarize(body), event_table.pack(data), row["received"]
             )
-            event_table.add(db, event, part)
+            words.append((event_table.add(db, event)[0], event.summary.words))
+            if len(words) == part:
+                word_index.add(db, words, part)
+                words.clear()
+    word_index.add(db, words, part)
 
 
 def _copy_crashes(db: sqlite3.Connection) -> None:

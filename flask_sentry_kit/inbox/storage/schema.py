@@ -39,7 +39,7 @@ CREATE TABLE events (
     attachments INTEGER NOT NULL
 );
 CREATE INDEX events_crash ON events (crash, seq);
-CREATE INDEX events_kept ON events (kept, size);
+CREATE INDEX events_kept ON events (kept, seq, size);
 CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE parts (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL);
 CREATE TABLE people (

@@ -60,6 +60,7 @@ class Store(Reads):
         self._key: str | None = None
         self._batch = BatchWriter(self._transaction)
         self._noted: list[tuple[Kind, str, str]] = []
+        self._words: list[tuple[int, str]] = []
         self._has_grown = False
         self._part = word_index.part_size(self.keep_events)
         super().__init__(path, _SCHEMA, APPLICATION_ID, VERSION, passing=word_index.TABLES)
@@ -107,12 +108,13 @@ class Store(Reads):
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """What a batch writes, what it pushes out, and the numbers of its changes."""
-        self._noted, self._has_grown = [], False
+        self._noted, self._words, self._has_grown = [], [], False
         with self._write() as db:
             yield db
             if self._has_grown:
                 for key in event_table.prune(db, self.keep_events, self.keep_bytes):
                     self._note("deleted", key)
+            word_index.add(db, self._words, self._part)
             last = _changes(db) + len(self._noted)
             if self._noted:
                 db.execute("UPDATE facts SET value = ? WHERE name = 'changes'", (last,))
@@ -145,7 +147,8 @@ class Store(Reads):
         def write(db: sqlite3.Connection) -> bool:
             if event_table.has(db, event_id):
                 return False
-            crash = event_table.add(db, event, self._part)
+            seq, crash = event_table.add(db, event)
+            self._words.append((seq, event.summary.words))
             report_table.link(db, event_id, crash)
             event_table.add_attachments(db, event_id, attachments)
             self._has_grown = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from ..content.reading import clean
@@ -33,19 +34,29 @@ def part_size(keep_events: int) -> int:
     return max(_SMALLEST, keep_events // _PARTS)
 
 
-def add(db: sqlite3.Connection, seq: int, words: str, size: int) -> None:
-    """Make an event be found by its words.
+def add(db: sqlite3.Connection, events: Sequence[tuple[int, str]], size: int) -> None:
+    """Make events be found by their words.
 
+    All that a transaction adds is best given at once, at its end: FTS5 writes what it has gathered
+    whenever a statement begins that may have to be undone alone, which takes longer than the rest.
+
+    :param events: number and words of each, the oldest first.
     :param size: how many events a part holds.
     """
     row = db.execute("SELECT id, first_seq FROM parts ORDER BY id DESC LIMIT 1").fetchone()
-    if row is None or seq >= row[1] + size:
-        number = 1 if row is None else row[0] + 1
-        db.execute("INSERT INTO parts VALUES (?, ?)", (number, seq))
-        db.execute(_MAKE.format(f"{TABLES}{number}"))
-    else:
-        number = row[0]
-    db.execute(f"INSERT INTO {TABLES}{int(number)} (rowid, words) VALUES (?, ?)", (seq, words))
+    number, end = (int(row[0]), row[1] + size) if row else (0, 0)
+    at = 0
+    while at < len(events):
+        first = events[at][0]
+        if first >= end:
+            number, end = number + 1, first + size
+            db.execute("INSERT INTO parts VALUES (?, ?)", (number, first))
+            db.execute(_MAKE.format(f"{TABLES}{number}"))
+        next_at = at + sum(seq < end for seq, _ in events[at:])
+        db.executemany(
+            f"INSERT INTO {TABLES}{number} (rowid, words) VALUES (?, ?)", events[at:next_at]
+        )
+        at = next_at
 
 
 def tables(db: sqlite3.Connection) -> list[str]:
