@@ -146,4 +146,4 @@ def test_one_inbox_takes_what_another_forwards(serve_inbox: Serve) -> None:
     here.report("I pressed pay")
     assert f"accepted as {EVENT_ID}" in forward(here)
     found = there.api("events")["events"][0]
-    assert (found["event_id"], found["report"]["comments"]) == (EVENT_ID, "I pressed pay")
+    assert (found["event_id"], found["latest_words"]["comments"]) == (EVENT_ID, "I pressed pay")
