@@ -16,6 +16,7 @@ from flask import Flask
 from playwright.sync_api import Page
 
 from flask_sentry_kit.inbox.protocol.body import MAX_WIRE
+from flask_sentry_kit.inbox.storage.attachment_table import Attachment
 from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
 from tests.support.inbox_routes import deeds, pages
 from tests.support.types import NewSentry
@@ -213,13 +214,29 @@ def test_no_answer_of_ours_can_be_a_script(served: RunningInbox, page: Page) -> 
     with a type that no browser runs, so that "script-src 'self'" means our own files."""
     code = "window.broken = 1"
     served.store({**named_everywhere(code), "event_id": EVENT_ID})
+    store = served.server.app.extensions["sentry_kit_inbox"].store
+    picture = f"<svg xmlns='http://www.w3.org/2000/svg'><script>{code}</script></svg>"
+    store.add_attachments(
+        EVENT_ID,
+        [
+            Attachment("a.js", "text/javascript", code.encode()),
+            Attachment("b.svg", "image/svg+xml", picture.encode()),
+            Attachment("c.html", "text/html", f"<script>{code}</script>".encode()),
+            Attachment("d.png", "image/png", b"\x89PNG\r\n\x1a\n" + code.encode()),
+        ],
+    )
+    files = [f"/events/{EVENT_ID}/attachments/{one.id}" for one in store.attachments(EVENT_ID)]
+    assert len(files) == 4
     page.goto(served.url)
-    for path in pages(served):
+    for path in [*pages(served), *files, *(f"/api/v1{path}" for path in files)]:
         answer = served.request("GET", path)
         kind = answer.headers.get("Content-Type", "")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         if "static" not in path:
             assert "script" not in kind and "css" not in kind and "svg" not in kind
+        if "attachments" in path and answer.status == 200:
+            assert "sandbox" in answer.headers["Content-Security-Policy"]
+            assert kind in ("application/octet-stream", "image/png")
         page.evaluate(
             """(path) => new Promise((done) => {
               const node = document.createElement("script");
