@@ -24,7 +24,7 @@ from werkzeug.exceptions import (
 )
 
 from ..content.reading import MAX_DEPTH, clean
-from .content_encoding import MissingPackageError, unpack, unpack_deflate
+from .content_encoding import GZIP, MissingPackageError, unpack, unpack_deflate, zlib_of_gzip
 
 MAX_WIRE: Final = 8 * 2**20
 """Bytes of a body as it is sent. Sentry's own events are under 1 MB; a picture of a large screen,
@@ -69,7 +69,7 @@ class Body:
 
     plain: bytes
     packed: bytes | None = None
-    """The same in zlib's format, if it came so."""
+    """The same in zlib's format, if it came in this one or in gzip's."""
 
 
 class Bodies:
@@ -140,7 +140,9 @@ class Bodies:
                     error.package,
                 )
             raise
-        return None if plain is None else Body(plain)
+        if plain is None:
+            return None
+        return Body(plain, zlib_of_gzip(data, plain) if encoding in GZIP else None)
 
     @contextmanager
     def turn_for(self, data: bytes) -> Iterator[None]:
@@ -310,4 +312,7 @@ def _count_parts(data: bytes, most: int) -> int:
 
 
 def _count_marks(data: bytes) -> int:
-    return sum(map(data.count, (b",", b":", b"[", b"{")))
+    if len(data) > _PIECE:
+        return sum(map(data.count, (b",", b":", b"[", b"{")))
+    # A third of the time, and as much memory as the data again.
+    return len(data) - len(data.translate(None, b",:[{"))
