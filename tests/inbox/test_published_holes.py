@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
+from flask_sentry_kit.inbox.guard import MAX_BODY
 from flask_sentry_kit.inbox.protocol.body import MAX_WIRE
 from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
 from tests.support.inbox_routes import deeds, pages
@@ -170,15 +171,15 @@ def test_nothing_that_an_event_names_is_fetched(
 
 
 def bodies() -> dict[str, tuple[str, bytes]]:
-    values = b"0," * (MAX_WIRE // 2 - 10)
+    values = b"0," * (MAX_BODY // 2 - 10)
     return {
         "ids": ("application/json", b'{"ids":[' + values + b"0]}"),
         "list": ("application/json", b"[" + values + b"0]"),
-        "deep": ("application/json", b"[" * (MAX_WIRE - 10)),
-        "fields": ("application/x-www-form-urlencoded", b"a=&" * (MAX_WIRE // 3 - 10)),
+        "deep": ("application/json", b"[" * (MAX_BODY - 10)),
+        "fields": ("application/x-www-form-urlencoded", b"a=&" * (MAX_BODY // 3 - 10)),
         "parts": (
             "multipart/form-data; boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * (MAX_WIRE // 60),
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * (MAX_BODY // 60),
         ),
     }
 
