@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 PLACES: Final = 200
 """Connections that may stall at a time, and as many again whose requests wait for a thread."""
 
+BODIES: Final = 256 * 2**20
+"""Bytes of bodies that are here in part or wait for a thread, in waitress's files. Without a bound
+they could be 3.6 GB, in all places together."""
+
 PATIENCE: Final = 30.0
 """Seconds for a request to arrive, for an answer to be read, and between two requests."""
 
@@ -102,7 +106,19 @@ class Connection(HTTPChannel):
             return False
         if not self.runs:
             self.pipelines = False
-        return bool(super().received(data))
+        before = self.body_bytes // 2**20
+        taken = bool(super().received(data))
+        if self.body_bytes // 2**20 > before:
+            self.server.make_room()
+        return taken
+
+    @property
+    def body_bytes(self) -> int:
+        """How much of bodies is here that no thread reads yet."""
+        waiting = [] if self.runs else list(self.requests)
+        if self.request is not None:
+            waiting.append(self.request)
+        return sum(request.body_bytes_received for request in waiting)
 
     def service(self) -> None:
         # In service() waitress queues the connection's next request, if it has one.
@@ -197,7 +213,7 @@ class PatientServer(TcpWSGIServer):
             super().handle_accept()
             if len(self.active_channels) == known:
                 break
-        self._make_room()
+        self.make_room()
 
     def maintenance(self, now: float) -> None:
         """Close connections that stall for too long; called every `cleanup_interval` seconds."""
@@ -207,10 +223,17 @@ class PatientServer(TcpWSGIServer):
                 connection.drip()  # which may close it
             elif connection.stalls and connection.since < limit:
                 connection.give_up()
-        self._make_room()
+        self.make_room()
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
+        """Close connections where there are too many, or those with the largest bodies where these
+        are too much together."""
         open_ones = [one for one in self.active_channels.values() if not one.will_close]
+        bodies = {one: size for one in open_ones if (size := one.body_bytes)}
+        while sum(bodies.values()) > BODIES:
+            largest = max(bodies, key=bodies.__getitem__)
+            del bodies[largest]
+            largest.give_up()
         if len(open_ones) > PLACES:
             _close_surplus([one for one in open_ones if one.stalls], PLACES)
             _close_surplus([one for one in open_ones if one.requests and not one.runs], PLACES)
