@@ -81,6 +81,7 @@ class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     parser_class = RequestParser
+    server: PatientServer
     task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
