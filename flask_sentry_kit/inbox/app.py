@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import BadHost, Gone, HTTPException, ServiceUnavailable
 
-from ..dsn import Dsn, DsnError
 from . import api, clock, guard, live
 from .errors import DamagedEventError, InboxError
 from .pages import event_page, list_actions, list_page, words_page
 from .pages.editor import Editor
 from .pages.forwarding import Forwarder
 from .password import Password
-from .project import Project
+from .project import Project, check_key, read_projects
 from .protocol import error_page, wire
 from .protocol.body import MAX_WIRE
+from .protocol.drills import Drills
+from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
+
+_LOG_EVERY = 60.0
 
 
 def create_inbox(
     db_path: str | os.PathLike[str],
     *,
-    project: str = "1",
+    projects: Collection[str] = (),
     public_key: str | None = None,
     allowed_origins: Collection[str] = ("*",),
     events_per_minute: int | None = None,
@@ -36,12 +40,17 @@ def create_inbox(
     editor: str | None = None,
     source_roots: Sequence[str] = (),
     forward_to: str | None = None,
+    drills: Collection[str] = (),
+    drill_seed: int | None = None,
 ) -> Flask:
     """Make an inbox.
 
     :param db_path: the SQLite file that keeps everything; it is made if it is missing.
-    :param project: the last part of the DSN.
-    :param public_key: the DSN's key. By default one is made at random, and kept in the file so that
+    :param projects: whose events and words are taken, each ``ID`` or ``ID:KEY``; the first one is
+        in the DSN that is shown. By default any project and key are, so that an app's DSN works
+        once its host is changed, and the DSN that is shown has project 1.
+    :param public_key: the key of projects without one of their own; without any, of project 1,
+        which is then the only one. By default one is made at random, and kept in the file so that
         the DSN stays the same.
     :param allowed_origins: whose pages may send (``"https://shop.example"``, ``"shop.example"``,
         ``"*.shop.example"``); others are answered 403. By default all pages may.
@@ -55,7 +64,12 @@ def create_inbox(
         with ``{path}`` and ``{line}``; see `Editor`. By default no file is linked.
     :param source_roots: ``"/app=/home/ann/shop"`` each: where the files of an event are here.
     :param forward_to: the DSN that an event can be forwarded to by a button; see `Forwarder`.
-    :raises InboxError: the file, project, key, editor or DSN cannot be used; says what to change.
+    :param drills: failures to play to clients, each ``KIND`` or ``KIND:PROBABILITY``; may be
+        changed later by ``app.extensions["sentry_kit_inbox"].drills.set(…)``. See
+        :class:`~flask_sentry_kit.inbox.protocol.drills.Drills`.
+    :param drill_seed: of their chance.
+    :raises InboxError: the file, a project, key, drill, editor or DSN cannot be used; says what to
+        change.
     """
     if source_roots and editor is None:
         raise InboxError("--source-root is of use with --editor only")
@@ -66,16 +80,27 @@ def create_inbox(
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
-    if public_key is not None:
-        _check_key(project, public_key)
+    prepared = Drills(drills, drill_seed)
+    # With some key in place of the kept one, which is in a file that may not exist yet.
+    read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    key = store.public_key(public_key)
-    _check_key(project, key)
+    kept_key = store.public_key()
+    found = read_projects(projects, public_key, kept_key)
+    shown = found[0] if found else ("1", kept_key)
+    check_key(*shown)
+    if shown[1] != kept_key:
+        store.public_key(shown[1])
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
+    app.wsgi_app = SentryPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["sentry_kit_inbox"] = Project(
-        project, key, store, tuple(allowed_origins), events_per_minute
+        *shown,
+        store,
+        frozenset(found) or None,
+        tuple(allowed_origins),
+        events_per_minute,
+        drills=prepared,
     )
     app.extensions["sentry_kit_inbox_tools"] = tools
     pages = (list_page.bp, list_actions.bp, event_page.bp, words_page.bp)
@@ -114,12 +139,18 @@ def create_inbox(
                 response.headers[name] = value
         return response
 
+    logged: dict[str, float] = {}
+
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
     def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
-        # again.
-        app.logger.error("The inbox's database cannot be used: %s", error)
+        # again. Said once a minute: on a full disk every event comes here.
+        text, now = str(error), time.monotonic()
+        if logged.get(text, -_LOG_EVERY) <= now - _LOG_EVERY:
+            logged.clear()
+            logged[text] = now
+            app.logger.error("The inbox's database cannot be used: %s", text)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)
@@ -127,14 +158,3 @@ def create_inbox(
         return refused(Gone("The inbox's file is damaged where this event was."))
 
     return app
-
-
-def _check_key(project: str, key: str) -> None:
-    """Check that a DSN of this project and key is read back as the same.
-
-    :raises InboxError: it is not.
-    """
-    try:
-        Dsn.of("http://localhost", key, project, setting="The inbox's DSN")
-    except DsnError as error:
-        raise InboxError(f"This project or key makes no DSN. {error}.") from None

@@ -20,6 +20,7 @@ from .errors import InboxError
 from .pages.editor import EDITORS
 from .password import Password, read_password
 from .project import Project
+from .protocol.drills import KINDS
 from .server.inbox_server import InboxServer, load_server
 from .storage.store import KEEP_BYTES, KEEP_EVENTS
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
         path = default_path() if options.db is None else Path(options.db).absolute()
         app = create_inbox(
             path,
-            project=options.project,
+            projects=options.project,
             public_key=options.key,
             allowed_origins=options.allow_origin or ("*",),
             events_per_minute=options.events_per_minute,
@@ -55,6 +56,8 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
             editor=options.editor,
             source_roots=options.source_root,
             forward_to=options.forward_to,
+            drills=options.drill,
+            drill_seed=options.drill_seed,
         )
         server = InboxServer(app, options.host, options.port)
     except InboxError as error:
@@ -165,8 +168,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="keep events of SIZE bytes at most, compressed; 300M and 4G are understood"
         f" ({_size(KEEP_BYTES)})",
     )
-    add("--project", default="1", help="the DSN's project (%(default)s)")
-    add("--key", help="the DSN's public key (made once and kept in the file)")
+    add(
+        "--project",
+        action="append",
+        default=[],
+        metavar="ID[:KEY]",
+        help="take events of this project only; may be repeated, the first is in the DSN (any)",
+    )
+    add(
+        "--key",
+        help="the public key of projects without one, and of project 1 alone if none is given (made"
+        " once and kept in the file)",
+    )
     add(
         "--events-per-minute",
         type=_positive,
@@ -198,6 +211,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="DSN",
         help="let a crash's page send its event on to this DSN, by a button",
     )
+    add(
+        "--drill",
+        action="append",
+        default=[],
+        metavar="KIND[:PROBABILITY]",
+        help=f"let requests of clients fail: {', '.join(KINDS)}; may be repeated (none)",
+    )
+    add("--drill-seed", type=int, metavar="N", help="let the same requests fail each time (others)")
     return parser
 
 

@@ -34,10 +34,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
 
 @pytest.fixture(scope="module")
 def choosy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
-    """As `shared`, for one shop's pages only; `tools.example` is a name to read it under."""
+    """As `shared`, for one project, and pages of one shop; `tools.example` is a name to read it."""
     with running(tmp_path_factory.mktemp("choosy")) as start:
         yield start(
-            allowed_origins=("https://shop.example", "*.shop.test"), hosts=["tools.example"]
+            projects=["1"],
+            allowed_origins=("https://shop.example", "*.shop.test"),
+            hosts=["tools.example"],
         )
 
 

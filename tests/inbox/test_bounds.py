@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -96,6 +97,9 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
             f"/api/embed/error-page/?eventId={EVENT_ID}&dsn={DSN}&lang=" + "aa-" * n
         ),
     ),
+    "path": (10_000, lambda c, n: c.get("/api/1/store" * n + "x")),
+    "path of api": (10_000, lambda c, n: c.get("/api" * n)),
+    "slashes": (30_000, lambda c, n: c.get("/a" + "/" * n + "x")),
     "host": (30_000, lambda c, n: c.get("/", headers={"Host": "a." * n})),
     "origin": (30_000, lambda c, n: store(c, b"{}", Origin="http://" + "a@" * n)),
 }
@@ -305,6 +309,18 @@ def test_visitors_words_are_bounded_wherever_several_are_shown(
         assert len(client.get(path).get_data()) < 1_000_000
     assert len(client.get("/api/v1/words?limit=1000").get_data()) < 1_500_000
     assert len(client.get("/api/v1/events?limit=1000").get_data()) < 1_500_000
+
+
+@pytest.mark.parametrize("letter", ["n", "é", "の", "😀"])
+def test_words_of_any_script_have_the_same_room(
+    client: FlaskClient, app: Flask, letter: str
+) -> None:
+    """As many as a visitor may write in the kit's form, though a letter may take twelve bytes."""
+    words = letter * 4_096
+    form = urlencode({"name": "Ann", "email": "a@b.example", "comments": words})
+    assert error_page(client, form.encode()).status_code == 200
+    report = app.extensions["sentry_kit_inbox"].store.report(EVENT_ID)
+    assert report.comments == words
 
 
 def test_more_parameters_than_any_client_sends_are_400(client: FlaskClient) -> None:

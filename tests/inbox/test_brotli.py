@@ -154,7 +154,7 @@ def test_without_brotli_it_is_415_that_says_what_to_install(
         answer = send(client, brotli.compress(b'{"message": "hello"}'), path)
         assert answer.status_code == 415
         assert "pip install 'flask-sentry-kit[inbox]'" in answer.headers["X-Sentry-Error"]
-        assert answer.headers["Accept-Encoding"] == "gzip, deflate"
+        assert answer.headers["Accept-Encoding"] == "gzip, deflate, zstd"
     warnings = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "pip install 'flask-sentry-kit[inbox]'" in warnings[0].getMessage()

@@ -35,6 +35,16 @@ def test_credentials_in_the_query_do_as_well(served: RunningInbox) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+def test_credentials_in_authorization_do_as_well(served: RunningInbox) -> None:
+    """As a proxy may pass them on, in the same form."""
+    auth = f"Sentry sentry_version=7, sentry_key={served.key}"
+    for name in ("Authorization", "x-sentry-auth"):
+        answer = served.request(
+            "POST", "/api/1/store/", body=json.dumps(served.event()), headers={name: auth}
+        )
+        assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
+
+
 def _bare_deflate(data: bytes) -> bytes:
     machine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return machine.compress(data) + machine.flush()
@@ -67,15 +77,15 @@ def test_without_a_key_it_is_401(shared: RunningInbox, auth: dict[str, str]) -> 
     assert answer.json() == {"error": answer.headers["X-Sentry-Error"]}
 
 
-def test_an_unknown_key_is_401(shared: RunningInbox) -> None:
+def test_an_unknown_key_is_401(choosy: RunningInbox) -> None:
     """Whatever project it is sent to."""
-    assert shared.store(key="f" * 32).status == 401
-    assert shared.store(key="f" * 32, project="2").status == 401
+    assert choosy.store(key="f" * 32).status == 401
+    assert choosy.store(key="f" * 32, project="2").status == 401
 
 
-def test_the_key_of_another_project_is_400(shared: RunningInbox) -> None:
+def test_the_key_of_another_project_is_400(choosy: RunningInbox) -> None:
     """A key that exists, used on a project that is not its own."""
-    assert shared.store(project="2").status == 400
+    assert choosy.store(project="2").status == 400
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,7 @@ def test_an_encoding_we_cannot_read_is_415(shared: RunningInbox) -> None:
     """And the answer names those that can be read (RFC 9110, 12.5.3)."""
     answer = shared.store(b"{}", headers={"Content-Encoding": "compress"})
     assert answer.status == 415
-    assert answer.headers["Accept-Encoding"] == "gzip, deflate, br"
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate, br, zstd"
 
 
 @pytest.mark.parametrize("encode", [zlib.compress, lambda data: data])

@@ -50,13 +50,13 @@ def test_large_bodies_wait_in_a_short_line_and_small_ones_pass() -> None:
         with pytest.raises(TooManyRequests), bodies.reading(packed):
             pass
         with bodies.reading(request_of(b"{}")) as small:
-            assert small == b"{}"
+            assert small.plain == b"{}"
     finally:
         done.set()
         for thread in threads:
             thread.join(20)
-    with bodies.reading(request_of(large)) as data:
-        assert data == large
+    with bodies.reading(request_of(large)) as body:
+        assert body.plain == large
 
 
 def test_an_ordinary_event_and_the_list_pass_while_large_ones_are_read(

@@ -18,10 +18,12 @@ from ...dsn import ERROR_PAGE_PATH, DsnError, read_public_dsn
 from ...phrases import ANONYMOUS_EMAIL, ANONYMOUS_NAME
 from ..content.reading import clean
 from ..project import current_project, origin_of
+from . import wire
 from .body import MAX_FORM
 from .dialog_words import dialog_words
 
 bp = Blueprint("error_page", __name__)
+bp.before_request(wire.drill)
 
 _MISSING: Final = "Missing or invalid parameter."
 _REQUIRED: Final = "This field is required."
@@ -46,7 +48,7 @@ def error_page() -> Response:
         dsn = read_public_dsn(request.args.get("dsn", ""))
     except DsnError:
         return _answer({"dsn": _MISSING}, 404)
-    if (dsn.public_key, dsn.project) != (project.public_key, project.id):
+    if not project.takes(dsn.project, dsn.public_key):
         return _answer({"dsn": _MISSING}, 404)
     if not project.allows(origin_of(request)):
         return _answer({}, 403)

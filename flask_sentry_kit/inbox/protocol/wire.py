@@ -1,15 +1,12 @@
-"""Sentry's protocol: events at ``/store/``, events and visitors' words at ``/envelope/``.
+"""Sentry's protocol over HTTP: events at ``/store/``, events and visitors' words at
+``/envelope/``.
 
-Answers as real servers were observed to. The contents of an event are read in ``reading.py``, and
-the crash dialog's address is in ``error_page.py``.
+Answers as real servers were observed to. The crash dialog's address is in ``error_page.py``.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
@@ -17,7 +14,9 @@ from werkzeug.exceptions import (
     BadRequest,
     Forbidden,
     HTTPException,
+    InternalServerError,
     MethodNotAllowed,
+    NotFound,
     ServiceUnavailable,
     TooManyRequests,
     Unauthorized,
@@ -32,17 +31,22 @@ from ...dsn import (
     read_envelope_key,
     read_public_key,
 )
-from ..content.feedback_item import read_feedback
-from ..content.reading import clean, event_id_of, new_event_id
+from ..content.reading import event_id_of
+from ..paths import SKIPPED_PATHS
 from ..project import Project, current_project, origin_of
-from . import body, content_encoding
+from . import content_encoding
+from .body import JsonReader
+from .drills import REDIRECTED, RETRY_AFTER, WithheldResponse
+from .envelope import read_header, read_items
+from .keeping import keep_envelope, keep_event
 
 bp = Blueprint("wire", __name__)
 
-_ITEMS: Final = 100
-_LINE_BREAKS = re.compile(rb"[\r\n]*")
-
-_log = logging.getLogger(__name__)
+_REFUSALS: Final[Mapping[str, type[HTTPException]]] = {
+    "403": Forbidden,
+    "500": InternalServerError,
+    "503": ServiceUnavailable,
+}
 
 
 def finish(response: Response) -> Response:
@@ -53,7 +57,10 @@ def finish(response: Response) -> Response:
     origin = request.headers.get("Origin")
     if origin:
         headers["Access-Control-Allow-Origin"] = origin
-    response.vary.add("Origin")
+    if "Vary" in headers:
+        response.vary.add("Origin")
+    else:
+        headers["Vary"] = "Origin"
     headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
     headers["Access-Control-Max-Age"] = "1000"
     headers.setdefault(
@@ -103,10 +110,10 @@ def _admit(project_id: str, header: Mapping[str, Any] | None = None) -> Project:
             raise Unauthorized("The envelope's dsn is malformed.") from None
     if not key:
         raise Unauthorized("There is no sentry_key.")
-    if key != project.public_key:
+    if not project.has_key(key):
         raise Unauthorized("The sentry_key is unknown.")
-    if project_id != project.id:
-        raise BadRequest("The sentry_key belongs to another project.")
+    if not project.takes(project_id, key):
+        raise BadRequest("There is no such project for this sentry_key.")
     origin = origin_of(request)
     # A server that reports sends neither Origin nor Referer.
     if origin and not project.allows(origin):
@@ -114,138 +121,70 @@ def _admit(project_id: str, header: Mapping[str, Any] | None = None) -> Project:
     return project
 
 
+@bp.before_request
+def drill() -> Response | None:
+    """The failure that a drill has for this request; None for the ordinary answer."""
+    # A browser that is refused its preflight request never sends what the drill is about.
+    if request.method == "OPTIONS" or request.script_root.endswith(REDIRECTED):
+        return None
+    kind = current_project().drills.choose()
+    if kind is None:
+        return None
+    if kind == "redirect":
+        # To another address that takes what is sent, as sentry.io's ingest host leads to sentry.io.
+        where = f"{request.host_url.rstrip('/')}{request.script_root}{REDIRECTED}{request.path}"
+        query = request.query_string.decode("latin-1")
+        answer = Response(status=302)
+        answer.headers["Location"] = f"{where}?{query}" if query else where
+        return answer
+    if kind == "429":
+        answer = refuse(TooManyRequests("A drill of the inbox: 429.", retry_after=RETRY_AFTER))
+        answer.headers["X-Sentry-Rate-Limits"] = f"{RETRY_AFTER}::project"  # of all categories
+        return answer
+    if kind in _REFUSALS:
+        return refuse(_REFUSALS[kind](f"A drill of the inbox: {kind}."))
+    return WithheldResponse(kind)
+
+
 @bp.route(STORE_PATH.format(project="<project_id>"), methods=["POST"])
 def store(project_id: str) -> Response:
     project = _admit(project_id)
-    with project.bodies.reading(request) as data:
-        if not data.strip():
+    with project.bodies.reading(request) as found:
+        if not found.plain.strip():
             raise BadRequest("The body is empty.")
-        return jsonify(id=_keep_event(project, body.JsonReader().parse(data), None))
+        event = JsonReader(len(found.plain)).parse_event(found.plain)
+        return jsonify(id=keep_event(project, project_id, event, packed=found.packed))
 
 
 @bp.route(ENVELOPE_PATH.format(project="<project_id>"), methods=["POST"])
 def envelope(project_id: str) -> Response:
-    """Keep the events and words of an envelope; count and skip other items, as servers do."""
-    if read_public_key(request.headers, request.args):
+    """Keep the events, words and attachments of an envelope; count and skip other items, as servers
+    do."""
+    project = current_project()
+    has_key = bool(read_public_key(request.headers, request.args))
+    if has_key:
         _admit(project_id)
-    with current_project().bodies.reading(request) as data:
-        return jsonify(_keep_envelope(project_id, data))
+    with project.bodies.reading(request) as body:
+        data = body.plain
+        reader = JsonReader(len(data))
+        header, start = read_header(data, reader)
+        if not has_key:
+            _admit(project_id, header)
+        # All items are read before any is kept: a client repeats an envelope that is refused.
+        found = read_items(data, start, reader)
+        envelope_id = event_id_of(header.get("event_id"))
+        return jsonify(keep_envelope(project, project_id, envelope_id, found))
 
 
-def _keep_envelope(project_id: str, data: bytes) -> dict[str, str]:
-    reader = body.JsonReader()
-    first, start = _line(data, 0)
-    header = reader.parse(first)
-    project = _admit(project_id, header)
-    envelope_id = event_id_of(header.get("event_id"))
-    answer: dict[str, str] = {}
-    wordless = 0
-    # All items are read before any is kept: a client repeats an envelope that is refused.
-    for kind, payload in list(_items(data, start, reader)):
-        if kind == "event":
-            answer["id"] = _keep_event(project, payload, envelope_id)
-        elif kind == "user_report":
-            _keep_report(project, payload)
-        elif kind != "feedback":
-            project.skip(kind)
-        elif not _keep_feedback(project, payload, envelope_id):
-            project.skip(kind)
-            wordless += 1
-    if wordless:
-        _log.warning(
-            "An envelope's feedback items were skipped: %d, each without words in"
-            " contexts.feedback.message. Its other items are kept.",
-            wordless,
-        )
-    if not answer and envelope_id:
-        answer["id"] = envelope_id
-    return answer
+_SKIPPED_PATH: Final = f"/api/<project_id>/<any({', '.join(map(repr, SKIPPED_PATHS))}):address>/"
 
 
-def _items(
-    data: bytes, at: int, reader: body.JsonReader
-) -> Iterator[tuple[object, Mapping[str, Any]]]:
-    """Type and payload of the envelope's items (develop.sentry.dev, "Envelopes"). The payload is
-    empty for types that are not kept, and for a feedback item that is no JSON object.
-
-    Reads the bytes once and copies only the lines and payloads to keep.
-
-    :param at: where the first item begins.
-    :raises BadRequest: for a header or payload that is not a JSON object, a length that is not a
-        number of bytes, or a payload that is shorter than its length.
-    """
-    count = 0
-    while (at := _skip_line_breaks(data, at)) < len(data):
-        count += 1
-        if count > _ITEMS:
-            raise BadRequest(f"The envelope has more than {_ITEMS} items.")
-        line, at = _line(data, at)
-        header = reader.parse(line)
-        length = header.get("length")
-        if length is None:
-            payload, at = _line(data, at)
-        elif not isinstance(length, int) or isinstance(length, bool) or length < 0:
-            raise BadRequest("An item of the envelope has a length that is no number of bytes.")
-        elif length > len(data) - at:
-            raise BadRequest("An item of the envelope is shorter than its length.")
-        else:
-            payload, at = data[at : at + length], at + length
-        kind = header.get("type")
-        if kind in ("event", "user_report"):
-            yield kind, reader.parse(payload)
-        elif kind == "feedback":
-            try:
-                yield kind, reader.parse(payload)
-            except BadRequest:
-                yield kind, {}
-        else:
-            yield kind, {}
-
-
-def _skip_line_breaks(data: bytes, at: int) -> int:
-    match = _LINE_BREAKS.match(data, at)
-    return match.end() if match else at
-
-
-def _line(data: bytes, at: int) -> tuple[bytes, int]:
-    """The line that begins there, and where the next one begins."""
-    end = data.find(b"\n", at)
-    return (data[at:], len(data)) if end < 0 else (data[at:end], end + 1)
-
-
-def _keep_event(project: Project, event: Mapping[str, Any], envelope_id: str | None) -> str:
-    # sentry-sdk's capture_event() sends an event of type "feedback" as an item of type "event".
-    if event.get("type") == "feedback" and (kept_id := _keep_feedback(project, event, envelope_id)):
-        return kept_id
-    wait = project.retry_after()
-    if wait:
-        raise TooManyRequests("Too many events.", retry_after=wait)
-    kept = clean(dict(event))
-    # An event with a malformed id gets a new one, which is in the answer.
-    event_id = event_id_of(kept.get("event_id")) or envelope_id or new_event_id()
-    kept["event_id"] = event_id
-    # A known id is a repeated delivery, which gets the same answer as the first one.
-    # As UTF-8 and without spaces, it is not longer than it was when it arrived.
-    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-    project.store.add_event(event_id, text.encode(), kept, project=project.id)
-    return event_id
-
-
-def _keep_report(project: Project, report: Mapping[str, Any]) -> None:
-    event_id = event_id_of(report.get("event_id"))
-    words = {name: clean(report.get(name)) for name in ("name", "email", "comments")}
-    if event_id is None or not isinstance(words["comments"], str):
-        raise BadRequest("A user_report needs event_id and comments.")
-    name, email = (str(words[key] or "")[:200] for key in ("name", "email"))
-    project.store.put_report(event_id, name, email, words["comments"][: body.MAX_FORM])
-
-
-def _keep_feedback(
-    project: Project, item: Mapping[str, Any], envelope_id: str | None
-) -> str | None:
-    """Keep a feedback item. Returns its id, or None if it has no words."""
-    feedback = read_feedback(item, envelope_id)
-    if feedback is None:
-        return None
-    project.store.add_feedback(feedback)
-    return feedback.id
+@bp.route(_SKIPPED_PATH, methods=["GET", "POST"])
+@bp.route(f"{_SKIPPED_PATH}<path:rest>/", methods=["GET", "POST"])
+def skipped(project_id: str, address: str, rest: str = "") -> Response:
+    """Say that nothing is kept of what other clients than reporters send."""
+    current_project().skip(address)
+    raise NotFound(
+        f"The inbox keeps nothing that is sent to {address}. It takes events, visitors' words and"
+        " attachments, at store and envelope."
+    )

@@ -3,12 +3,15 @@
 At its limit of connections, waitress stops accepting until one has been silent for two minutes, and
 a client that sends a byte now and then is never silent. Here each request and each answer has half
 a minute to pass, and if there are too many connections, the one that stalls longest is closed.
-``lanes.py`` decides which request is answered next.
+``lanes.py`` decides which request is answered next. Failure drills of ``drills.py`` that no app can
+play are played here.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -18,7 +21,9 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
+from waitress.task import WSGITask
 
+from ..protocol.drills import NoAnswer
 from .lanes import Lanes
 
 if TYPE_CHECKING:
@@ -48,10 +53,31 @@ class RequestParser(HTTPRequestParser):
             raise ParsingError("Content-Length beside Transfer-Encoding")
 
 
+# What a drill answers so slowly. It says that nothing was kept.
+_DRIPPED: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"
+)
+
+
+class Task(WSGITask):
+    """One request, whose answer a drill may withhold."""
+
+    channel: Connection
+
+    def service(self) -> None:
+        try:
+            super().service()
+        except NoAnswer as drill:
+            self.channel.withhold(drill.kind)
+            self.close_on_finish = drill.kind == "refuse"
+
+
 class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     parser_class = RequestParser
+    task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.since = time.monotonic()
@@ -59,6 +85,8 @@ class Connection(HTTPChannel):
         """Whether its next request was sent before the one before it was answered."""
         self.runs = False
         """Whether a thread is answering it."""
+        self.withheld: bytes | None = None
+        """What is left of an answer that a drill lets drip; empty where it never comes."""
         super().__init__(*args, **kwargs)
 
     @property
@@ -70,6 +98,8 @@ class Connection(HTTPChannel):
         # Only a request's first bytes count, so that sending the rest slowly gains no time.
         if self.request is None:
             self.since = time.monotonic()
+        if self.withheld is not None:
+            return False
         if not self.runs:
             self.pipelines = False
         return bool(super().received(data))
@@ -80,6 +110,27 @@ class Connection(HTTPChannel):
         super().service()
         self.since = time.monotonic()
         self.runs = False
+
+    def withhold(self, kind: str) -> None:
+        """Play a drill. It takes no thread: the connection is among those that stall.
+
+        :param kind: ``hang``, ``drip`` or ``refuse``.
+        """
+        if kind == "drip":
+            self.withheld = _DRIPPED
+        elif kind == "hang":
+            self.withheld = b""
+        elif self.socket is not None:
+            # Closed so, a connection is reset (SO_LINGER in socket(7)).
+            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+            with suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    def drip(self) -> None:
+        """Send the next byte of an answer that drips; in the server's loop."""
+        if self.withheld and self.send(self.withheld[:1]):
+            self.withheld = self.withheld[1:]
+            self.close_when_flushed = not self.withheld
 
     def close(self) -> None:
         # waitress calls this when the server stops, and leaves the files of answers open.
@@ -151,8 +202,10 @@ class PatientServer(TcpWSGIServer):
     def maintenance(self, now: float) -> None:
         """Close connections that stall for too long; called every `cleanup_interval` seconds."""
         limit = time.monotonic() - PATIENCE
-        for connection in self.active_channels.values():
-            if connection.stalls and connection.since < limit:
+        for connection in list(self.active_channels.values()):
+            if connection.withheld is not None:
+                connection.drip()  # which may close it
+            elif connection.stalls and connection.since < limit:
                 connection.give_up()
         self._make_room()
 
