@@ -316,6 +316,7 @@ def _wait_for(read: Callable[[], T], matches: Callable[[T], bool], until: float)
     while True:
         seen, began = live.last, time.monotonic()
         found = read()
+        took = time.monotonic() - began
         if matches(found):
             return found
         while True:
@@ -324,8 +325,8 @@ def _wait_for(read: Callable[[], T], matches: Callable[[T], bool], until: float)
                 return found
             if live.wait(seen, min(left, LOOK)) != []:
                 break
-        # While much arrives, it is not looked for more often than ten times a second.
-        time.sleep(max(0.0, min(left, began + 0.1 - time.monotonic())))
+        # While much arrives, it is looked for ten times a second at most, and half of the time.
+        time.sleep(max(0.0, min(left, began + max(0.1, 2 * took) - time.monotonic())))
 
 
 # Errors, and addresses without a version
