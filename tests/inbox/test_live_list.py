@@ -154,7 +154,7 @@ def test_a_hidden_tab_keeps_its_title_and_no_connection(filled: RunningInbox, pa
     with page.expect_response("**/pulse"):
         page.clock.fast_forward(POLLS_EVERY)
     page.clock.fast_forward(1_000)
-    page.wait_for_function("document.title === '(5) Inbox'")
+    expect(page).to_have_title("(5) Inbox")
     assert len(rows(page)) == 4
     page.evaluate("go(false)")
     page.clock.fast_forward(1_000)
