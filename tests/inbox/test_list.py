@@ -144,8 +144,9 @@ def test_deleting_asks_once(filled: RunningInbox) -> None:
 
 @pytest.mark.parametrize("action", ["", "drop", "read-all"])
 def test_an_action_that_is_none_is_refused(filled: RunningInbox, action: str) -> None:
-    """400, and so is marking all that a faulty search finds."""
+    """400, and so is marking all that a faulty search finds, or more than a page has."""
     assert change(filled, action, "AError", q="colour:red").status == 400
+    assert change(filled, "read", *["AError"] * 101).status == 400
 
 
 def test_what_cannot_be_kept_is_said(serve_inbox: Callable[..., RunningInbox]) -> None:
