@@ -45,14 +45,14 @@ READING = 40.0  # s
 BUGSINK_EVENTS = 400
 _SHORT = 40
 
-_API = "/inbox/api"
+_API = "/api/v1"
 
 _SEARCHES = {
     "a word": "visitor17",
     "a phrase": '"no lamp"',
     "words that none has": "zeppelin mutiny",
     "user:": "user:visitor42",
-    "url:": "url:/cart/8",
+    "url:": "url:/stock/8",
     "release:": "release:1.3.0",
     "tag.NAME:": "tag.plan:paid",
     "a negation": "-type:KeyError",

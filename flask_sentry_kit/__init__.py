@@ -2,6 +2,8 @@
 
 ``app.register_blueprint(sentry_kit)`` is enough to use it; the README describes the rest. A public
 name is loaded at its first use.
+
+PYTEST_DONT_REWRITE keeps pytest from warning where a process has imported this before it starts.
 """
 
 from __future__ import annotations

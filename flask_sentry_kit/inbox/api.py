@@ -12,13 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
     HTTPException,
     MethodNotAllowed,
     NotFound,
+    RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 
@@ -42,6 +43,7 @@ _PAGE: Final = 100
 _MOST: Final = 1_000
 _LONGEST_WAIT: Final = 60
 _LIST: Final = ("q", "limit", "offset", "wait")
+_MARKS_SIZE: Final = 1_000
 _OF_THE_BODY: Final = ("content-type", "content-length")
 _MARKS: Final = ("unread", "resolved", "kept")
 
@@ -59,7 +61,7 @@ def crashes() -> Response:
     store = current_project().store
     changes = store.live.last
     found = _awaited(lambda: store.find(search, limit, offset), lambda found: bool(found.crashes))
-    return jsonify(
+    return _answer(
         crashes=[crash_facts(item) for item in found.crashes],
         total=found.total,
         next_offset=offset + limit if offset + limit < found.total else None,
@@ -76,7 +78,7 @@ def crash(key: str) -> Response:
         raise NotFound("There is no such crash here.")
     facts = crash_facts(found)
     facts["latest_event_id"] = store.latest_event_id(found)
-    return jsonify(facts)
+    return _answer(**facts)
 
 
 @bp.get("/events")
@@ -86,7 +88,7 @@ def events() -> Response:
     search, limit, offset = _search(), _limit(), _offset()
     store = current_project().store
     found = _awaited(lambda: store.find_events(search, limit + 1, offset), bool)
-    return jsonify(
+    return _answer(
         events=[event_row(item) for item in found[:limit]],
         next_offset=offset + limit if len(found) > limit else None,
     )
@@ -130,7 +132,7 @@ def words() -> Response:
     # The store stops at 1 MB of words.
     end = offset + min(limit, len(found))
     more = len(found) > limit or bool(found and store.find_words(search, 1, end))
-    return jsonify(
+    return _answer(
         words=[words_facts(item) for item in found[:limit]], next_offset=end if more else None
     )
 
@@ -139,14 +141,14 @@ def words() -> Response:
 def pulse() -> Response:
     """The number of the latest change, for a page without a stream."""
     only_arguments()
-    return jsonify(changes=current_project().store.changes())
+    return _answer(changes=current_project().store.changes())
 
 
 @bp.get("/skipped")
 def skipped() -> Response:
     """How many items of each type were skipped, since the inbox was started."""
     only_arguments()
-    return jsonify(skipped=dict(current_project().skipped))
+    return _answer(skipped=dict(current_project().skipped))
 
 
 @bp.get("/status")
@@ -158,7 +160,7 @@ def status() -> Response:
     counts = store.counts()
     events, size = store.totals()
     without_crash, _ = store.counts_without_crash()
-    return jsonify(
+    return _answer(
         version=_version(),
         project=project.id,
         dsn=project.dsn(request.scheme, request.host).public,
@@ -195,7 +197,7 @@ def delete_crashes() -> Response:
     """Forget the crashes that a search finds, or everything without one."""
     only_arguments("q")
     store = current_project().store
-    return jsonify(deleted=store.delete(_chosen(store)))
+    return _answer(deleted=store.delete(_chosen(store)))
 
 
 @bp.delete("/crashes/<key>")
@@ -203,7 +205,7 @@ def delete_crash(key: str) -> Response:
     only_arguments()
     if not current_project().store.delete([key]):
         raise NotFound("There is no such crash here.")
-    return jsonify(deleted=1)
+    return _answer(deleted=1)
 
 
 @bp.patch("/crashes")
@@ -212,7 +214,7 @@ def mark_crashes() -> Response:
     only_arguments("q")
     marks = _marks()
     store = current_project().store
-    return jsonify(changed=_mark(store, _chosen(store), marks))
+    return _answer(changed=_mark(store, _chosen(store), marks))
 
 
 @bp.patch("/crashes/<key>")
@@ -224,7 +226,7 @@ def mark_crash(key: str) -> Response:
     found = store.crash(key)
     if found is None:
         raise NotFound("There is no such crash here.")
-    return jsonify(crash_facts(found))
+    return _answer(**crash_facts(found))
 
 
 def _mark(store: Store, keys: list[str] | None, marks: dict[str, bool]) -> int:
@@ -248,11 +250,14 @@ def _marks() -> dict[str, bool]:
     """The marks in the request's body.
 
     :raises UnsupportedMediaType: it is not sent as JSON.
+    :raises RequestEntityTooLarge: it is longer than all marks are.
     :raises BadRequest: it is no object of known marks.
     """
     example = 'a JSON object such as {"unread": false, "resolved": true, "kept": true}'
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(f"Send {example}, with Content-Type: application/json.")
+    if (request.content_length or 0) > _MARKS_SIZE:
+        raise RequestEntityTooLarge(f"The body is {example}.")
     try:
         found = json.loads(request.get_data())
     except (ValueError, RecursionError):
@@ -265,6 +270,11 @@ def _marks() -> dict[str, bool]:
         if not isinstance(value, bool):
             raise BadRequest(f"{name} is true or false.")
     return found
+
+
+def _answer(**facts: object) -> Response:
+    """JSON with the fields in the order of their documentation."""
+    return Response(json.dumps(facts) + "\n", mimetype="application/json")
 
 
 # Arguments

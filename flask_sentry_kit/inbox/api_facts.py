@@ -63,7 +63,10 @@ def event_row(item: Mapping[str, Any]) -> Facts:
 def event_facts(
     kept: KeptEvent, reports: list[Report], attachments: list[AttachmentFacts]
 ) -> Facts:
-    """All but the event itself."""
+    """All but the event itself.
+
+    :param reports: the oldest first.
+    """
     return {
         "event_id": kept.event_id,
         "crash": kept.crash_key,
@@ -72,11 +75,12 @@ def event_facts(
         "project": kept.project,
         "person": kept.person,
         "number": kept.number,
-        "kept": kept.kept,
+        "of": kept.kept,
         "older": kept.older,
         "newer": kept.newer,
         "attachments": [_attachment_facts(kept.event_id, item) for item in attachments],
         "words": [words_facts(report) for report in reports],
+        "latest_words": words_facts(reports[-1]) if reports else None,
     }
 
 

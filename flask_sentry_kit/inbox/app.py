@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
@@ -21,6 +22,8 @@ from .protocol.body import MAX_WIRE
 from .protocol.drills import Drills
 from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
+
+_LOG_EVERY = 60.0
 
 
 def create_inbox(
@@ -81,13 +84,12 @@ def create_inbox(
     # With some key in place of the kept one, which is in a file that may not exist yet.
     read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    found = read_projects(projects, public_key, store.public_key())
-    if found:
-        shown = found[0]
-        store.public_key(shown[1])
-    else:
-        shown = ("1", store.public_key())
+    kept_key = store.public_key()
+    found = read_projects(projects, public_key, kept_key)
+    shown = found[0] if found else ("1", kept_key)
     check_key(*shown)
+    if shown[1] != kept_key:
+        store.public_key(shown[1])
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
@@ -137,12 +139,18 @@ def create_inbox(
                 response.headers[name] = value
         return response
 
+    logged: dict[str, float] = {}
+
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
     def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
-        # again.
-        app.logger.error("The inbox's database cannot be used: %s", error)
+        # again. Said once a minute: on a full disk every event comes here.
+        text, now = str(error), time.monotonic()
+        if logged.get(text, -_LOG_EVERY) <= now - _LOG_EVERY:
+            logged.clear()
+            logged[text] = now
+            app.logger.error("The inbox's database cannot be used: %s", text)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)

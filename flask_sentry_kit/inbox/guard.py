@@ -52,7 +52,7 @@ _HEADERS: Final = {
 
 _PARAMETERS: Final = 100
 
-_API: Final = "/api/v1/"
+_API: Final = "/api/"
 """The API for tools. It is no address of Sentry's, though it begins as those do."""
 
 _SENTRYS_ROOMS: Final = ("wire", "error_page")

@@ -53,19 +53,24 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._free = threading.BoundedSemaphore(most)
+        self._lock = threading.Lock()
+        self.taken = 0
 
     def take(self, what: str) -> None:
         """
         :raises ServiceUnavailable: all are taken.
         """
-        if not self._free.acquire(blocking=False):
-            raise ServiceUnavailable(
-                f"There are {self._most} {what} already, which is the most.", retry_after=_RETRY
-            )
+        with self._lock:
+            if self.taken == self._most:
+                raise ServiceUnavailable(
+                    f"There are {self._most} {what} already, which is the most.",
+                    retry_after=_RETRY,
+                )
+            self.taken += 1
 
     def give(self) -> None:
-        self._free.release()
+        with self._lock:
+            self.taken -= 1
 
     @contextmanager
     def one(self, what: str) -> Iterator[None]:

@@ -100,23 +100,23 @@ def _install_in_sdk() -> None:
         return found
 
     def transport_of(client: Any) -> Any:
-        own = client.__dict__.get("transport")
+        own = vars(client).get("transport")
         if client.options is None or diversion.current(client.dsn or "") is None:
             return own
         return meet(client) if own is not None or _reports_without_dsn() else None
 
     def set_transport(client: Any, value: Any) -> None:
-        before = client.__dict__.get("transport")
-        client.__dict__["transport"] = value
+        before = vars(client).get("transport")
+        vars(client)["transport"] = value
         if value is None and before is not None:
             before.kill()  # the client is closed, and has called the other one's kill()
 
     def spotlight_of(client: Any) -> Any:
-        own = client.__dict__.get("spotlight")
+        own = vars(client).get("spotlight")
         return own if diversion.current(client.dsn or "") is None else None
 
     def set_spotlight(client: Any, value: Any) -> None:
-        client.__dict__["spotlight"] = value
+        vars(client)["spotlight"] = value
 
     def undo() -> None:
         del kind.transport, kind.spotlight

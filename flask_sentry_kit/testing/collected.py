@@ -16,10 +16,9 @@ from ..feedback.dialects import Report
 from ..kit import kit_of
 from ..outbox import Item, Request, diversion
 from . import client_seams
+from .answering import crashes_answered
 from .reported import ReportedEvent, ReportedWords, listed
 from .seen_page import Origin, SeenPage
-
-_PROPAGATE: Final = "PROPAGATE_EXCEPTIONS"
 
 _DSN: Final = Dsn.parse("https://tests@sentry.invalid/1")
 """For apps that have none. No host under ``.invalid`` exists (RFC 2606, section 2)."""
@@ -44,7 +43,6 @@ class Reports:
         self._seen: set[str] = set()
         self._origins: dict[str, Origin] = {}
         self._without_event: list[str] = []
-        self._answering: list[Flask] = []
 
     # what was reported
 
@@ -139,10 +137,7 @@ class Reports:
             self._on_event(f"{found.summary}\n")
 
     def crashed(self, app: Flask, exception: BaseException, **extra: Any) -> None:
-        """Flask's signal ``got_request_exception``, which comes before it looks whether to raise.
-
-        :param extra: for what later versions of Flask may add.
-        """
+        """Flask's signal ``got_request_exception``: for the message where it has no event."""
         name = type(exception).__name__
         if kit_of(app) is None:
             self._without_event.append(
@@ -154,20 +149,12 @@ class Reports:
             f"The app {app.name!r} raised {name}, and its reporter made no event of it: look at"
             " ignore_exceptions, before_send and overridden methods"
         )
-        if app.config[_PROPAGATE] is None and (app.testing or app.debug):
-            app.config[_PROPAGATE] = False
-            self._answering.append(app)
 
     def answered(self, app: Flask, response: Response, **extra: Any) -> None:
         """Flask's signal ``request_finished``."""
         event_id = response.headers.get("X-Sentry-ID")
         if event_id is not None:
             self._origins[event_id] = Origin(app, request.root_path)
-
-    def restore(self) -> None:
-        """Make the apps' configurations as they were."""
-        for app in self._answering:
-            app.config[_PROPAGATE] = None
 
 
 @contextmanager
@@ -178,18 +165,20 @@ def collect_reports(on_event: Callable[[str], object] | None = None) -> Iterator
     :param on_event: is called with a short description of each event when it is reported.
     """
     reports = Reports(on_event)
-    with diversion.divert(reports):
-        client_seams.install()
-        try:
-            with (
-                got_request_exception.connected_to(reports.crashed),
-                request_finished.connected_to(reports.answered),
-            ):
+    try:
+        with (
+            diversion.divert(reports),
+            crashes_answered(),
+            got_request_exception.connected_to(reports.crashed),
+            request_finished.connected_to(reports.answered),
+        ):
+            client_seams.install()
+            try:
                 yield reports
-            client_seams.flush_sdk()
-        finally:
-            reports.restore()
-    client_seams.remove()
+            finally:
+                client_seams.flush_sdk()
+    finally:
+        client_seams.remove()
 
 
 def drop_at_exit() -> None:

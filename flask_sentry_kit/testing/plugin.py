@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .collected import Reports
     from .running_inbox import RunningInbox
 
+_PACKAGE: Final = f"{__name__.partition('.')[0]}."
 _sessions: Final[list[pytest.Config]] = []
 
 
@@ -34,15 +37,36 @@ def sentry_kit_inbox(tmp_path: Path) -> Iterator[RunningInbox]:
     from ..inbox.errors import InboxError
     from .running_inbox import run_inbox
 
+    problem = ""
     with ExitStack() as stack:
         try:
             inbox = stack.enter_context(run_inbox(tmp_path / "sentry-kit-inbox.sqlite"))
         except InboxError as error:
-            pytest.fail(str(error), pytrace=False)
+            problem = str(error)
+        if problem:
+            pytest.fail(problem, pytrace=False)
         yield inbox
 
 
+class _PlainImports:
+    """Imports the kit's modules as they are compiled already.
+
+    pytest rewrites the ``assert`` statements of each package that brings a plugin, for which it
+    compiles all of it anew. The kit has none that a test would see.
+    """
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.startswith(_PACKAGE):
+            return PathFinder.find_spec(fullname, path, target)
+        return None
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if not _sessions:
+        sys.meta_path.insert(0, _PlainImports)
     _sessions.append(config)
 
 
@@ -50,6 +74,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """When the last session ends, see to it that nothing is sent while the process ends."""
     if config in _sessions:
         _sessions.remove(config)
+    if not _sessions and _PlainImports in sys.meta_path:
+        sys.meta_path.remove(_PlainImports)
     collected = sys.modules.get(f"{__package__}.collected")
     if collected is not None and not _sessions:
         collected.drop_at_exit()

@@ -47,6 +47,14 @@ class ReportedEvent:
         return self._read.where
 
     @property
+    def places(self) -> list[str]:
+        """Module and function of every frame of the app's own code, the innermost first. A function
+        of the test's that raises in place of the app's is the first of them."""
+        return [
+            frame.where for failure in self.exceptions for frame in failure.frames if frame.ours
+        ]
+
+    @property
     def level(self) -> str:
         """``"error"``, ``"info"`` and so on."""
         return self._read.level

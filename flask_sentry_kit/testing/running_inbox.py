@@ -15,6 +15,7 @@ from ..inbox.storage.records import Report
 from ..inbox.storage.store import Store
 from ..outbox import diversion
 from ..phrases import ANONYMOUS_NAME
+from .answering import crashes_answered
 from .reported import ReportedEvent, ReportedWords, listed
 
 _MOST: Final = 1_000
@@ -172,7 +173,7 @@ def run_inbox(path: Path, **options: Any) -> Iterator[RunningInbox]:
     thread.start()
     try:
         # It gets what is sent to it also where a test collects all the rest.
-        with diversion.let_through(server.url):
+        with diversion.let_through(server.url), crashes_answered():
             yield inbox
     finally:
         server.stop()

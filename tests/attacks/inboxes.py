@@ -36,7 +36,7 @@ def _stored(site: Site, **more: Any) -> list[Visit]:
 def _sent_and_seen(site: Site, body: bytes) -> list[Visit]:
     visits = [_send(site, gzip.compress(body), "store")]
     if visits[0].status == 200:
-        visits += [site.get(f"/events/{EVENT_ID}/"), site.get(f"/inbox/api/events/{EVENT_ID}")]
+        visits += [site.get(f"/events/{EVENT_ID}/"), site.get(f"/api/v1/events/{EVENT_ID}")]
     return visits
 
 
@@ -129,7 +129,7 @@ def events(site: Site) -> list[Visit]:
 
 @inbox_attack("250 kB in every question to its pages", answers=(200, 308, 400, 404, 414, 431))
 def questions(site: Site) -> list[Visit]:
-    pages = ["/?q=", "/?before=", "/inbox/api/events?limit=", "/inbox/api/crashes?before="]
+    pages = ["/?q=", "/?before=", "/api/v1/events?limit=", "/api/v1/crashes?q="]
     pages += ["/events/", "/api/embed/error-page/?dsn=", "/api/embed/error-page/?eventId="]
     return [site.get(page + "a%22" * count) for page in pages for count in (1_500, 60_000)]
 

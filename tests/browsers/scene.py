@@ -101,7 +101,7 @@ class Scene:
 
     def arrive(self, words: Words, mark: str) -> None:
         """Wait until the words are in the inbox, tied to the crash's event."""
-        until(lambda: words.are(self.event(mark)["report"]), "the words did not arrive")
+        until(lambda: words.are(self.event(mark)["latest_words"]), "the words did not arrive")
 
 
 @contextmanager

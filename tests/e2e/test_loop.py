@@ -91,7 +91,7 @@ def test_a_crash_and_the_visitors_words_are_read_together(
 
     kept = demo.inbox.event(event_id, with_report=True)
     assert kept["event"]["exception"]["values"][-1]["type"] == exception
-    report = kept["report"]
+    report = kept["latest_words"]
     assert (report["name"], report["email"]) == ("Grace Hopper", "grace@example.com")
     assert report["comments"] == words
 
@@ -138,4 +138,4 @@ def test_real_raven_js_opens_the_same_dialog(page: Page, demo: Demo, serve: Serv
     page.wait_for_function("window.Raven && Raven.VERSION === '3.27.2'")
     send_the_dialog(page, "With the real one.", name="Grace", email="grace@example.com")
     kept = demo.inbox.event(event_id, with_report=True)
-    assert kept["report"]["comments"] == "With the real one."
+    assert kept["latest_words"]["comments"] == "With the real one."

@@ -189,7 +189,7 @@ def test_what_stands_in_strings_counts_as_text(client: FlaskClient) -> None:
     """Source lines and JSON in strings are full of commas and brackets; they are one value."""
     text = '[{"a": 1}, "\\'.replace("\\", "\\\\") * 300_000
     assert store_packed(client, {"event_id": EVENT_ID, "message": text}).status_code == 200
-    event = client.get(f"/inbox/api/events/{EVENT_ID}").get_json()["event"]
+    event = client.get(f"/api/v1/events/{EVENT_ID}").get_json()["event"]
     assert event["message"] == text
 
 
@@ -222,7 +222,7 @@ def test_odd_numbers_are_kept_as_something_that_can_be_read(client: FlaskClient)
     """NaN and infinities become null, a number of more than 100 digits its text."""
     body = f'{{"event_id":"{EVENT_ID[::-1]}","extra":[NaN,1e999,-Infinity,{"9" * 2_000}]}}'
     assert store(client, body.encode()).status_code == 200
-    kept = client.get(f"/inbox/api/events/{EVENT_ID[::-1]}")
+    kept = client.get(f"/api/v1/events/{EVENT_ID[::-1]}")
     assert kept.get_json()["event"]["extra"] == [None, None, None, "9" * 2_000]
 
 
@@ -290,7 +290,7 @@ def test_the_raw_event_is_no_longer_than_it_came(client: FlaskClient) -> None:
     """It goes out as it is kept, letters of any script as themselves."""
     body = json.dumps({"event_id": "d" * 32, "message": "é" * 500_000}, ensure_ascii=False).encode()
     assert store(client, body).status_code == 200
-    raw = client.get(f"/inbox/api/events/{'d' * 32}")
+    raw = client.get(f"/api/v1/events/{'d' * 32}")
     assert raw.get_json()["event"]["message"] == "é" * 500_000
     assert len(raw.get_data()) < len(body) + 1_000
 
@@ -307,8 +307,8 @@ def test_visitors_words_are_bounded_wherever_several_are_shown(
         kept.put_report(f"{number + 2**65:032x}", "Ann", "a@b.example", "<" * 60_000)
     for path in ("/", f"/events/{event_id}/"):
         assert len(client.get(path).get_data()) < 1_000_000
-    assert len(client.get("/inbox/api/reports?limit=1000").get_data()) < 1_500_000
-    assert len(client.get("/inbox/api/events?limit=1000").get_data()) < 1_500_000
+    assert len(client.get("/api/v1/words?limit=1000").get_data()) < 1_500_000
+    assert len(client.get("/api/v1/events?limit=1000").get_data()) < 1_500_000
 
 
 @pytest.mark.parametrize("letter", ["n", "é", "の", "😀"])

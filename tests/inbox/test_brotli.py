@@ -43,7 +43,7 @@ def test_an_envelope_packed_with_brotli_is_read(client: FlaskClient) -> None:
     event = json.dumps({"event_id": EVENT_ID, "message": "hello"})
     packed = brotli.compress(f'{{}}\n{{"type":"event"}}\n{event}\n'.encode(), quality=4)
     assert send(client, packed, "envelope").get_json() == {"id": EVENT_ID}
-    kept = client.get(f"/inbox/api/events/{EVENT_ID}").get_json()
+    kept = client.get(f"/api/v1/events/{EVENT_ID}").get_json()
     assert kept["event"]["message"] == "hello"
 
 

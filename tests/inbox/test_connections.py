@@ -90,7 +90,7 @@ def test_slow_connections_shut_nobody_out(
 def test_answers_that_nobody_takes_shut_nobody_out(served: RunningInbox, connect: Connect) -> None:
     """A client that reads nothing holds neither a thread nor its place for ever."""
     served.store({"event_id": "f" * 32, "message": "m" * 300_000})
-    asked = f"GET /inbox/api/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    asked = f"GET /api/v1/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     for _ in range(MANY):
         connect(asked, window=1_024)
     # Connections are accepted in their order: once this one was looked at, all of them were.
@@ -105,7 +105,7 @@ def test_a_stop_closes_the_files_of_what_is_under_way(
 ) -> None:
     """Long answers that nobody takes, and long bodies that still arrive, wait in files."""
     served.store({"event_id": "f" * 32, "message": "m" * 300_000})
-    asked = f"GET /inbox/api/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    asked = f"GET /api/v1/events/{'f' * 32} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     sent = b"POST /api/1/store/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
     connect(asked * 12, window=1_024)
     connect(sent + b"{" * 150_000)

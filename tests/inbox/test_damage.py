@@ -21,9 +21,9 @@ PAGES = (
     "/",
     "/words/",
     f"/events/{EVENT_ID}/",
-    "/inbox/api/events",
-    "/inbox/api/crashes",
-    "/inbox/api/reports",
+    "/api/v1/events",
+    "/api/v1/crashes",
+    "/api/v1/words",
 )
 
 
@@ -129,7 +129,7 @@ def test_no_flipped_byte_is_a_500(served: RunningInbox, tmp_path: Path) -> None:
             continue
         client = app.test_client()
         key = app.extensions["sentry_kit_inbox"].public_key
-        listed = client.get("/inbox/api/crashes").get_json(silent=True) or {}
+        listed = client.get("/api/v1/crashes").get_json(silent=True) or {}
         crashes = listed.get("crashes", [])
         pages = [*PAGES, *(f"/events/{n:032x}/" for n in range(0, 40, 5))]
         for page in [*pages, *(f"/crashes/{found['crash']}/" for found in crashes[:5])]:
@@ -155,8 +155,8 @@ def test_an_event_that_cannot_be_read_is_410(served: RunningInbox) -> None:
     db.commit()
     db.close()
     assert served.request("GET", f"/events/{EVENT_ID}/").status == 410
-    assert served.request("GET", f"/inbox/api/events/{EVENT_ID}").status == 410
-    for page in ("/", f"/events/{'f' * 32}/", "/inbox/api/events"):
+    assert served.request("GET", f"/api/v1/events/{EVENT_ID}").status == 410
+    for page in ("/", f"/events/{'f' * 32}/", "/api/v1/events"):
         assert served.request("GET", page).status == 200
 
 
@@ -171,7 +171,7 @@ def test_an_event_that_its_crash_does_not_list_is_410(served: RunningInbox) -> N
     )
     db.commit()
     db.close()
-    for path in (f"/events/{EVENT_ID}/", f"/inbox/api/events/{EVENT_ID}"):
+    for path in (f"/events/{EVENT_ID}/", f"/api/v1/events/{EVENT_ID}"):
         assert served.request("GET", path).status == 410
 
 

@@ -62,7 +62,7 @@ def test_every_option_is_honoured(shop: DialogShop, loader: str) -> None:
     page.wait_for_function("(closed) => notes.includes(closed)", arg=CLOSED)
     notes = page.evaluate("notes")
     assert sorted(notes) == sorted([CLOSED, *(["loaded", "closed"] if "sentry" in loader else [])])
-    report = shop.inbox.api("reports")["reports"][0]
+    report = shop.inbox.api("words")["words"][0]
     assert {name: report[name] for name in USER} == USER
 
 

@@ -134,7 +134,7 @@ def test_who_gave_no_name_has_none(
     body = urlencode({"name": name, "email": email, "comments": "I pressed pay"})
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert served.error_page("POST", body=body, headers=form).status == 200
-    report = served.api("reports")["reports"][0]
+    report = served.api("words")["words"][0]
     assert (report["name"], report["email"]) == kept
     shown = served.request("GET", f"/events/{served.event_id}/").data.decode()
     assert bool(re.search("Someone", shown)) is not bool(kept[0])

@@ -36,7 +36,7 @@ def drill(inbox: RunningInbox) -> Iterator[Callable[..., None]]:
 
 
 def is_kept(inbox: RunningInbox, event_id: str = EVENT_ID) -> bool:
-    return inbox.request("GET", f"/inbox/api/events/{event_id}").status == 200
+    return inbox.request("GET", f"/api/v1/events/{event_id}").status == 200
 
 
 @pytest.mark.parametrize("kind", ["429", "403", "500", "503"])
@@ -56,7 +56,7 @@ def test_a_status_is_what_a_failing_server_answers(
             assert answer.headers["X-Sentry-Rate-Limits"] == f"{seconds}::project"
     assert inbox.report().status == int(kind)
     assert not is_kept(inbox)
-    assert inbox.api("reports")["reports"] == []
+    assert inbox.api("words")["words"] == []
 
 
 def test_pages_the_api_and_preflight_requests_are_as_ever(
@@ -65,7 +65,7 @@ def test_pages_the_api_and_preflight_requests_are_as_ever(
     """A drill concerns clients; who looks at the inbox sees what came before."""
     drill("500")
     assert inbox.request("GET", "/").status == 200
-    assert inbox.request("GET", "/inbox/api/events").status == 200
+    assert inbox.request("GET", "/api/v1/events").status == 200
     assert inbox.request("OPTIONS", "/api/1/store/").status == 200
 
 
@@ -140,10 +140,10 @@ def test_a_redirection_leads_to_an_address_that_works(
     http = urllib3.PoolManager()
     asked = http.request("GET", where)
     assert asked.headers["Content-Type"].startswith("text/javascript")
-    assert inbox.api("reports")["reports"] == []
+    assert inbox.api("words")["words"] == []
     assert http.request("POST", where, fields=words).status == 200
     http.clear()
-    assert [one["comments"] for one in inbox.api("reports")["reports"]] == ["I pressed pay"]
+    assert [one["comments"] for one in inbox.api("words")["words"]] == ["I pressed pay"]
 
 
 def test_drills_are_tried_in_their_order_by_chance() -> None:

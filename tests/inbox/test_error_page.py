@@ -23,7 +23,7 @@ def post(served: RunningInbox, form: dict[str, str], **headers: str) -> Any:
 
 
 def reports(served: RunningInbox) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = served.api("reports")["reports"]
+    found: list[dict[str, Any]] = served.api("words")["words"]
     return found
 
 
@@ -211,10 +211,10 @@ def test_a_second_report_replaces_the_first(served: RunningInbox) -> None:
 def test_a_report_before_its_event_is_linked_when_it_arrives(served: RunningInbox) -> None:
     """200 for an event nobody knows yet; they are one once it comes."""
     assert post(served, FORM).status == 200
-    assert served.api("crashes") == {"crashes": []}
+    assert served.api("crashes")["crashes"] == []
     served.store()
-    assert served.api("events")["events"][0]["report"]["comments"] == "I pressed pay"
-    assert served.api("crashes")["crashes"][0]["words"]["comments"] == "I pressed pay"
+    assert served.api("events")["events"][0]["latest_words"]["comments"] == "I pressed pay"
+    assert served.api("crashes")["crashes"][0]["latest_words"]["comments"] == "I pressed pay"
 
 
 @pytest.mark.parametrize(

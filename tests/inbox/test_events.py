@@ -35,6 +35,16 @@ def test_credentials_in_the_query_do_as_well(served: RunningInbox) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+def test_credentials_in_authorization_do_as_well(served: RunningInbox) -> None:
+    """As a proxy may pass them on, in the same form."""
+    auth = f"Sentry sentry_version=7, sentry_key={served.key}"
+    for name in ("Authorization", "x-sentry-auth"):
+        answer = served.request(
+            "POST", "/api/1/store/", body=json.dumps(served.event()), headers={name: auth}
+        )
+        assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
+
+
 def _bare_deflate(data: bytes) -> bytes:
     machine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return machine.compress(data) + machine.flush()
@@ -229,7 +239,7 @@ def test_an_envelope_brings_events_and_reports(served: RunningInbox) -> None:
     )
     assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
     arrived = served.api("events")["events"]
-    assert [(item["event_id"], item["report"]["comments"]) for item in arrived] == [
+    assert [(item["event_id"], item["latest_words"]["comments"]) for item in arrived] == [
         (EVENT_ID, "Hm")
     ]
 
@@ -247,7 +257,7 @@ def test_an_envelope_brings_newer_feedback(served: RunningInbox) -> None:
         ({"type": "feedback"}, json.dumps({"contexts": {"feedback": words}}).encode()),
     )
     assert served.request("POST", "/api/1/envelope/", body=body).status == 200
-    assert served.api("reports")["reports"][0]["comments"] == "It broke"
+    assert served.api("words")["words"][0]["comments"] == "It broke"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ OTHER = "f" * 32
 
 
 def words(served: RunningInbox) -> list[str]:
-    return [report["comments"] for report in served.api("reports")["reports"]]
+    return [report["comments"] for report in served.api("words")["words"]]
 
 
 def text(served: RunningInbox, path: str) -> str:
@@ -38,14 +38,14 @@ def test_several_on_one_event_are_all_kept_beside_it(served: RunningInbox) -> No
     page = text(served, f"/events/{EVENT_ID}/")
     assert in_order(page, "first words", "second words", "third words", "words by form")
     kept = served.api(f"events/{EVENT_ID}")
-    assert [one["comments"] for one in kept["reports"]] == [
+    assert [one["comments"] for one in kept["words"]] == [
         "first words",
         "second words",
         "third words",
         "words by form",
     ]
-    assert kept["report"]["comments"] == "words by form"
-    assert served.api("crashes")["crashes"][0]["reports"] == 4
+    assert kept["latest_words"]["comments"] == "words by form"
+    assert served.api("crashes")["crashes"][0]["words"] == 4
 
 
 def test_the_form_still_overwrites_its_own_words_alone(served: RunningInbox) -> None:
@@ -99,7 +99,7 @@ def test_words_without_a_crash_are_the_first_row_of_the_list(
     assert "<title>(2) Inbox" in page
     assert "the shop is slow" in text(served, "/words/")
     assert (OTHER in text(served, "/words/")) == (about == OTHER)
-    number = served.api("reports")["reports"][0]["id"]
+    number = served.api("words")["words"][0]["id"]
     read = served.request("POST", f"/words/{number}/read", headers={"Origin": served.url})
     assert read.status == 303
     assert "<title>(1) Inbox" in text(served, "/")
@@ -132,7 +132,7 @@ def test_words_without_a_crash_can_be_deleted(served: RunningInbox) -> None:
     served.envelope(
         feedback_item(1, "one", None), feedback_item(2, "two", None), feedback_item(3, "beside")
     )
-    number = {report["comments"]: report["id"] for report in served.api("reports")["reports"]}
+    number = {report["comments"]: report["id"] for report in served.api("words")["words"]}
     own = {"Origin": served.url}
     path = f"/words/{number['one']}/delete"
     assert served.request("POST", path).status == 403
@@ -177,7 +177,7 @@ def test_what_an_item_says_is_shown(served: RunningInbox) -> None:
         for shown in ("a1b2c3", "u-7", "Graz", "plan", "gold", 'datetime="2023-11-14'):
             assert shown in page
         assert 'href="https://shop.example' not in page
-    found = served.api("reports")["reports"][0]
+    found = served.api("words")["words"][0]
     assert found["feedback_id"] in (f"{1:032x}", f"{2:032x}")
     assert ["environment", "staging"] in found["facts"] and ["plan", "gold"] in found["facts"]
 
@@ -198,7 +198,7 @@ def test_an_anonymous_visitor_stays_anonymous(served: RunningInbox) -> None:
     served.store()
     served.envelope(feedback_item(1, "no name"))
     assert "Someone" in text(served, f"/events/{EVENT_ID}/")
-    found = served.api("reports")["reports"][0]
+    found = served.api("words")["words"][0]
     assert (found["name"], found["email"]) == ("", "")
 
 

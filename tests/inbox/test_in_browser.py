@@ -72,7 +72,7 @@ def test_the_dialog_brings_the_words(
     page.wait_for_function("said.includes('__sentry_reportdialog_closed__')")
     assert page.locator(".sentry-error-embed-wrapper").count() == 0
     assert page.evaluate("said.length") == 1
-    words = served.api("events")["events"][0]["report"]
+    words = served.api("events")["events"][0]["latest_words"]
     assert (words["name"], words["email"], words["comments"]) == (
         "Ann",
         "ann@shop.example",

@@ -113,14 +113,14 @@ def test_a_file_of_the_version_before_keeps_its_reports(
     served = serve_inbox()
     assert served.key == "kkkk"
     kept = served.api(f"events/{EVENT_ID}")
-    assert [(one["name"], one["comments"], one["at"]) for one in kept["reports"]] == [
-        ("Ann", "beside", 6.0)
+    assert [(one["name"], one["comments"], one["at"]) for one in kept["words"]] == [
+        ("Ann", "beside", "1970-01-01T00:00:06.000Z")
     ]
     assert b"waiting" in served.request("GET", "/words/").data
     served.report("beside, again")
     served.report("waiting, again", event_id=OTHER)
     served.envelope(feedback_item(1, "an item"))
-    words = [report["comments"] for report in served.api("reports")["reports"]]
+    words = [report["comments"] for report in served.api("words")["words"]]
     assert sorted(words) == ["an item", "beside, again", "waiting, again"]
     again = Store(path)
     assert len(again.reports()) == 3

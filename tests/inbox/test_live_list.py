@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -43,6 +45,23 @@ def ready(page: Page) -> None:
 def press(page: Page, keys: str) -> None:
     for key in keys:
         page.keyboard.press(key)
+
+
+def test_what_arrives_shows_up_without_a_reload(
+    served: RunningInbox, page: Page, console: list[str]
+) -> None:
+    """The list fills, its icon says that there is something unread, and words join an open crash
+    page."""
+    page.goto(served.url)
+    expect(page.get_by_text("Nothing has crashed yet.")).to_be_visible()
+    served.store()
+    expect(page.locator(".row")).to_have_count(1)
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("unread.svg"))
+    page.locator(".row").click()
+    expect(page.get_by_text("Nothing, so far.")).to_be_visible()
+    served.report("I pressed pay")
+    expect(page.get_by_text("I pressed pay")).to_be_visible()
+    assert console == []
 
 
 def test_nothing_moves_under_the_pointer(

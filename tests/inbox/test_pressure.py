@@ -79,17 +79,21 @@ def answer(sock: socket.socket) -> tuple[int, str]:
     return int(head.split()[1]), head
 
 
-def test_a_full_disk_is_503_and_nothing_is_lost_by_it(served: RunningInbox) -> None:
-    """As by SQLite's own limit: clients may try again, pages are still read, and with room again
-    events are kept."""
+def test_a_full_disk_is_503_and_nothing_is_lost_by_it(
+    served: RunningInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by SQLite's own limit: clients may try again, pages are still read, it is said once and
+    not for each event, and with room again events are kept."""
     store = served.server.app.extensions["sentry_kit_inbox"].store
     assert served.store().status == 200
     with store._write() as db:
         full = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {full}")
     text = os.urandom(60_000).hex()
-    refused = served.store({**served.event("a" * 32), "extra": {"text": text}})
-    assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+    for _ in range(3):
+        refused = served.store({**served.event("a" * 32), "extra": {"text": text}})
+        assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+    assert caplog.text.count("disk is full") == 1
     assert served.request("GET", f"/events/{served.event_id}/").status == 200
     with store._write() as db:
         db.execute("PRAGMA max_page_count = 1000000")

@@ -97,7 +97,7 @@ def test_a_picture_of_a_large_screen_is_taken(served: RunningInbox) -> None:
     assert kept(served) == [("shot.png", "application/octet-stream", picture)]
     more = envelope({}, event_item(served, OTHER), file("shot.png", picture + picture[:10_000]))
     assert send(served, more).status == 413
-    assert served.request("GET", f"/inbox/api/events/{OTHER}").status == 404
+    assert served.request("GET", f"/api/v1/events/{OTHER}").status == 404
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_crash_and_what_is_said_about_it_arrive(served: RunningInbox, sentry: 
     event = kept(served, crash)
     assert event["event"]["exception"]["values"][0]["type"] == "TypeError"
     # They are sent at the same time, and may have been written in the same millisecond.
-    reports = sorted(event["reports"], key=lambda one: one["comments"])
+    reports = sorted(event["words"], key=lambda one: one["comments"])
     assert [(one["comments"], one["name"], one["email"]) for one in reports] == [
         ("first", "Ann", "ann@shop.example"),
         ("second", "", ""),
@@ -132,7 +132,7 @@ def test_its_report_dialog_is_the_inboxs(served: RunningInbox, sentry: Page) -> 
     dialog.get_by_label("What were you doing?").fill("I pressed pay")
     dialog.get_by_role("button", name="Send").click()
     expect(dialog.get_by_role("heading", name="Sent. Thank you.")).to_be_visible()
-    assert [one["comments"] for one in kept(served, crash)["reports"]] == ["I pressed pay"]
+    assert [one["comments"] for one in kept(served, crash)["words"]] == ["I pressed pay"]
 
 
 def test_its_feedback_widget_is_taken(served: RunningInbox, sentry: Page) -> None:
@@ -141,5 +141,5 @@ def test_its_feedback_widget_is_taken(served: RunningInbox, sentry: Page) -> Non
     sentry.get_by_label("Description").fill("the shop is slow")
     sentry.get_by_role("button", name="Send Bug Report").click()
     expect(sentry.get_by_text("Thank you for your report!")).to_be_visible()
-    (report,) = served.api("reports")["reports"]
-    assert (report["comments"], report["event_id"]) == ("the shop is slow", "")
+    (report,) = served.api("words")["words"]
+    assert (report["comments"], report["event_id"]) == ("the shop is slow", None)

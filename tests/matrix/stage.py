@@ -140,7 +140,7 @@ class Sentry:
         thread.join()
 
     def read(self, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}/inbox/api/{path}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10) as answer:
             return json.load(answer)
 
     def events(self) -> list[dict[str, Any]]:
@@ -253,8 +253,8 @@ class Stage:
         while True:
             events = self.sentry.events()
             mine = [one for one in events if _is_of(one["event"], crash.mark, kind)]
-            tied = [one for one in mine if words.are(one["report"])]
-            reports = self.sentry.read("reports")["reports"]
+            tied = [one for one in mine if words.are(one["latest_words"])]
+            reports = self.sentry.read("words")["words"]
             ids = {one["event_id"] for one in mine}
             own = [one for one in events if _names(one["event"], ids, words)]
             reported = sum(words.are(report) for report in reports)

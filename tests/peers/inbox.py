@@ -61,7 +61,7 @@ class Inbox:
         self.start()
 
     def _read(self, path: str) -> Any:
-        with urlopen(f"{self.origins[0]}/inbox/api/{path}", timeout=10) as answer:
+        with urlopen(f"{self.origins[0]}/api/v1/{path}", timeout=10) as answer:
             return json.load(answer)
 
     def look(self, crash_id: str) -> Look:
@@ -73,7 +73,7 @@ class Inbox:
                 crash = page
             else:
                 others.append(page)
-        for report in self._read("reports")["reports"]:
+        for report in self._read("words")["words"]:
             if report["event_id"] == crash_id:
                 beside.append(json.dumps(report, ensure_ascii=False))
         return Look(crash, tuple(beside), tuple(others))

@@ -23,7 +23,7 @@ class Inbox:
         self.url = url
 
     def read(self, path: str) -> Any:
-        with urlopen(f"{self.url}inbox/api/{path}", timeout=10) as answer:
+        with urlopen(f"{self.url}api/v1/{path}", timeout=10) as answer:
             return json.load(answer)
 
     def event(self, event_id: str, *, with_report: bool = False) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Inbox:
                 if error.code != 404:
                     raise
             else:
-                if found["report"] or not with_report:
+                if found["words"] or not with_report:
                     return found
             assert time.monotonic() < deadline, f"event {event_id} did not arrive"
             time.sleep(0.05)

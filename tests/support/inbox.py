@@ -109,7 +109,7 @@ class RunningInbox:
         )
 
     def api(self, path: str) -> Any:
-        answer = self.request("GET", f"/inbox/api/{path}")
+        answer = self.request("GET", f"/api/v1/{path}")
         assert answer.status == 200
         return answer.json()
 

@@ -148,6 +148,22 @@ def test_no_event_is_sampled_out(shop: MakeShop, sentry_kit_reports: Reports) ->
     sentry_kit_reports.one()
 
 
+def test_where_a_test_raises_for_the_app_its_caller_is_named(
+    shop: MakeShop, sentry_kit_reports: Reports
+) -> None:
+    """places has every function of the app's own code, the innermost first."""
+
+    def stub() -> str:
+        raise OSError("the database is gone")
+
+    app = shop()
+    app.add_url_rule("/stubbed", view_func=lambda: stub())
+    app.test_client().get("/stubbed")
+    event = sentry_kit_reports.one()
+    assert event.places == [f"{__name__}.stub", f"{__name__}.<lambda>"]
+    assert event.where == event.places[0]
+
+
 def test_several_apps_and_reports_in_their_order(
     shop: MakeShop, sentry_kit_reports: Reports
 ) -> None:

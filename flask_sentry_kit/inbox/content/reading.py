@@ -177,7 +177,7 @@ def read_event(body: Mapping[str, Any]) -> Event:
         contexts=rest.pairs(_contexts(body)),
         breadcrumbs=_breadcrumbs(body, rest),
         environ=rest.pairs(request.get("env")),
-        facts=_facts(body, transaction, message if failures else ""),
+        facts=_facts(body, transaction, message if failures else "", (kind, said)),
         cut=stack.full or rest.full,
     )
 
@@ -200,14 +200,17 @@ def _contexts(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in ("runtime", "feedback")}
 
 
-def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
+def _facts(
+    body: Mapping[str, Any], transaction: str, message: str, title: tuple[str, str]
+) -> Pairs:
     sdk = dict_of(body.get("sdk"))
     modules = dict_of(body.get("modules"))
     runtime = dict_of(dict_of(body.get("contexts")).get("runtime"))
     python = modules.get("python") or runtime.get("version")
     facts = {
         "route": transaction,
-        "message": message,
+        # raven's is the exception once more.
+        "message": "" if message in (title[1], ": ".join(title)) else message,
         "release": text(body.get("release")),
         "environment": text(body.get("environment")),
         "server": text(body.get("server_name")),

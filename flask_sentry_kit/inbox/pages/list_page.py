@@ -16,6 +16,7 @@ from ..arguments import number_of
 from ..project import Project, current_project
 from ..storage.records import CrashGroup
 from ..storage.search import MAX_LENGTH, REFERENCE, Search, SearchError, parse
+from ..storage.store import Store
 
 bp = Blueprint("list_page", __name__)
 
@@ -26,6 +27,9 @@ FOUND_WORDS: Final = 100
 """Visitors' words that one search shows, at most."""
 
 _OPEN: Final = parse("-is:resolved")
+
+# Events that are looked at for one of which the reference is the beginning.
+_NAMED: Final = 20
 
 # Values of one kind that are offered as filters.
 _OFFERED: Final = 4
@@ -87,13 +91,20 @@ def _found(text: str, search: Search) -> dict[str, Any]:
         "latest": store.reports_without_crash(1) if number == 1 and not text else [],
         "written": written,
         "unread_words": unread_words,
-        "words_found": len(store.find_words(search, FOUND_WORDS)) if text else 0,
+        "words_found": _words_found(store, search),
         "page": number,
         "more": number * PAGE < found.total,
         "nothing_arrived": not (text or counts.crashes or written),
         "dsn": dsn_of(project),
         "changes": changes,
     }
+
+
+def _words_found(store: Store, search: Search) -> int:
+    """How many of the visitors' messages have the search's text in them, up to `FOUND_WORDS`."""
+    if any(term.field in ("", REFERENCE) and not term.negated for term in search.terms):
+        return len(store.find_words(search, FOUND_WORDS))
+    return 0
 
 
 def _views(unread: int, resolved: int) -> list[View]:
@@ -138,7 +149,7 @@ def _page_of_reference(search: Search) -> str | None:
     event_id = digits if store.has_event(digits) else ""
     if not event_id:
         # The search also finds the digits in the text of events.
-        found = [one["event_id"] for one in store.find_events(search, PAGE)]
+        found = [one["event_id"] for one in store.find_events(search, _NAMED)]
         begun = [one for one in found if one.startswith(digits)]
         if len(begun) > 1:
             return None

@@ -98,9 +98,10 @@ class Connection(HTTPChannel):
         # Only a request's first bytes count, so that sending the rest slowly gains no time.
         if self.request is None:
             self.since = time.monotonic()
-        self.pipelines = False
         if self.withheld is not None:
             return False
+        if not self.runs:
+            self.pipelines = False
         return bool(super().received(data))
 
     def service(self) -> None:
@@ -182,6 +183,8 @@ class PatientServer(TcpWSGIServer):
                 # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,
                 cleanup_interval=1,
+                # Reads on while a thread answers, and so notices a client that goes meanwhile.
+                channel_request_lookahead=1,
                 # select() takes no file descriptor above 1,023.
                 asyncore_use_poll=True,
                 **adjustments,

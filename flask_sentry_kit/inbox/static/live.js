@@ -84,7 +84,7 @@ function schedule() {
 // Holding the list still
 
 let moved = 0; // when the reader last moved the pointer or pressed a key
-let inside = false; // whether a mouse is over the list
+let inside = false; // whether the pointer is over the list
 let stamps = null; // what the rows showed when the list was last put in order
 let held = false; // whether something waits to come in
 let released = null;
@@ -149,20 +149,20 @@ function release() {
 }
 
 function watchReader() {
-  const over = (event) => event.pointerType === "mouse" && Boolean(event.target.closest("ol.list"));
-  document.addEventListener("pointermove", function (event) {
-    moved = performance.now();
-    const was = inside;
-    inside = over(event);
-    if (was && !inside) release();
-  });
-  document.documentElement.addEventListener("pointerleave", function () {
-    inside = false;
+  // A finger is over what it touched last.
+  for (const kind of ["pointermove", "pointerdown"]) {
+    document.addEventListener(kind, function (event) {
+      moved = performance.now();
+      const was = inside;
+      inside = Boolean(event.target.closest("ol.list"));
+      if (was && !inside) release();
+    });
+  }
+  document.documentElement.addEventListener("pointerleave", function (event) {
+    if (event.pointerType === "mouse") inside = false;
     release();
   });
-  for (const kind of ["pointerdown", "keydown"]) {
-    document.addEventListener(kind, () => (moved = performance.now()), true);
-  }
+  document.addEventListener("keydown", () => (moved = performance.now()), true);
   document.addEventListener("focusout", () => setTimeout(release));
   document.addEventListener("scroll", release, { passive: true });
   document.addEventListener("click", function (event) {
@@ -229,5 +229,11 @@ export function follow() {
     listen();
   });
   addEventListener("pagehide", mute);
+  addEventListener("pageshow", function (event) {
+    // The browser kept the page while another was shown.
+    if (!event.persisted) return;
+    schedule();
+    listen();
+  });
   setInterval(() => source || look(), POLL);
 }

@@ -125,15 +125,14 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
 
     def is_enabled(self) -> bool:
         """Whether there is a DSN to report to."""
-        # raven's constructor reads this to log that it is not configured. The kit logs it better.
+        # raven's constructor reads it to log that there is none, which the kit logs better.
         return not self._is_constructed or self.dsn is not None
 
     # destination
 
     @property
     def dsn(self) -> Dsn | None:
-        """Where events go, or None if nothing is reported. While a test collects what is reported,
-        a client without one has that of the collection."""
+        """Where events go; None: nothing is reported. A test that collects has one in its place."""
         return self._dsn or diversion.dsn()
 
     def set_dsn(self, dsn: str | None = None, transport: Any = None) -> None:
@@ -233,8 +232,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         :param handled: True if the app continues, False for an uncaught exception.
         :param environ: the request's WSGI environ, for use when Flask's context has ended.
         :returns: the id of the one event for this exception or message, also if it was captured
-            before. None if there is no event: reporting is disabled, or the event was ignored,
-            sampled out or not accepted for sending.
+            before; None without one: disabled, ignored, sampled out, or not accepted for sending.
         """
         if not self.is_enabled():
             return None
