@@ -115,6 +115,7 @@ def test_a_screen_reader_has_errors_and_thanks(shop: DialogShop) -> None:
     expect(page.locator("dialog #email")).to_be_focused()
     expect(words).to_have_accessible_description("")
     page.locator("dialog #email").fill("")
+    words.focus()
     shop.send()
     close = page.get_by_role("button", name="Close")
     expect(close).to_be_focused()
