@@ -121,7 +121,7 @@ def test_who_gave_no_name_has_none(served: RunningInbox) -> None:
     ann = {"name": "Ann", "email": "ann@shop.example"}
     for number, gave in enumerate(({}, {"name": "Ann"}, {"email": ann["email"]}, ann), 1):
         event_id = f"{number:032x}"
-        served.store(served.event(event_id))
+        served.store(served.event(event_id, kind=f"Crash{number}"))
         answer = served.error_page(
             "POST",
             query={"eventId": event_id},
