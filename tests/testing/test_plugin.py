@@ -100,7 +100,7 @@ def test_pytest_may_start_in_a_process_that_has_the_kit() -> None:
 def test_the_documents_examples_run_in_two_processes() -> None:
     """docs/testing.md as it is printed, under pytest-xdist."""
     said = run(documented(), "-n", "2", "-q")
-    assert re.search(r"^\d+ passed", said, re.M), said
+    assert f"\n{6 if sys.version_info < (3, 11) else 7} passed" in said
 
 
 UNNOTICED = """
