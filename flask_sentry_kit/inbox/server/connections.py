@@ -17,14 +17,13 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
 from ..protocol.drills import NoAnswer
 from .lanes import Lanes
+from .request_parser import Limits, RequestParser
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,19 +37,6 @@ PATIENCE: Final = 30.0
 # Connections that are accepted before the others are served, so that a client which sends its
 # request at once is read before newer connections can push it out.
 _AT_ONCE: Final = 32
-
-
-class RequestParser(HTTPRequestParser):
-    """waitress's parser, which refuses a body with two lengths.
-
-    It would take the chunks and go on with what is behind them. A proxy in front that takes the
-    Content-Length reads another request there (RFC 9112, section 6.1).
-    """
-
-    def parse_header(self, header_plus: Any) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length beside Transfer-Encoding")
 
 
 # What a drill answers so slowly. It says that nothing was kept.
@@ -178,7 +164,7 @@ class PatientServer(TcpWSGIServer):
             bind_socket=False,
             dispatcher=lanes,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
-            adj=Adjustments(
+            adj=Limits(
                 sockets=[bound],
                 # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,
