@@ -48,7 +48,8 @@ def create_inbox(
     :param db_path: the SQLite file that keeps everything; it is made if it is missing.
     :param projects: whose events and words are taken, each ``ID`` or ``ID:KEY``; the first one is
         in the DSN that is shown. By default any project and key are, so that an app's DSN works
-        once its host is changed, and the DSN that is shown has project 1.
+        once its host is changed, and the DSN that is shown has project 1. With a password it is
+        project 1 alone, with its key.
     :param public_key: the key of projects without one of their own; without any, of project 1,
         which is then the only one. By default one is made at random, and kept in the file so that
         the DSN stays the same.
@@ -80,6 +81,9 @@ def create_inbox(
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
+    if password is not None and not projects and public_key is None:
+        # Who reaches it from the network sends with the DSN, and not with any.
+        projects = ("1",)
     prepared = Drills(drills, drill_seed)
     # With some key in place of the kept one, which is in a file that may not exist yet.
     read_projects(projects, public_key, "key")
@@ -113,7 +117,6 @@ def create_inbox(
         clock_only=clock.clock_only,
         time=clock.element,
     )
-    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     guard.install(app, hosts, password)

@@ -53,8 +53,9 @@ _HEADERS: Final = {
 
 _PARAMETERS: Final = 100
 
-MAX_BODY: Final = 2 * 2**20
-"""Bytes of a body that no client of Sentry's sends: the keys of 50,000 crashes take 1 MB."""
+# Bytes of a body for a page or the API: the marks of a thousand crashes. Werkzeug takes a minute
+# for the millions of fields that a long form may have.
+_BODY: Final = 64 * 2**10
 
 _API: Final = "/api/"
 """The API for tools. It is no address of Sentry's, though it begins as those do."""
@@ -97,7 +98,7 @@ class Guard:
         :raises Unauthorized: no password, or a wrong one.
         :raises TooManyRequests: too many wrong passwords from this address.
         :raises Forbidden: another site's page sends this.
-        :raises RequestEntityTooLarge: a body over :data:`MAX_BODY`.
+        :raises RequestEntityTooLarge: a body that is longer than any page or program needs.
         """
         # Werkzeug parses all parameters when the first one is used.
         if request.query_string.count(b"&") >= _PARAMETERS:
@@ -112,8 +113,9 @@ class Guard:
             raise Forbidden("This can only be done from the inbox's own pages.")
         if self.password is not None:
             self._ask_password(self.password)
-        if (request.content_length or 0) > MAX_BODY:
-            raise RequestEntityTooLarge(f"The body has more than {MAX_BODY:,} bytes.")
+        # The server knows the length also of a body that came in chunks.
+        if (request.content_length or 0) > _BODY:
+            raise RequestEntityTooLarge(f"The body has more than {_BODY // 2**10} kB.")
 
     def _ask_password(self, password: Password) -> None:
         # Werkzeug raises a ValueError for letters that base64 does not have.

@@ -218,17 +218,3 @@ def test_more_headers_than_any_client_sends_are_refused(served: RunningInbox) ->
     assert served.request("GET", "/", headers=many).status == 200
     many["X-More"] = "b" * 60_000
     assert served.request("GET", "/", headers=many).status == 431
-
-
-def test_bodies_that_arrive_take_a_bounded_room(
-    served: RunningInbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On disk, where waitress has them: the largest are given up, and small ones come through."""
-    monkeypatch.setattr(connections, "BODIES", 8 * 2**20)
-    head = b"POST /api/1/store/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7000000\r\n\r\n"
-    bodies = []
-    for _ in range(6):
-        with suppress(ConnectionError):
-            bodies.append(connect(head + b" " * 3_000_000))
-    wait_until(lambda: sum(map(is_open, bodies)) <= 2)
-    assert served.store().status == 200

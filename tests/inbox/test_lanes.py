@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from flask import Flask
 
+from flask_sentry_kit.inbox.server.inbox_server import _lane_of
 from tests.support.inbox import RunningInbox
 
 
@@ -48,6 +50,23 @@ def test_a_flood_of_events_keeps_no_page_waiting(served: RunningInbox) -> None:
         assert served.request("GET", "/").status == 200
     for thread in threads:
         thread.join(20)
+
+
+@pytest.mark.parametrize(
+    ("path", "lane"),
+    [
+        ("/api/v1/stream", "waits"),
+        ("//api/v1/stream", "waits"),
+        ("///api/v1/crashes?wait=5", "waits"),
+        ("/api/v1/crashes?q=a&wait=5", "waits"),
+        ("/api/v1/crashes", "pages"),
+        ("//api/1/store/", "events"),
+    ],
+)
+def test_the_lane_is_chosen_by_the_path_that_the_app_sees(path: str, lane: str) -> None:
+    """However many slashes are sent at its beginning."""
+    found, _, query = path.partition("?")
+    assert _lane_of(found, query) == lane
 
 
 def test_many_answers_that_wait_keep_no_page_and_no_event_waiting(served: RunningInbox) -> None:

@@ -20,6 +20,7 @@ import urllib3
 
 from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.inbox.protocol import body
+from flask_sentry_kit.inbox.server import request_parser
 from tests.support.inbox import RunningInbox
 
 
@@ -166,3 +167,24 @@ def test_what_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
     said = {row[0] for row in db.execute("SELECT comments FROM reports")}
     db.close()
     assert set(told) <= kept and set(words) <= said
+
+
+def test_the_bodies_that_arrive_are_bounded_together(
+    served: RunningInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many clients that send long bodies fill no disk: further ones are 429 with Retry-After, and
+    an ordinary event is taken. All is let go with its connection."""
+    monkeypatch.setattr(request_parser, "MOST_HELD", 2**21)
+    limits = served.server._server.adj
+    head = b"POST /api/1/store/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n"
+    with ExitStack() as stack:
+        address = ("127.0.0.1", served.server.port)
+        socks = [stack.enter_context(socket.create_connection(address, 20)) for _ in range(40)]
+        for sock in socks:
+            sock.sendall(head + b"a" * 100_000)
+        wait_until(lambda: limits.held > 2**21)
+        assert served.store().status == 200
+        one = socks[-1]
+        assert "429 too many requests" in one.recv(4_096).decode().lower()
+        assert limits.held < 2**21 + 40 * 2**16
+    wait_until(lambda: limits.held == 0)

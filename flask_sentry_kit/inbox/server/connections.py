@@ -17,14 +17,13 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
 from ..protocol.drills import NoAnswer
 from .lanes import Lanes
+from .request_parser import Limits, RequestParser
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,29 +31,12 @@ if TYPE_CHECKING:
 PLACES: Final = 200
 """Connections that may stall at a time, and as many again whose requests wait for a thread."""
 
-BODIES: Final = 256 * 2**20
-"""Bytes of bodies that are here in part or wait for a thread, in waitress's files. Without a bound
-they could be 3.6 GB, in all places together."""
-
 PATIENCE: Final = 30.0
 """Seconds for a request to arrive, for an answer to be read, and between two requests."""
 
 # Connections that are accepted before the others are served, so that a client which sends its
 # request at once is read before newer connections can push it out.
 _AT_ONCE: Final = 32
-
-
-class RequestParser(HTTPRequestParser):
-    """waitress's parser, which refuses a body with two lengths.
-
-    It would take the chunks and go on with what is behind them. A proxy in front that takes the
-    Content-Length reads another request there (RFC 9112, section 6.1).
-    """
-
-    def parse_header(self, header_plus: Any) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length beside Transfer-Encoding")
 
 
 # What a drill answers so slowly. It says that nothing was kept.
@@ -81,7 +63,6 @@ class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     parser_class = RequestParser
-    server: PatientServer
     task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,19 +88,7 @@ class Connection(HTTPChannel):
             return False
         if not self.runs:
             self.pipelines = False
-        before = self.body_bytes // 2**20
-        taken = bool(super().received(data))
-        if self.body_bytes // 2**20 > before:
-            self.server.make_room()
-        return taken
-
-    @property
-    def body_bytes(self) -> int:
-        """How much of bodies is here that no thread reads yet."""
-        waiting = [] if self.runs else list(self.requests)
-        if self.request is not None:
-            waiting.append(self.request)
-        return sum(request.body_bytes_received for request in waiting)
+        return bool(super().received(data))
 
     def service(self) -> None:
         # In service() waitress queues the connection's next request, if it has one.
@@ -195,7 +164,7 @@ class PatientServer(TcpWSGIServer):
             bind_socket=False,
             dispatcher=lanes,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
-            adj=Adjustments(
+            adj=Limits(
                 sockets=[bound],
                 # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,
@@ -214,7 +183,7 @@ class PatientServer(TcpWSGIServer):
             super().handle_accept()
             if len(self.active_channels) == known:
                 break
-        self.make_room()
+        self._make_room()
 
     def maintenance(self, now: float) -> None:
         """Close connections that stall for too long; called every `cleanup_interval` seconds."""
@@ -224,17 +193,10 @@ class PatientServer(TcpWSGIServer):
                 connection.drip()  # which may close it
             elif connection.stalls and connection.since < limit:
                 connection.give_up()
-        self.make_room()
+        self._make_room()
 
-    def make_room(self) -> None:
-        """Close connections where there are too many, or those with the largest bodies where these
-        are too much together."""
+    def _make_room(self) -> None:
         open_ones = [one for one in self.active_channels.values() if not one.will_close]
-        bodies = {one: size for one in open_ones if (size := one.body_bytes)}
-        while sum(bodies.values()) > BODIES:
-            largest = max(bodies, key=bodies.__getitem__)
-            del bodies[largest]
-            largest.give_up()
         if len(open_ones) > PLACES:
             _close_surplus([one for one in open_ones if one.stalls], PLACES)
             _close_surplus([one for one in open_ones if one.requests and not one.runs], PLACES)
