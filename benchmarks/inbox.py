@@ -52,7 +52,7 @@ _SEARCHES = {
     "a phrase": '"no lamp"',
     "words that none has": "zeppelin mutiny",
     "user:": "user:visitor42",
-    "url:": "url:/cart/8",
+    "url:": "url:/stock/8",
     "release:": "release:1.3.0",
     "tag.NAME:": "tag.plan:paid",
     "a negation": "-type:KeyError",

@@ -75,7 +75,7 @@ def event_facts(
         "project": kept.project,
         "person": kept.person,
         "number": kept.number,
-        "kept": kept.kept,
+        "of": kept.kept,
         "older": kept.older,
         "newer": kept.newer,
         "attachments": [_attachment_facts(kept.event_id, item) for item in attachments],

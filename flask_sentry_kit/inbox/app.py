@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 
 from flask import Flask, Response, render_template, request
@@ -21,6 +22,8 @@ from .protocol.body import MAX_WIRE
 from .protocol.drills import Drills
 from .protocol.sentry_paths import SentryPaths
 from .storage.store import KEEP_BYTES, KEEP_EVENTS, Store
+
+_LOG_EVERY = 60.0
 
 
 def create_inbox(
@@ -45,7 +48,8 @@ def create_inbox(
     :param db_path: the SQLite file that keeps everything; it is made if it is missing.
     :param projects: whose events and words are taken, each ``ID`` or ``ID:KEY``; the first one is
         in the DSN that is shown. By default any project and key are, so that an app's DSN works
-        once its host is changed, and the DSN that is shown has project 1.
+        once its host is changed, and the DSN that is shown has project 1. With a password it is
+        project 1 alone, with its key.
     :param public_key: the key of projects without one of their own; without any, of project 1,
         which is then the only one. By default one is made at random, and kept in the file so that
         the DSN stays the same.
@@ -77,17 +81,19 @@ def create_inbox(
     for origin in allowed_origins:
         if not origin or "/" in origin.partition("://")[2]:
             raise InboxError(f"{origin!r} is no origin: it looks like https://shop.example")
+    if password is not None and not projects and public_key is None:
+        # Who reaches it from the network sends with the DSN, and not with any.
+        projects = ("1",)
     prepared = Drills(drills, drill_seed)
     # With some key in place of the kept one, which is in a file that may not exist yet.
     read_projects(projects, public_key, "key")
     store = Store(db_path, keep_events=keep_events, keep_bytes=keep_bytes)
-    found = read_projects(projects, public_key, store.public_key())
-    if found:
-        shown = found[0]
-        store.public_key(shown[1])
-    else:
-        shown = ("1", store.public_key())
+    kept_key = store.public_key()
+    found = read_projects(projects, public_key, kept_key)
+    shown = found[0] if found else ("1", kept_key)
     check_key(*shown)
+    if shown[1] != kept_key:
+        store.public_key(shown[1])
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
@@ -111,7 +117,6 @@ def create_inbox(
         clock_only=clock.clock_only,
         time=clock.element,
     )
-    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     guard.install(app, hosts, password)
@@ -137,12 +142,18 @@ def create_inbox(
                 response.headers[name] = value
         return response
 
+    logged: dict[str, float] = {}
+
     @app.errorhandler(sqlite3.Error)
     @app.errorhandler(InboxError)
     def unusable(error: Exception) -> Response:
         # A full disk, a lock, a file that was just set aside: not a 4xx, so that the client tries
-        # again.
-        app.logger.error("The inbox's database cannot be used: %s", error)
+        # again. Said once a minute: on a full disk every event comes here.
+        text, now = str(error), time.monotonic()
+        if logged.get(text, -_LOG_EVERY) <= now - _LOG_EVERY:
+            logged.clear()
+            logged[text] = now
+            app.logger.error("The inbox's database cannot be used: %s", text)
         return refused(ServiceUnavailable("The inbox cannot use its database now."))
 
     @app.errorhandler(DamagedEventError)

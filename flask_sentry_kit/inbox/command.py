@@ -173,7 +173,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="ID[:KEY]",
-        help="take events of this project only; may be repeated, the first is in the DSN (any)",
+        help="take events of this project only; may be repeated, the first is in the DSN (any;"
+        " with a password 1)",
     )
     add(
         "--key",

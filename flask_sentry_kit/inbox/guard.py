@@ -20,6 +20,7 @@ from werkzeug.exceptions import (
     BadRequest,
     Forbidden,
     HTTPException,
+    RequestEntityTooLarge,
     TooManyRequests,
     Unauthorized,
 )
@@ -51,6 +52,10 @@ _HEADERS: Final = {
 }
 
 _PARAMETERS: Final = 100
+
+# Bytes of a body for a page or the API: the marks of a thousand crashes. Werkzeug takes a minute
+# for the millions of fields that a long form may have.
+_BODY: Final = 64 * 2**10
 
 _API: Final = "/api/"
 """The API for tools. It is no address of Sentry's, though it begins as those do."""
@@ -93,6 +98,7 @@ class Guard:
         :raises Unauthorized: no password, or a wrong one.
         :raises TooManyRequests: too many wrong passwords from this address.
         :raises Forbidden: another site's page sends this.
+        :raises RequestEntityTooLarge: a body that is longer than any page or program needs.
         """
         # Werkzeug parses all parameters when the first one is used.
         if request.query_string.count(b"&") >= _PARAMETERS:
@@ -107,6 +113,9 @@ class Guard:
             raise Forbidden("This can only be done from the inbox's own pages.")
         if self.password is not None:
             self._ask_password(self.password)
+        # The server knows the length also of a body that came in chunks.
+        if (request.content_length or 0) > _BODY:
+            raise RequestEntityTooLarge(f"The body has more than {_BODY // 2**10} kB.")
 
     def _ask_password(self, password: Password) -> None:
         # Werkzeug raises a ValueError for letters that base64 does not have.

@@ -35,9 +35,9 @@ _KEPT: Final = "|".join(
     )
 )
 _SKIPPED: Final = rf"/api/{_PROJECT}/(?:{'|'.join(SKIPPED_PATHS)})(?:/[^/]+)*?"
-_SENTRYS: Final = re.compile(rf"(?P<prefix>(?:/[^/]*)*?)(?P<path>{_KEPT}|{_SKIPPED})/*")
-# A project's number is in none of the inbox's own addresses.
-_OF_A_NUMBER: Final = re.compile(r"/api/[0-9]+/.*", re.DOTALL)
+_SENTRYS: Final = re.compile(rf"(?P<prefix>(?:/[\w.~-]+)*?)(?P<path>{_KEPT}|{_SKIPPED})/*")
+# Another address of a project's. None of the inbox's own has a number there.
+_OF_A_NUMBER: Final = re.compile(r"/api/[0-9]+/[a-z0-9_-]+/?", re.ASCII)
 _STREAM: Final = re.compile(r"/api/v\d+/stream")
 _WAIT: Final = re.compile(r"(?:^|&)wait=")
 

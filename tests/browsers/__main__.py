@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from . import plays  # noqa: F401  # fills PLAYS
+from . import dialog_plays, plays  # noqa: F401  # fill PLAYS
 from .book import PLAY_LIMIT, PLAYS, Browser, Mode, Play, Tab
 from .firefox import Firefox
 from .processes import kill_all, run_alone

@@ -34,6 +34,7 @@ def main(dsn: str, brotli: str) -> None:
     @app.get("/pay")
     def pay() -> str:
         sentry_sdk.set_user({"id": "u-7"})
+        sentry_sdk.add_attachment(bytes=b"two\nlines\n", filename="cart.log")
         raise KeyError("sum")
 
     @app.errorhandler(500)

@@ -66,7 +66,17 @@ def test_where_no_frame_is_ours_the_innermost_is_shown_once(shared: RunningInbox
     shared.store(body)
     page = page_of(shared, f"{2:032x}")
     assert "None of our own code is in this stack." in page
+    assert "Called by" in page
     assert page.count("<code>loads()") == page.count("<code>run()") == 1
+
+
+def test_nothing_called_it_where_it_is_alone(shared: RunningInbox) -> None:
+    """No heading without anything below it."""
+    body = shared.event(f"{8:032x}")
+    stack = body["exception"]["values"][0]["stacktrace"]
+    stack["frames"] = [*frames("job"), *frames("dumps", in_app=False)]
+    shared.store(body)
+    assert "Called by" not in page_of(shared, f"{8:032x}")
 
 
 def test_an_aborted_request_is_named_by_its_place(shared: RunningInbox) -> None:
@@ -102,12 +112,16 @@ def test_breadcrumbs_are_on_a_time_line(shared: RunningInbox) -> None:
     crumbs = [
         {"timestamp": 1795332800, "category": "old", "message": "x", "level": "info"},
         {"timestamp": 1795333999.58, "category": "sql", "message": "SELECT 1", "data": {"ms": 3}},
+        # raven says an event's time in whole seconds.
+        {"timestamp": 1795334000.2, "category": "late"},
         {"category": "odd"},
     ]
     shared.store(shared.event(f"{5:032x}", timestamp=1795334000, breadcrumbs={"values": crumbs}))
     page = page_of(shared, f"{5:032x}")
     line = page.partition('<ol class="crumbs">')[2].partition("</ol>")[0]
-    assert re.findall(r"<time[^>]*>([^<]*)</time>", line)[1] == "−0.42 s"
+    times = re.findall(r"<time[^>]*>([^<]*)</time>", line)
+    assert times[1] == "−0.42 s"
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d", times[at]) for at in (0, 2, 4))
     assert '<bdi class="quiet">ms</bdi>' in line
 
 

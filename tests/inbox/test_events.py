@@ -35,6 +35,16 @@ def test_credentials_in_the_query_do_as_well(served: RunningInbox) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+def test_credentials_in_authorization_do_as_well(served: RunningInbox) -> None:
+    """As a proxy may pass them on, in the same form."""
+    auth = f"Sentry sentry_version=7, sentry_key={served.key}"
+    for name in ("Authorization", "x-sentry-auth"):
+        answer = served.request(
+            "POST", "/api/1/store/", body=json.dumps(served.event()), headers={name: auth}
+        )
+        assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
+
+
 def _bare_deflate(data: bytes) -> bytes:
     machine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return machine.compress(data) + machine.flush()

@@ -65,8 +65,9 @@ ANSWERS: list[tuple[Any, str]] = [
     ((401, {}, b'{"detail": "bad key"}'), "refused: 401 bad key"),
     ((403, {"X-Sentry-Error": "no  project"}, b""), "refused: 403 no project"),
     ((403, {}, f'{{"detail": "{SECRET_KEY}?"}}'.encode()), "refused: 403 …?"),
-    ((413, {}, b"<html>" + b"x" * 300_000), "refused: 413"),
+    ((413, {}, b"<html>" + b"x" * 300_000), "refused: 413 "),
     ((429, {"Retry-After": "60"}, b""), "refused: 429 try again in 60 s"),
+    ((403, {}, b"<html>"), "refused: 403 Forbidden"),
     ((500, {}, b'{"detail": {"a": "<script>"}}'), "refused: 500 {&#39;a&#39;: &#39;&lt;script"),
     ((302, {"Location": "http://127.0.0.1:1/"}, b""), "refused: 302, a redirect"),
     (None, "not sent: the connection broke before there was an answer"),
@@ -146,4 +147,4 @@ def test_one_inbox_takes_what_another_forwards(serve_inbox: Serve) -> None:
     here.report("I pressed pay")
     assert f"accepted as {EVENT_ID}" in forward(here)
     found = there.api("events")["events"][0]
-    assert (found["event_id"], found["report"]["comments"]) == (EVENT_ID, "I pressed pay")
+    assert (found["event_id"], found["latest_words"]["comments"]) == (EVENT_ID, "I pressed pay")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.inbox import EVENT_ID, RunningInbox
+from tests.support.inbox import EVENT_ID, RunningInbox, running
 from tests.support.inbox_routes import pages
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -102,7 +102,8 @@ def test_no_request_is_a_500(shared: RunningInbox, name: str) -> None:
 @pytest.mark.parametrize("name", ["two hosts", "length and chunks", "two lengths", "odd coding"])
 def test_no_request_has_two_meanings(shared: RunningInbox, name: str) -> None:
     """What a proxy in front may read in another way is refused, and nothing behind it is read."""
-    statuses = talk(shared, REQUESTS[name])
+    sent = REQUESTS[name].replace(HOST, HOST + b"Connection: close\r\n")
+    statuses = talk(shared, sent, half_close=False)
     assert len(statuses) == 1 and 400 <= statuses[0] < 600
 
 
@@ -173,21 +174,40 @@ def odd_bodies() -> dict[str, bytes]:
     return found
 
 
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
+    """An inbox that gets all of them."""
+    with running(tmp_path_factory.mktemp("odd")) as start:
+        yield start()
+
+
 @pytest.mark.parametrize("name", list(odd_bodies()))
-def test_an_odd_event_is_refused_or_can_be_read(served: RunningInbox, name: str) -> None:
-    """Kept, it is shown on each page and in the API, and none of it is markup there."""
-    answer = served.store(odd_bodies()[name])
+def test_an_odd_event_is_refused_or_can_be_read(odd: RunningInbox, name: str) -> None:
+    """Kept, it is shown on its page, as Markdown and in the API, and none of it is markup there."""
+    event_id = f"{list(odd_bodies()).index(name) + 1:032x}"
+    answer = odd.store(odd_bodies()[name].replace(EVENT_ID.encode(), event_id.encode()))
     assert answer.status in (200, 400)
     if answer.status == 400:
         assert answer.headers["X-Sentry-Error"]
         return
-    for path in ["/", f"/events/{EVENT_ID}/", *pages(served)]:
-        shown = served.request("GET", path)
-        assert shown.status < 500, path
-        if shown.headers["Content-Type"].startswith("text/html"):
-            assert b"<script>alert" not in shown.data and b"<img" not in shown.data
-        elif "json" in shown.headers["Content-Type"]:
-            json.loads(shown.data, parse_constant=pytest.fail)
+    for path in (f"/events/{event_id}/", f"/events/{event_id}.md", f"/api/v1/events/{event_id}"):
+        check_shown(odd, path)
+
+
+def test_the_lists_show_odd_events(odd: RunningInbox) -> None:
+    """All of them together, on every page and in every answer of the API."""
+    odd.store(odd_bodies()["markup"])
+    for path in ["/", *pages(odd, EVENT_ID)]:
+        check_shown(odd, path)
+
+
+def check_shown(served: RunningInbox, path: str) -> None:
+    shown = served.request("GET", path)
+    assert shown.status < 500, path
+    if shown.headers["Content-Type"].startswith("text/html"):
+        assert b"<script>alert" not in shown.data and b"<img" not in shown.data
+    elif "json" in shown.headers["Content-Type"]:
+        json.loads(shown.data, parse_constant=pytest.fail)
 
 
 def nested(depth: int) -> bytes:

@@ -52,6 +52,12 @@ def test_clients_send_without_it(locked: RunningInbox) -> None:
     assert locked.report().status == 200
 
 
+def test_with_a_password_only_the_dsn_is_taken(locked: RunningInbox) -> None:
+    """Another key is 401: without a password any would do, for an app's own DSN."""
+    assert locked.store(key="a" * 32).status == 401
+    assert locked.store(project="2").status in (400, 401)
+
+
 @pytest.mark.parametrize(
     "given",
     ["", "Basic", "Basic !", "Basic YTpi\xff", "Bearer x", "Digest username=x", "x" * 9_000],

@@ -20,6 +20,7 @@ import urllib3
 
 from flask_sentry_kit.dsn import Dsn
 from flask_sentry_kit.inbox.protocol import body
+from flask_sentry_kit.inbox.server import request_parser
 from tests.support.inbox import RunningInbox
 
 
@@ -79,17 +80,21 @@ def answer(sock: socket.socket) -> tuple[int, str]:
     return int(head.split()[1]), head
 
 
-def test_a_full_disk_is_503_and_nothing_is_lost_by_it(served: RunningInbox) -> None:
-    """As by SQLite's own limit: clients may try again, pages are still read, and with room again
-    events are kept."""
+def test_a_full_disk_is_503_and_nothing_is_lost_by_it(
+    served: RunningInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by SQLite's own limit: clients may try again, pages are still read, it is said once and
+    not for each event, and with room again events are kept."""
     store = served.server.app.extensions["sentry_kit_inbox"].store
     assert served.store().status == 200
     with store._write() as db:
         full = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {full}")
     text = os.urandom(60_000).hex()
-    refused = served.store({**served.event("a" * 32), "extra": {"text": text}})
-    assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+    for _ in range(3):
+        refused = served.store({**served.event("a" * 32), "extra": {"text": text}})
+        assert refused.status == 503 and int(refused.headers["Retry-After"]) > 0
+    assert caplog.text.count("disk is full") == 1
     assert served.request("GET", f"/events/{served.event_id}/").status == 200
     with store._write() as db:
         db.execute("PRAGMA max_page_count = 1000000")
@@ -162,3 +167,24 @@ def test_what_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
     said = {row[0] for row in db.execute("SELECT comments FROM reports")}
     db.close()
     assert set(told) <= kept and set(words) <= said
+
+
+def test_the_bodies_that_arrive_are_bounded_together(
+    served: RunningInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many clients that send long bodies fill no disk: further ones are 429 with Retry-After, and
+    an ordinary event is taken. All is let go with its connection."""
+    monkeypatch.setattr(request_parser, "MOST_HELD", 2**21)
+    limits = served.server._server.adj
+    head = b"POST /api/1/store/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n"
+    with ExitStack() as stack:
+        address = ("127.0.0.1", served.server.port)
+        socks = [stack.enter_context(socket.create_connection(address, 20)) for _ in range(40)]
+        for sock in socks:
+            sock.sendall(head + b"a" * 100_000)
+        wait_until(lambda: limits.held > 2**21)
+        assert served.store().status == 200
+        one = socks[-1]
+        assert "429 too many requests" in one.recv(4_096).decode().lower()
+        assert limits.held < 2**21 + 40 * 2**16
+    wait_until(lambda: limits.held == 0)

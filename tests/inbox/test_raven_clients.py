@@ -103,10 +103,10 @@ def test_raven_jss_crash_and_words_arrive(served: RunningInbox, shop: Page) -> N
     dialog = shop.get_by_role("dialog")
     dialog.locator("textarea").fill("I pressed pay")
     with shop.expect_response(lambda answer: answer.request.method == "POST") as posted:
-        dialog.locator("form").evaluate("(form) => form.requestSubmit()")
+        dialog.get_by_role("button", name="Send").click()
     assert posted.value.status == 200
     kept: Any = served.api(f"events/{crash}")
     (failure,) = kept["event"]["exception"]["values"]
     assert (failure["type"], failure["value"]) == ("TypeError", "no sum")
     assert kept["event"]["user"]["id"] == "u-7"
-    assert [one["comments"] for one in kept["reports"]] == ["I pressed pay"]
+    assert [one["comments"] for one in kept["words"]] == ["I pressed pay"]

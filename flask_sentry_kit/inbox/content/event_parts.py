@@ -15,6 +15,10 @@ FRAMES: Final = 300
 
 _FINGERPRINTS: Final = 50
 
+# logging's and raven's messages: "%s", "%(name)s", "%.2f", "%%".
+_ARGUMENTS = re.compile(r"%(?:\((\w{1,50})\))?[-+ #0]{0,5}\d{0,9}(?:\.\d{0,9})?[diouxXeEfFgGcrsa%]")
+_ARGUMENT: Final = 500
+
 _LEVELS: Final = ((50, "fatal"), (40, "error"), (30, "warning"), (20, "info"), (0, "debug"))
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d):?(\d\d))?"
@@ -74,10 +78,34 @@ def is_ours(frame: Mapping[str, Any], marked: bool) -> bool:
 
 def message_of(body: Mapping[str, Any]) -> str:
     entry = dict_of(either(body, "logentry", "sentry.interfaces.Message"))
-    for value in (entry.get("formatted"), body.get("message"), entry.get("message")):
+    filled = _filled(entry.get("message"), entry.get("params"))
+    for value in (entry.get("formatted"), filled, body.get("message"), entry.get("message")):
         if isinstance(value, str) and value:
             return text(value)
     return ""
+
+
+def _filled(template: Any, params: Any) -> str:
+    """A message with the arguments that a client sent beside it, as raven does; empty without any.
+
+    Not by Python's ``%``, which makes a text of any length of "%999999999d".
+    """
+    if not isinstance(template, str) or not isinstance(params, list | dict) or not params:
+        return ""
+    left = iter(params if isinstance(params, list) else ())
+
+    def fill(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        if found[1] is None:
+            value = next(left, None)
+        else:
+            value = params.get(found[1]) if isinstance(params, dict) else None
+        if value is None:
+            return found[0]
+        return "…" if isinstance(value, dict | list) else text(value, _ARGUMENT) or str(value)
+
+    return _ARGUMENTS.sub(fill, text(template))
 
 
 def level_of(value: Any, default: str = "error") -> str:

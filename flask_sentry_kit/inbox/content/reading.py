@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from .event_parts import (
@@ -33,6 +34,7 @@ from .titles import title_of
 _STACK: Final = (400_000, 8_000)
 _REST: Final = (200_000, 3_000)
 _BREADCRUMBS: Final = 100
+_USER_DATA: Final = 200
 
 # Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
 MAX_DEPTH: Final = 60
@@ -177,7 +179,7 @@ def read_event(body: Mapping[str, Any]) -> Event:
         contexts=rest.pairs(_contexts(body)),
         breadcrumbs=_breadcrumbs(body, rest),
         environ=rest.pairs(request.get("env")),
-        facts=_facts(body, transaction, message if failures else ""),
+        facts=_facts(body, transaction, message if failures else "", (kind, said)),
         cut=stack.full or rest.full,
     )
 
@@ -187,7 +189,7 @@ def _user(found: Any) -> Any:
     if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
         return found
     user = {name: value for name, value in found.items() if name != "data"}
-    for name, value in found["data"].items():
+    for name, value in islice(found["data"].items(), _USER_DATA):
         if name in user and user[name] != value:
             name = f"data.{name}"
         user.setdefault(name, value)
@@ -200,14 +202,17 @@ def _contexts(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in ("runtime", "feedback")}
 
 
-def _facts(body: Mapping[str, Any], transaction: str, message: str) -> Pairs:
+def _facts(
+    body: Mapping[str, Any], transaction: str, message: str, title: tuple[str, str]
+) -> Pairs:
     sdk = dict_of(body.get("sdk"))
     modules = dict_of(body.get("modules"))
     runtime = dict_of(dict_of(body.get("contexts")).get("runtime"))
     python = modules.get("python") or runtime.get("version")
     facts = {
         "route": transaction,
-        "message": message,
+        # raven's is the exception once more.
+        "message": "" if message in (title[1], ": ".join(title)) else message,
         "release": text(body.get("release")),
         "environment": text(body.get("environment")),
         "server": text(body.get("server_name")),

@@ -6,6 +6,7 @@ whatever the client sent. Knows nothing of what the values mean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ _TEXT: Final = 8_000
 _NAME: Final = 500
 _PAIRS: Final = 200
 _DEPTH: Final = 8
+
+# Characters that turn the direction of the text behind them until another one ends it.
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 class Budget:
@@ -59,6 +63,8 @@ class Budget:
             return ""
         if not self._has_any():
             return "…"
+        # They would show a line of code in another order than it runs in (CVE-2021-42574).
+        shown = _TURNS.sub(lambda found: f"[U+{ord(found[0]):04X}]", shown)
         if len(shown) > self._characters:
             shown = cut(shown, self._characters)
             self.full = True

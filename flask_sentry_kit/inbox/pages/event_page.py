@@ -89,10 +89,11 @@ def before(at: float | None, end: float | None) -> str:
     """How long before the crash something was: ``−0.42 s``; else its time of day."""
     if not at or not end:
         return clock.clock_only(at) if at else ""
-    seconds = at - end
-    if abs(seconds) >= 600:
+    seconds = end - at
+    # raven says the second of an event, and what was in that second seems to be after it.
+    if not 0 <= seconds < 600:
         return clock.clock_only(at)
-    return f"{seconds:+.2f} s".replace("-", "\N{MINUS SIGN}")
+    return f"\N{MINUS SIGN}{seconds:.2f} s"
 
 
 def _negotiated(event_id: str) -> Response:
@@ -105,6 +106,8 @@ def _negotiated(event_id: str) -> Response:
 
 def _page(event_id: str) -> Response:
     store, tools = current_project().store, current_tools()
+    # Read first, so that an open page misses nothing which changes in the meantime.
+    changes = store.changes()
     kept, found = _kept(event_id)
     above, below = store.neighbours(found)
     written = store.reports_on_event(event_id, _BESIDE)
@@ -130,7 +133,7 @@ def _page(event_id: str) -> Response:
             editor=tools.editor,
             forwarder=tools.forwarder,
             forwarded=tools.forwarder and tools.forwarder.outcome_of(event_id),
-            changes=store.changes(),
+            changes=changes,
         )
     return Response(html)
 

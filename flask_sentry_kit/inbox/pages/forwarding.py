@@ -8,6 +8,7 @@ choice (SSRF). The secret half of the DSN goes into the header of that one reque
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import re
 import time
@@ -158,7 +159,8 @@ class Forwarder:
         wait = answer.headers.get("Retry-After", "")
         if answer.status == 429 and wait.isascii() and wait.isdigit():
             why = f"{why}, try again in {int(wait):,} s".lstrip(", ")
-        return False, f"refused: {answer.status}{f' {why}' if why else ''}"
+        why = why or http.client.responses.get(answer.status, "")
+        return False, f"refused: {answer.status} {why}".rstrip()
 
     def _without_secret(self, text: str) -> str:
         secret = self._dsn.secret_key

@@ -16,6 +16,7 @@ from ..arguments import number_of
 from ..project import Project, current_project
 from ..storage.records import CrashGroup
 from ..storage.search import MAX_LENGTH, REFERENCE, Search, SearchError, parse
+from ..storage.store import Store
 
 bp = Blueprint("list_page", __name__)
 
@@ -26,9 +27,14 @@ FOUND_WORDS: Final = 100
 """Visitors' words that one search shows, at most."""
 
 _OPEN: Final = parse("-is:resolved")
+_UNREAD: Final = "is:unread"
+
+# Events that are looked at for one of which the reference is the beginning.
+_NAMED: Final = 20
 
 # Values of one kind that are offered as filters.
 _OFFERED: Final = 4
+_LONGEST_OFFERED: Final = 60
 
 
 class View(NamedTuple):
@@ -77,6 +83,7 @@ def _found(text: str, search: Search) -> dict[str, Any]:
     written, unread_words = store.counts_without_crash()
     counts = store.counts()
     unread = counts.unread + (1 if unread_words else 0)
+    with_words = number == 1 and (not text or (text == _UNREAD and unread_words > 0))
     return {
         "crashes": found.crashes,
         "total": found.total,
@@ -84,10 +91,10 @@ def _found(text: str, search: Search) -> dict[str, Any]:
         "views": _views(unread, counts.resolved),
         "offered": _offered(found.crashes, text),
         "shown": _shown(found.crashes),
-        "latest": store.reports_without_crash(1) if number == 1 and not text else [],
+        "latest": store.reports_without_crash(1) if with_words else [],
         "written": written,
         "unread_words": unread_words,
-        "words_found": len(store.find_words(search, FOUND_WORDS)) if text else 0,
+        "words_found": _words_found(store, search),
         "page": number,
         "more": number * PAGE < found.total,
         "nothing_arrived": not (text or counts.crashes or written),
@@ -96,10 +103,17 @@ def _found(text: str, search: Search) -> dict[str, Any]:
     }
 
 
+def _words_found(store: Store, search: Search) -> int:
+    """How many of the visitors' messages have the search's text in them, up to `FOUND_WORDS`."""
+    if any(term.field in ("", REFERENCE) and not term.negated for term in search.terms):
+        return len(store.find_words(search, FOUND_WORDS))
+    return 0
+
+
 def _views(unread: int, resolved: int) -> list[View]:
     return [
         View("Open", ""),
-        View("Unread", "is:unread", unread),
+        View("Unread", _UNREAD, unread),
         View("With words", "has:words"),
         View("Kept", "is:kept"),
         View("Resolved", "is:resolved", resolved),
@@ -123,7 +137,7 @@ def _offered(crashes: Sequence[CrashGroup], text: str) -> list[View]:
         if len(values) < 2:
             continue
         for value in values[:_OFFERED]:
-            if '"' in value or len(value) > 60:
+            if re.search(r'["\\]', value) or len(value) > _LONGEST_OFFERED:
                 continue
             term = f"{name}:{value}" if re.fullmatch(r"[\w.@/+-]+", value) else f'{name}:"{value}"'
             views.append(View(term, f"{text or '-is:resolved'} {term}"))
@@ -138,7 +152,7 @@ def _page_of_reference(search: Search) -> str | None:
     event_id = digits if store.has_event(digits) else ""
     if not event_id:
         # The search also finds the digits in the text of events.
-        found = [one["event_id"] for one in store.find_events(search, PAGE)]
+        found = [one["event_id"] for one in store.find_events(search, _NAMED)]
         begun = [one for one in found if one.startswith(digits)]
         if len(begun) > 1:
             return None

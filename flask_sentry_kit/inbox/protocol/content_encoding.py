@@ -42,6 +42,9 @@ class MissingPackageError(UnsupportedMediaType):
         )
 
 
+GZIP: Final = ("gzip", "x-gzip")
+
+
 def accepted() -> str:
     """The encodings that can be unpacked here, for ``Accept-Encoding``."""
     found = ["gzip", "deflate"]
@@ -60,7 +63,7 @@ def unpack(data: bytes, encoding: str, most: int) -> bytes | None:
     """
     if encoding in ("", "identity"):
         return data
-    if encoding in ("gzip", "x-gzip"):
+    if encoding in GZIP:
         return _inflate(data, zlib.MAX_WBITS | 16, most)
     if encoding == "deflate":
         return unpack_deflate(data, most)[0]
@@ -78,6 +81,18 @@ def unpack_deflate(data: bytes, most: int) -> tuple[bytes | None, bool]:
         return _inflate(data, zlib.MAX_WBITS, most), True
     except BadRequest:
         return _inflate(data, -zlib.MAX_WBITS, most), False
+
+
+def zlib_of_gzip(data: bytes, plain: bytes) -> bytes | None:
+    """The same in zlib's format (RFC 1950), of which the compressed part is the same as in gzip's
+    (RFC 1952); None where gzip's header has more than it must.
+
+    :param data: in gzip's format, and without anything behind it.
+    :param plain: the unpacked data.
+    """
+    if data[3]:
+        return None
+    return b"\x78\x9c" + data[10:-8] + zlib.adler32(plain).to_bytes(4, "big")
 
 
 def _inflate(data: bytes, wbits: int, most: int) -> bytes | None:

@@ -57,7 +57,10 @@ def finish(response: Response) -> Response:
     origin = request.headers.get("Origin")
     if origin:
         headers["Access-Control-Allow-Origin"] = origin
-    response.vary.add("Origin")
+    if "Vary" in headers:
+        response.vary.add("Origin")
+    else:
+        headers["Vary"] = "Origin"
     headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
     headers["Access-Control-Max-Age"] = "1000"
     headers.setdefault(

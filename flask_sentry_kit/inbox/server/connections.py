@@ -17,14 +17,13 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
 from ..protocol.drills import NoAnswer
-from .lanes import Lanes
+from .lanes import Lane, Lanes
+from .request_parser import Limits, RequestParser
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -38,19 +37,6 @@ PATIENCE: Final = 30.0
 # Connections that are accepted before the others are served, so that a client which sends its
 # request at once is read before newer connections can push it out.
 _AT_ONCE: Final = 32
-
-
-class RequestParser(HTTPRequestParser):
-    """waitress's parser, which refuses a body with two lengths.
-
-    It would take the chunks and go on with what is behind them. A proxy in front that takes the
-    Content-Length reads another request there (RFC 9112, section 6.1).
-    """
-
-    def parse_header(self, header_plus: Any) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length beside Transfer-Encoding")
 
 
 # What a drill answers so slowly. It says that nothing was kept.
@@ -77,6 +63,7 @@ class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     parser_class = RequestParser
+    server: PatientServer
     task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -85,6 +72,8 @@ class Connection(HTTPChannel):
         """Whether its next request was sent before the one before it was answered."""
         self.runs = False
         """Whether a thread is answering it."""
+        self.lane: Lane = "pages"
+        """Of the request that a thread is to answer next."""
         self.withheld: bytes | None = None
         """What is left of an answer that a drill lets drip; empty where it never comes."""
         super().__init__(*args, **kwargs)
@@ -107,7 +96,8 @@ class Connection(HTTPChannel):
     def service(self) -> None:
         # In service() waitress queues the connection's next request, if it has one.
         self.pipelines = self.runs = True
-        super().service()
+        with self.server.lanes.pages_first.turn(self.lane):
+            super().service()
         self.since = time.monotonic()
         self.runs = False
 
@@ -160,6 +150,7 @@ class PatientServer(TcpWSGIServer):
     """
 
     channel_class = Connection
+    lanes: Lanes
     active_channels: dict[int, Connection]  # type: ignore[assignment]  # ours, by channel_class
 
     def __init__(
@@ -171,6 +162,7 @@ class PatientServer(TcpWSGIServer):
         lanes: Lanes,
         **adjustments: Any,
     ) -> None:
+        self.lanes = lanes
         super().__init__(
             app,
             connections,
@@ -178,7 +170,7 @@ class PatientServer(TcpWSGIServer):
             bind_socket=False,
             dispatcher=lanes,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
-            adj=Adjustments(
+            adj=Limits(
                 sockets=[bound],
                 # Never reached, since connections are closed long before.
                 connection_limit=3 * PLACES,

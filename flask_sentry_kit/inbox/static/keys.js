@@ -13,19 +13,30 @@ function types(target) {
   return field && !(field.matches("[type=checkbox]"));
 }
 
+// The letter on the key where the layout has none of the Latin alphabet.
+function nameOf(event) {
+  const isOther = event.key.length === 1 && event.key > "\u007f" && /^Key[A-Z]$/.test(event.code);
+  return isOther ? event.code[3].toLowerCase() : event.key;
+}
+
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.isComposing || types(event.target)) return;
+  if (event.isComposing) return;
+  if (event.key === "Escape" && event.target.id === "q") event.target.blur();
+  if (types(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
-    for (const help of document.querySelectorAll("details.help[open]")) help.open = false;
+    for (const help of document.querySelectorAll("details.help[open]")) {
+      if (help.contains(event.target)) help.querySelector("summary").focus();
+      help.open = false;
+    }
   }
   // "g" waits a second for the next key.
-  const key = first ? first + " " + event.key : event.key;
+  const key = first ? first + " " + nameOf(event) : nameOf(event);
   first = "";
   if (run(key, event)) {
     event.preventDefault();
-  } else if (event.key === "g" && !event.repeat) {
+  } else if (key === "g" && !event.repeat) {
     first = "g";
     setTimeout(() => (first = ""), 1000);
   }

@@ -72,14 +72,16 @@ class Reads(Database):
         """The crashes that a search finds, the one with the latest event or report first."""
         with self._read() as db:
             where, values = conditions(search, _scope(db))
-            total = db.execute(f"SELECT count(*) FROM crashes c WHERE {where}", values).fetchone()[
-                0
-            ]
-            rows = db.execute(
-                f"{_CRASHES} WHERE {where} ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
+            # Counted in the same statement, since a search may look at every event.
+            found = db.execute(
+                f"SELECT c.id, count(*) OVER () FROM crashes c WHERE {where}"
+                " ORDER BY touched DESC, c.id DESC LIMIT ? OFFSET ?",
                 (*values, limit, offset),
-            )
-            return Found([_crash(db, row) for row in rows.fetchall()], total)
+            ).fetchall()
+            one = f"{_CRASHES} WHERE c.id = ?"
+            rows = [db.execute(one, (row[0],)).fetchone() for row in found]
+            total = found[0][1] if found else _count(db, where, values) if offset else 0
+            return Found([_crash(db, row) for row in rows], total)
 
     def count(self, search: Search) -> int:
         """How many crashes a search finds."""

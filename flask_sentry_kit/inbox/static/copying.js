@@ -1,4 +1,4 @@
-// What a crash's page does with a script: its copy buttons, and the key that opens the editor.
+// Buttons that copy: data-clip is the #id of an element, or an address whose answer is copied.
 
 const LONG = 2000; // milliseconds that a button says what it did
 
