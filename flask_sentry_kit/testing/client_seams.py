@@ -37,6 +37,10 @@ def remove() -> None:
     if not diversion.is_open():
         for client, options in list(_sampling.items()):
             client.options.update(options)
+            if vars(client).get("transport") is None and client.monitor is not None:
+                # It watches a transport, which a client without a DSN has in a test alone.
+                client.monitor.kill()
+                client.monitor = None
         _sampling.clear()
     if not diversion.may_be_needed():
         while _undo:

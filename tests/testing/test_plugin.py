@@ -124,8 +124,8 @@ def test_messages_are_those_of_the_document() -> None:
     """A crash that goes unnoticed fails its test; what was reported is among the captured output,
     and no code of the plugin's is shown."""
     files = documented()
-    files = {name: files[name] for name in ("shop.py", "conftest.py", "strict/conftest.py")}
-    said = run({**files, "strict/test_it.py": UNNOTICED}, "-q", "strict", fails=True)
+    files = {name: files[name] for name in ("shop.py", "conftest.py", "tests/conftest.py")}
+    said = run({**files, "tests/test_it.py": UNNOTICED}, "-q", "tests", fails=True)
     assert "1 failed, 2 passed, 1 error" in said
     assert "AssertionError: The test did not ask for what was reported:" in said
     assert "Captured reports call" in said

@@ -14,6 +14,9 @@ from tests.support.sentry import RecordingSentry
 from tests.support.types import MakeApp
 from tests.watch.ways import Broken
 
+TRACES: dict[str, Any] = {"traces_sample_rate": 1.0, "enable_backpressure_handling": False}
+# With that on, a thread of the SDK's sleeps on for ten seconds behind a test.
+
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_crash_is_one_event_and_its_page(
@@ -54,6 +57,17 @@ def test_a_client_without_a_dsn_reports_in_a_test(
     assert sentry_kit_reports.page(answer).dialog is not None
 
 
+def test_a_client_without_a_dsn_is_as_before_after_it(sdk: Sdk) -> None:
+    """It has no transport, and nothing that watches one."""
+    with collect_reports() as reports:
+        client = sdk.init(dsn=None)
+        sentry_sdk.capture_message("in the test")
+        reports.one()
+    assert client.transport is None and client.monitor is None
+    assert sentry_sdk.capture_message("after it") is None
+    assert len(reports.events) == 1
+
+
 def test_an_app_that_raven_reports_for_has_one_event(sdk: Sdk, shop: MakeApp) -> None:
     """Where it served before the test, and sentry-sdk has no DSN."""
     sdk.init(dsn=None)
@@ -68,7 +82,7 @@ def test_nothing_but_events_is_collected(
     sdk: Sdk, shop: MakeApp, sentry_kit_reports: Reports
 ) -> None:
     """Transactions, sessions and logs neither count nor leave."""
-    sdk.init(traces_sample_rate=1.0, release="1.2", sample_rate=0.0)
+    sdk.init(**TRACES, release="1.2", sample_rate=0.0)
     app = shop()
     app.add_url_rule("/fine", view_func=lambda: "fine")
     assert app.test_client().get("/fine").status_code == 200
@@ -108,7 +122,7 @@ def test_the_fixtures_inbox_gets_what_is_for_it(sdk: Sdk, shop: MakeApp, tmp_pat
     from flask_sentry_kit.testing import run_inbox
 
     with collect_reports() as reports, run_inbox(tmp_path / "inbox.sqlite") as inbox:
-        sdk.init(dsn=inbox.dsn, traces_sample_rate=1.0)
+        sdk.init(dsn=inbox.dsn, **TRACES)
         app = shop(TESTING=True)
         page = reports.page(app.test_client().get("/x"))
         event = inbox.wait_for_event(page.event_id)
