@@ -28,6 +28,7 @@ from .arguments import LARGEST, only_arguments, strict_number
 from .content.reading import event_id_of
 from .errors import TooMuchKeptError
 from .live import LOOK, MOST_STREAMS, MOST_WAITS, current_places, is_gone
+from .paths import may_wait
 from .project import current_project
 from .protocol.body import MAX_WIRE
 from .storage.attachment_table import MOST as MOST_ATTACHMENTS
@@ -307,6 +308,9 @@ def _awaited(read: Callable[[], T], matches: Callable[[T], bool]) -> T:
     seconds = strict_number("wait", 0, 0, _LONGEST_WAIT)
     if not seconds:
         return read()
+    if not may_wait(request.path, request.query_string.decode("latin-1")):
+        # The server gave it a thread that is meant for pages.
+        raise BadRequest("Write the argument wait without percent signs.")
     with current_places().waits.one("answers that wait"):
         return _wait_for(read, matches, time.monotonic() + seconds)
 
@@ -316,6 +320,7 @@ def _wait_for(read: Callable[[], T], matches: Callable[[T], bool], until: float)
     while True:
         seen, began = live.last, time.monotonic()
         found = read()
+        took = time.monotonic() - began
         if matches(found):
             return found
         while True:
@@ -324,8 +329,8 @@ def _wait_for(read: Callable[[], T], matches: Callable[[T], bool], until: float)
                 return found
             if live.wait(seen, min(left, LOOK)) != []:
                 break
-        # While much arrives, it is not looked for more often than ten times a second.
-        time.sleep(max(0.0, min(left, began + 0.1 - time.monotonic())))
+        # While much arrives, it is looked for ten times a second at most, and half of the time.
+        time.sleep(max(0.0, min(left, began + max(0.1, 2 * took) - time.monotonic())))
 
 
 # Errors, and addresses without a version

@@ -117,7 +117,6 @@ def create_inbox(
         clock_only=clock.clock_only,
         time=clock.element,
     )
-    app.jinja_env.filters.update(clock=clock.short, moment=clock.full)
     app.jinja_env.globals.update(zone=clock.zone)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     guard.install(app, hosts, password)

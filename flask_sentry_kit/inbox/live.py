@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, request
-from flask.sansio.blueprints import BlueprintSetupState
+from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from .api_facts import Facts, crash_facts
@@ -118,9 +118,11 @@ class Waiting:
     frames: Frames = field(default_factory=Frames)
 
 
-@bp.record
 def _prepare(state: BlueprintSetupState) -> None:
     state.app.extensions["sentry_kit_inbox_waiting"] = Waiting()
+
+
+bp.record(_prepare)
 
 
 def current_places() -> Waiting:

@@ -107,6 +107,11 @@ def may_be_needed() -> bool:
     return bool(_diversions) or any(thread.is_alive() for thread in _left_over)
 
 
+def holds_all() -> bool:
+    """Whether nothing at all is sent now, what was queued before included."""
+    return not _let_through and current() is not None
+
+
 def dsn() -> Dsn | None:
     """The DSN of apps that have none; None if nothing is diverted."""
     diverted = current()

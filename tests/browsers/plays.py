@@ -257,7 +257,10 @@ def inbox_by_keyboard(scene: Scene, tab: Tab) -> None:
     for error in (ValueError("first"), KeyError("second"), IndexError("third")):
         scene.cause(error)
     tab.open(f"{scene.sentry.origin}/")
-    tab.until("return document.querySelectorAll('.unread').length === 3")
+    tab.until(
+        "return document.querySelectorAll('.unread').length === 3"
+        " && document.readyState === 'complete'"
+    )
     row = (
         "return focused().matches('a.row')"
         " && focused().querySelector('.type').textContent === given[0]"
@@ -285,3 +288,37 @@ def inbox_by_keyboard(scene: Scene, tab: Tab) -> None:
     tab.press("u")
     tab.until(row, "ValueError")
     tab.until("return find('.unread .type')?.textContent === 'IndexError'")
+
+
+@play("inbox list")
+def inbox_list(scene: Scene, tab: Tab) -> None:
+    """Keys select, resolve and delete, after a question; what arrives while a row is selected waits
+    for a button, and the row stays selected."""
+    scene.sentry.start()
+    for error in (ValueError("first"), KeyError("second"), IndexError("third")):
+        scene.cause(error)
+    tab.open(f"{scene.sentry.origin}/")
+    types = (
+        "return [...document.querySelectorAll('.list .type')].map((one) => one.textContent).join()"
+        " === given[0] && document.readyState === 'complete'"
+    )
+    tab.until(types, "IndexError,KeyError,ValueError")
+    tab.press("j", "x", "j", "x", "e")
+    tab.until(types, "ValueError")
+    tab.click(".row .where")
+    tab.until("return find('h1 .type')?.textContent === 'ValueError'")
+    tab.open(f"{scene.sentry.origin}/?q=is:resolved")
+    tab.until(types, "IndexError,KeyError")
+    tab.press("j", "d")
+    tab.until(OPEN)
+    tab.click("dialog[open] [value=delete]")
+    tab.until(types, "KeyError")
+    tab.open(f"{scene.sentry.origin}/?q=-type:KeyError")
+    tab.until(types, "ValueError")
+    tab.click(".list .pick input")
+    scene.cause(TypeError("arrives late"))
+    tab.until("return find('#news').textContent === '1 new' && !find('#news').hidden")
+    tab.until(types, "ValueError")
+    tab.click("#news")
+    tab.until(types, "TypeError,ValueError")
+    tab.until("return find('.list :checked').value === find('.list li:last-child').dataset.crash")

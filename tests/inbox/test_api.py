@@ -205,6 +205,12 @@ def test_an_answer_that_waited_in_vain_is_the_usual_one(empty: RunningInbox) -> 
     assert len(said(ask(empty, "GET", "crashes", wait=60))["crashes"]) == 1
 
 
+def test_no_answer_waits_in_a_thread_for_pages(empty: RunningInbox) -> None:
+    """The threads that wait are chosen before the address is decoded."""
+    answer = empty.request("GET", "/api/v1/crashes?%77ait=60")
+    assert said(answer, 400)["error"] == "Write the argument wait without percent signs."
+
+
 def test_few_answers_wait_at_a_time(empty: RunningInbox) -> None:
     """A further one is 503 with the time to come again; all end when the inbox is stopped."""
     asked = [waiting(empty, "crashes") for _ in range(MOST_WAITS)]

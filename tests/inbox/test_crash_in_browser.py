@@ -149,6 +149,11 @@ def test_without_a_clipboard_it_is_copied_by_selection(full: RunningInbox, page:
 def test_everything_has_a_key(full: RunningInbox, page: Page, console: list[str]) -> None:
     """Next and previous crash, newer and older event, keep, resolve."""
     page.goto(f"{full.url}/events/{EVENT_ID}/")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    for meaning in ("next, previous crash", "copy as Markdown", "open in VS Code"):
+        expect(keys.get_by_text(meaning)).to_be_visible()
+    page.keyboard.press("Escape")
     for key, title in (("k", "Newest"), ("j", "ExceptionGroup")):
         with page.expect_navigation():
             page.keyboard.press(key)

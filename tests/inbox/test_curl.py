@@ -130,9 +130,13 @@ def test_a_form_with_files_is_sent_as_one(run: Callable[..., Arrived]) -> None:
 
 def test_a_large_body_is_left_out_and_said() -> None:
     """A shell takes 128 KiB in one argument."""
-    curl = curl_of({"request": {"url": "http://a/", "data": "x" * 200_000}})
-    assert len(curl.command) < 100
-    assert curl.notes == ("The body is left out: it has 200,000 characters.",)
+    for data in ("x" * 200_000, {"a": "x" * 200_000}, [["a"] * 100] * 1_000):
+        curl = curl_of({"request": {"url": "http://a/", "data": data}})
+        assert len(curl.command) < 100
+        assert curl.notes == ("The body is left out: it has more than 64,000 characters.",)
+    many = {"url": "http://a/", "data": {f"n{number}": "x" for number in range(1_000)}}
+    curl = curl_of({"request": {**many, "headers": FORM}})
+    assert curl.notes == ("Only the first 200 of 1,000 fields are in it.",)
 
 
 @pytest.mark.parametrize(

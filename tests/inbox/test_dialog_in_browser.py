@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from flask_sentry_kit import phrases
-from tests.support.dialog_shop import AXE, CLOSED, DialogShop
+from tests.support.dialog_shop import AXE, CLOSED, HOST, DialogShop
 from tests.support.inbox import EVENT_ID
 
 OPTIONS = {
@@ -71,6 +71,8 @@ def test_axe_finds_nothing_in_any_state(shop: DialogShop) -> None:
     for scheme in ("light", "dark"):
         shop.page.emulate_media(color_scheme=scheme)
         page = shop.open_dialog("<body><p>Broken</p>", labelSubmit="Abschicken", lang="ar")
+        # A visitor's own spacing of text could not override it.
+        assert page.locator(HOST).get_attribute("style") is None
         page.evaluate(AXE.read_text("utf-8"))
 
         # In the dark only the colours differ.
@@ -107,6 +109,13 @@ def test_a_screen_reader_has_errors_and_thanks(shop: DialogShop) -> None:
     expect(words).to_be_focused()
     expect(words).to_have_accessible_description("Please say in a few words what happened.")
     expect(page.get_by_role("status")).to_have_text("Please look at the marked fields.")
+    page.keyboard.type("I pressed pay")
+    page.locator("dialog #email").fill("ann")
+    page.locator("dialog .send").click()
+    expect(page.locator("dialog #email")).to_be_focused()
+    expect(words).to_have_accessible_description("")
+    page.locator("dialog #email").fill("")
+    words.focus()
     shop.send()
     close = page.get_by_role("button", name="Close")
     expect(close).to_be_focused()

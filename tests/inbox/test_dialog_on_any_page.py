@@ -127,6 +127,20 @@ def test_of_several_dialogs_one_is_open_at_a_time(shop: DialogShop) -> None:
     expect(page.get_by_role("dialog", name="Third")).to_be_visible()
 
 
+def test_a_page_that_is_drawn_anew_has_its_keys_back(shop: DialogShop) -> None:
+    """The dialog goes with all that the page takes away, and says that it is closed. The page may
+    add to every object, as old libraries do."""
+    page = shop.open_dialog(
+        "<body><script>Object.prototype.extra = () => {}; keys = []; said = [];"
+        "addEventListener('message', (event) => said.push(event.data));"
+        "document.addEventListener('keydown', (event) => keys.push(event.key))</script>"
+    )
+    page.evaluate("document.body.replaceChildren()")
+    page.wait_for_function("said.length")
+    page.keyboard.press("x")
+    assert page.evaluate("[said, keys]") == [[CLOSED], ["x"]]
+
+
 def test_a_browser_without_style_sheets_in_script_has_a_dialog(shop: DialogShop) -> None:
     """It is styled where the page's policy allows; else it has the browser's look, and sends."""
     shop.page.add_init_script("window.CSSStyleSheet = undefined")

@@ -6,8 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from flask import Flask
 
+from flask_sentry_kit.inbox.server import lanes
+from flask_sentry_kit.inbox.server.inbox_server import _lane_of
+from flask_sentry_kit.inbox.server.lanes import PagesFirst
 from tests.support.inbox import RunningInbox
 
 
@@ -50,6 +54,23 @@ def test_a_flood_of_events_keeps_no_page_waiting(served: RunningInbox) -> None:
         thread.join(20)
 
 
+@pytest.mark.parametrize(
+    ("path", "lane"),
+    [
+        ("/api/v1/stream", "waits"),
+        ("//api/v1/stream", "waits"),
+        ("///api/v1/crashes?wait=5", "waits"),
+        ("/api/v1/crashes?q=a&wait=5", "waits"),
+        ("/api/v1/crashes", "pages"),
+        ("//api/1/store/", "events"),
+    ],
+)
+def test_the_lane_is_chosen_by_the_path_that_the_app_sees(path: str, lane: str) -> None:
+    """However many slashes are sent at its beginning."""
+    found, _, query = path.partition("?")
+    assert _lane_of(found, query) == lane
+
+
 def test_many_answers_that_wait_keep_no_page_and_no_event_waiting(served: RunningInbox) -> None:
     """An open stream holds a thread of its own for as long as its page is open."""
     with held(served.server.app, "/api/v1/stream") as arrived:
@@ -59,3 +80,40 @@ def test_many_answers_that_wait_keep_no_page_and_no_event_waiting(served: Runnin
         assert served.store().status == 200
     for thread in threads:
         thread.join(20)
+
+
+def test_events_wait_while_a_page_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads share one interpreter, and a person waits for a page; but no page, however slow,
+    keeps an event waiting for long."""
+    monkeypatch.setattr(lanes, "_PATIENCE", 10)
+    order: list[str] = []
+    pages_first = PagesFirst()
+    page_ends = threading.Event()
+
+    def event() -> None:
+        with pages_first.turn("events"):
+            order.append("event")
+
+    def page() -> None:
+        with pages_first.turn("pages"):
+            order.append("page begins")
+            began.set()
+            page_ends.wait(10)
+            order.append("page ends")
+
+    began = threading.Event()
+    one = threading.Thread(target=page)
+    one.start()
+    assert began.wait(10)
+    other = threading.Thread(target=event)
+    other.start()
+    page_ends.set()
+    one.join(10)
+    other.join(10)
+    assert order == ["page begins", "page ends", "event"]
+    monkeypatch.undo()
+    with pages_first.turn("pages"):
+        other = threading.Thread(target=event)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()

@@ -22,7 +22,7 @@ def page(served: RunningInbox, q: str | None = None, **more: Any) -> str:
 
 def shown(served: RunningInbox, q: str | None = None, **more: Any) -> list[str]:
     """The types of the crashes that the list shows."""
-    return re.findall(r'class="type">([^<]*)<', page(served, q, **more))
+    return re.findall(r'<bdi class="type">([^<]*)<', page(served, q, **more))
 
 
 def keys(served: RunningInbox) -> dict[str, str]:
@@ -125,10 +125,12 @@ def test_what_is_resolved_is_no_longer_unread(filled: RunningInbox) -> None:
 
 def test_all_are_marked_read(filled: RunningInbox) -> None:
     """With the words that belong to no crash; of a search, those that it finds."""
-    filled.report("words", event_id="f" * 32)
+    filled.report("lost words", event_id="f" * 32)
     change(filled, "read-all", q="type:BError")
     assert shown(filled, "is:unread") == ["CError", "AError"]
+    assert "lost words" in page(filled, "is:unread")
     change(filled, "read-all")
+    assert "lost words" not in page(filled, "is:unread")
     assert "<title>Inbox</title>" in page(filled)
 
 
@@ -144,8 +146,9 @@ def test_deleting_asks_once(filled: RunningInbox) -> None:
 
 @pytest.mark.parametrize("action", ["", "drop", "read-all"])
 def test_an_action_that_is_none_is_refused(filled: RunningInbox, action: str) -> None:
-    """400, and so is marking all that a faulty search finds."""
+    """400, and so is marking all that a faulty search finds, or more than a page has."""
     assert change(filled, action, "AError", q="colour:red").status == 400
+    assert change(filled, "read", *["AError"] * 101).status == 400
 
 
 def test_what_cannot_be_kept_is_said(serve_inbox: Callable[..., RunningInbox]) -> None:

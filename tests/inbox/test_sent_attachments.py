@@ -146,6 +146,13 @@ def test_an_event_remembers_its_project(served: RunningInbox) -> None:
     assert found is not None and found.project == "shop"
 
 
+def test_a_transaction_is_no_event(served: RunningInbox) -> None:
+    """Also where an old client sends it as one: it is counted and skipped."""
+    assert served.store(served.event(type="transaction")).json() == {"id": EVENT_ID}
+    assert served.api("events")["events"] == []
+    assert served.api("skipped")["skipped"] == {"transaction": 1}
+
+
 @pytest.mark.parametrize("kind", ["event", "default", "error"])
 def test_an_event_is_one_by_any_of_its_types(served: RunningInbox, kind: str) -> None:
     """As Relay reads them."""

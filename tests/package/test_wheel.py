@@ -33,6 +33,7 @@ OPTIONAL = {
     "certifi",  # the extra's; it comes with sentry-sdk
     "socks",  # PySocks, where sentry-sdk is given a SOCKS proxy
     "babel",
+    "pytest",  # which loads the plugin
 }
 
 CRASHING_APP = """

@@ -7,10 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,24 +21,15 @@ class Inbox:
         self.url = url
 
     def read(self, path: str) -> Any:
-        with urlopen(f"{self.url}api/v1/{path}", timeout=10) as answer:
+        with urlopen(f"{self.url}api/v1/{path}", timeout=15) as answer:
             return json.load(answer)
 
     def event(self, event_id: str, *, with_report: bool = False) -> dict[str, Any]:
         """The event, as soon as it has arrived, and the visitor's words where they are awaited."""
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                found: dict[str, Any] = self.read(f"events/{event_id}")
-            except HTTPError as error:
-                error.close()
-                if error.code != 404:
-                    raise
-            else:
-                if found["words"] or not with_report:
-                    return found
-            assert time.monotonic() < deadline, f"event {event_id} did not arrive"
-            time.sleep(0.05)
+        if with_report:
+            assert self.read(f"words?q={event_id}&wait=10")["words"], f"no words on {event_id} came"
+        found: dict[str, Any] = self.read(f"events/{event_id}?wait=10")
+        return found
 
 
 class Demo:

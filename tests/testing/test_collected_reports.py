@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import urllib3
 from flask import Flask, current_app
 
 from flask_sentry_kit import Client, Sentry, capture_feedback, sentry
+from flask_sentry_kit.outbox.diversion import let_through
 from flask_sentry_kit.testing import Reports, collect_reports
 from tests.support.sentry import RecordingSentry
 
@@ -133,13 +135,40 @@ def test_what_a_thread_of_the_test_reports_later_is_dropped(
     assert [event.value for event in reports.events] == ["in the test"]
 
 
-def test_a_spool_is_left_alone(shop: MakeShop, tmp_path: Any, sentry_kit_reports: Reports) -> None:
-    """Nothing is put into it, and what it holds is not delivered."""
-    spool = tmp_path / "spool.sqlite"
-    app = shop(SENTRY_KIT_SPOOL=str(spool), SENTRY_DSN="https://key@sentry.invalid/1")
-    app.test_client().get("/checkout")
-    sentry_kit_reports.one()
-    assert not spool.exists()
+def test_a_spool_is_left_alone(shop: MakeShop, wire: RecordingSentry, tmp_path: Path) -> None:
+    """Nothing is put into it, and what it holds from before is delivered after the test."""
+    config = {"SENTRY_KIT_SPOOL": str(tmp_path / "spool.sqlite"), "SENTRY_DSN": wire.dsn}
+    wire.answers["POST", "store"] = (500, {}, b"")
+    before = shop(**config, PROPAGATE_EXCEPTIONS=False)
+    event_id = before.test_client().get("/checkout").headers["X-Sentry-ID"]
+    wire.wait_for_requests(1)
+    before.extensions["sentry_kit"].outbox.close(0)
+    del wire.answers["POST", "store"]
+    arrived = len(wire.received)
+    with collect_reports() as reports:
+        app = shop(**config)
+        app.test_client().get("/checkout")
+        reports.one()
+        outbox = app.extensions["sentry_kit"].outbox
+        assert outbox.flush(5) and outbox.counters.queued == 1
+        assert len(wire.received) == arrived
+    assert outbox.flush(10)
+    assert wire.received[-1].json()["event_id"] == event_id
+    outbox.close(1)
+
+
+def test_what_a_server_refused_before_does_not_count(
+    shop: MakeShop, wire: RecordingSentry, sentry_kit_reports: Reports
+) -> None:
+    """In the test it has accepted the event, so that the page says so."""
+    with let_through(wire.url):
+        wire.answers["POST", "store"] = (403, {}, b"")
+        app = shop(SENTRY_DSN=wire.dsn)
+        app.test_client().get("/checkout")
+        assert app.extensions["sentry_kit"].outbox.flush(10)
+        assert app.extensions["sentry_kit"].reporter.refused
+    page = sentry_kit_reports.page(app.test_client().get("/checkout"))
+    assert "We have a report of this." in page.text
 
 
 def test_no_event_is_sampled_out(shop: MakeShop, sentry_kit_reports: Reports) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from flask import Flask
 from flask_sentry_kit.testing import Reports, RunningInbox, run_inbox
 
 MakeShop = Callable[..., Flask]
-
-NO_DRILLS = find_spec("flask_sentry_kit.inbox.protocol.drills") is None
 
 
 def test_event_and_words_arrive(shop: MakeShop, sentry_kit_inbox: RunningInbox) -> None:
@@ -62,21 +59,19 @@ def test_waiting_in_vain_says_what_has_arrived(
         sentry_kit_inbox.wait_for_event("0" * 32, timeout=0.01)
 
 
-@pytest.mark.skipif(NO_DRILLS, reason="drills are not merged yet")
 def test_it_fails_as_asked_and_recovers(shop: MakeShop, sentry_kit_inbox: RunningInbox) -> None:
     """A test sees what becomes of an event that is refused at first."""
-    sentry_kit_inbox.fail("503")
+    sentry_kit_inbox.fail("500")
     app = shop(SENTRY_DSN=sentry_kit_inbox.dsn)
     answer = app.test_client().get("/checkout")
     assert not app.extensions["sentry_kit"].outbox.flush(0.1)
-    with pytest.raises(AssertionError, match="It fails as asked: 503:1"):
+    with pytest.raises(AssertionError, match="It fails as asked: 500:1"):
         sentry_kit_inbox.wait_for_event(timeout=0.01)
     sentry_kit_inbox.recover()
     assert app.extensions["sentry_kit"].outbox.flush(10)
     assert sentry_kit_inbox.wait_for_event().id == answer.headers["X-Sentry-ID"]
 
 
-@pytest.mark.skipif(NO_DRILLS, reason="drills are not merged yet")
 @pytest.mark.parametrize(("kind", "probability"), [("418", 1.0), ("429", 0.0), ("429", 1.5)])
 def test_a_drill_that_does_not_exist_is_an_error(
     kind: str, probability: float, sentry_kit_inbox: RunningInbox

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from .event_parts import (
@@ -33,6 +34,7 @@ from .titles import title_of
 _STACK: Final = (400_000, 8_000)
 _REST: Final = (200_000, 3_000)
 _BREADCRUMBS: Final = 100
+_USER_DATA: Final = 200
 
 # Levels. Reporters nest less (raven stops at 4), and Python's recursion limit is far higher.
 MAX_DEPTH: Final = 60
@@ -187,7 +189,7 @@ def _user(found: Any) -> Any:
     if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
         return found
     user = {name: value for name, value in found.items() if name != "data"}
-    for name, value in found["data"].items():
+    for name, value in islice(found["data"].items(), _USER_DATA):
         if name in user and user[name] != value:
             name = f"data.{name}"
         user.setdefault(name, value)

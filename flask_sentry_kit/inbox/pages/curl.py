@@ -127,19 +127,33 @@ def _data(data: Any, headers: list[tuple[str, str]], notes: list[str]) -> list[t
             notes.append("curl has no way to send a field with = in its name: some are left out.")
         return [("--form-string", f"{_plain(name)}={_plain(value)}") for name, value in sent]
     if isinstance(data, str):
-        whole = _plain(data)
+        whole = _plain(data[: _LONGEST + 1])
     elif kind == "application/x-www-form-urlencoded":
         # What replaces a masked value stays legible.
         whole = urlencode(list(_pairs(data)), safe="*[]", errors="replace")
+        if len(data) > _PAIRS:
+            notes.append(f"Only the first {_PAIRS} of {len(data):,} fields are in it.")
     else:
-        whole = json.dumps(data, ensure_ascii=False)
+        whole = _json_of(data)
         whole = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", whole)
         if not kind:
             headers.append(("Content-Type", "application/json"))
     if len(whole) > _LONGEST:
-        notes.append(f"The body is left out: it has {len(whole):,} characters.")
+        notes.append(f"The body is left out: it has more than {_LONGEST:,} characters.")
         return []
     return [("--data-raw", whole)]
+
+
+def _json_of(value: Any) -> str:
+    """The value as JSON; the beginning of it if it is too long."""
+    parts: list[str] = []
+    left = _LONGEST
+    for part in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        parts.append(part)
+        left -= len(part)
+        if left < 0:
+            break
+    return "".join(parts)
 
 
 def _pairs(value: Any) -> Iterable[tuple[str, str]]:
@@ -153,7 +167,7 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)[:_VALUE]
+        return _json_of(value)[:_VALUE]
     return "" if value is None else str(value)[:_VALUE]
 
 

@@ -106,6 +106,8 @@ def _negotiated(event_id: str) -> Response:
 
 def _page(event_id: str) -> Response:
     store, tools = current_project().store, current_tools()
+    # Read first, so that an open page misses nothing which changes in the meantime.
+    changes = store.changes()
     kept, found = _kept(event_id)
     above, below = store.neighbours(found)
     written = store.reports_on_event(event_id, _BESIDE)
@@ -131,7 +133,7 @@ def _page(event_id: str) -> Response:
             editor=tools.editor,
             forwarder=tools.forwarder,
             forwarded=tools.forwarder and tools.forwarder.outcome_of(event_id),
-            changes=store.changes(),
+            changes=changes,
         )
     return Response(html)
 

@@ -32,7 +32,9 @@ def change() -> str | AnyResponse:
     ``key`` is given once for each crash, ``action`` is one of `_MARKS`, ``delete``, which asks once
     unless ``confirm`` is given, or ``read-all``, which takes no keys.
     """
-    store, keys = current_project().store, request.form.getlist("key")[:PAGE]
+    store, keys = current_project().store, request.form.getlist("key")
+    if len(keys) > PAGE:
+        abort(400, f"At most {PAGE} crashes are changed at once.")
     action, text = request.form.get("action", ""), request.form.get("q", "").strip()
     if action == "read-all":
         _mark_all_read(store, text)

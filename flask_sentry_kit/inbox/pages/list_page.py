@@ -27,12 +27,14 @@ FOUND_WORDS: Final = 100
 """Visitors' words that one search shows, at most."""
 
 _OPEN: Final = parse("-is:resolved")
+_UNREAD: Final = "is:unread"
 
 # Events that are looked at for one of which the reference is the beginning.
 _NAMED: Final = 20
 
 # Values of one kind that are offered as filters.
 _OFFERED: Final = 4
+_LONGEST_OFFERED: Final = 60
 
 
 class View(NamedTuple):
@@ -81,6 +83,7 @@ def _found(text: str, search: Search) -> dict[str, Any]:
     written, unread_words = store.counts_without_crash()
     counts = store.counts()
     unread = counts.unread + (1 if unread_words else 0)
+    with_words = number == 1 and (not text or (text == _UNREAD and unread_words > 0))
     return {
         "crashes": found.crashes,
         "total": found.total,
@@ -88,7 +91,7 @@ def _found(text: str, search: Search) -> dict[str, Any]:
         "views": _views(unread, counts.resolved),
         "offered": _offered(found.crashes, text),
         "shown": _shown(found.crashes),
-        "latest": store.reports_without_crash(1) if number == 1 and not text else [],
+        "latest": store.reports_without_crash(1) if with_words else [],
         "written": written,
         "unread_words": unread_words,
         "words_found": _words_found(store, search),
@@ -110,7 +113,7 @@ def _words_found(store: Store, search: Search) -> int:
 def _views(unread: int, resolved: int) -> list[View]:
     return [
         View("Open", ""),
-        View("Unread", "is:unread", unread),
+        View("Unread", _UNREAD, unread),
         View("With words", "has:words"),
         View("Kept", "is:kept"),
         View("Resolved", "is:resolved", resolved),
@@ -134,7 +137,7 @@ def _offered(crashes: Sequence[CrashGroup], text: str) -> list[View]:
         if len(values) < 2:
             continue
         for value in values[:_OFFERED]:
-            if '"' in value or len(value) > 60:
+            if re.search(r'["\\]', value) or len(value) > _LONGEST_OFFERED:
                 continue
             term = f"{name}:{value}" if re.fullmatch(r"[\w.@/+-]+", value) else f'{name}:"{value}"'
             views.append(View(term, f"{text or '-is:resolved'} {term}"))

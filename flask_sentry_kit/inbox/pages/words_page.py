@@ -30,6 +30,8 @@ def words() -> str | AnyResponse:
     if text := request.args.get("q", "").strip():
         return _words_found(text)
     number = number_of("page", 1, 10_000)
+    # Read first, so that nothing which changes in the meantime is missed.
+    changes = store.changes()
     written, unread = store.counts_without_crash()
     return render_template(
         "words.html",
@@ -39,7 +41,7 @@ def words() -> str | AnyResponse:
         page=number,
         more=number * _WITHOUT_CRASH < written,
         most=LONG_WORDS - 1,
-        changes=store.changes(),
+        changes=changes,
     )
 
 

@@ -64,7 +64,7 @@ def error_page() -> Response:
 
 
 def _take_report(event_id: str) -> Response:
-    if len(request.get_data()) > MAX_FORM:
+    if (request.content_length or 0) > MAX_FORM:
         return _answer({"errors": {"comments": ["This is too long."]}}, 413)
     if request.get_data().count(b"&") > _FIELDS:
         return _answer({"errors": {"__all__": ["There are too many fields."]}}, 400)

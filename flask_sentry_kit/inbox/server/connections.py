@@ -22,7 +22,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
 from ..protocol.drills import NoAnswer
-from .lanes import Lanes
+from .lanes import Lane, Lanes
 from .request_parser import Limits, RequestParser
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Connection(HTTPChannel):
     """One client's connection, and since when it stalls."""
 
     parser_class = RequestParser
+    server: PatientServer
     task_class = Task
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,6 +72,8 @@ class Connection(HTTPChannel):
         """Whether its next request was sent before the one before it was answered."""
         self.runs = False
         """Whether a thread is answering it."""
+        self.lane: Lane = "pages"
+        """Of the request that a thread is to answer next."""
         self.withheld: bytes | None = None
         """What is left of an answer that a drill lets drip; empty where it never comes."""
         super().__init__(*args, **kwargs)
@@ -93,7 +96,8 @@ class Connection(HTTPChannel):
     def service(self) -> None:
         # In service() waitress queues the connection's next request, if it has one.
         self.pipelines = self.runs = True
-        super().service()
+        with self.server.lanes.pages_first.turn(self.lane):
+            super().service()
         self.since = time.monotonic()
         self.runs = False
 
@@ -146,6 +150,7 @@ class PatientServer(TcpWSGIServer):
     """
 
     channel_class = Connection
+    lanes: Lanes
     active_channels: dict[int, Connection]  # type: ignore[assignment]  # ours, by channel_class
 
     def __init__(
@@ -157,6 +162,7 @@ class PatientServer(TcpWSGIServer):
         lanes: Lanes,
         **adjustments: Any,
     ) -> None:
+        self.lanes = lanes
         super().__init__(
             app,
             connections,

@@ -145,6 +145,8 @@ def load_server() -> tuple[type[PatientServer], type[Lanes]]:
 
 
 def _lane_of(path: str, query: str) -> Lane:
+    # waitress hands the app a path with one slash at its beginning.
+    path = f"/{path.lstrip('/')}"
     if may_wait(path, query):
         return "waits"
     return "events" if is_sentrys(path) else "pages"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from waitress.task import ThreadedTaskDispatcher
@@ -12,6 +14,9 @@ Lane = Literal["events", "pages", "waits"]
 _THREADS: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 80}
 """How many requests of a lane are answered at a time. Those that wait for something cost a sleeping
 thread each, which is started when it is first needed."""
+
+_PATIENCE: Final = 0.02
+"""Seconds that an event waits for pages at most: 200 events a second get through in any case."""
 
 _AT_START: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 1}
 
@@ -43,6 +48,37 @@ class Queue(ThreadedTaskDispatcher):
             self.set_thread_count(wanted)
 
 
+class PagesFirst:
+    """Has events wait while a page is made.
+
+    All threads share one interpreter, so that a page would take as many times as long as there are
+    events that are read at the same time. A person waits for a page, and nobody for an event.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._pages = 0
+
+    @contextmanager
+    def turn(self, lane: Lane) -> Iterator[None]:
+        """The time in which a request of this lane is answered."""
+        if lane == "events" and self._pages:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._pages, _PATIENCE)
+        if lane != "pages":
+            yield
+            return
+        with self._changed:
+            self._pages += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pages -= 1
+                if not self._pages:
+                    self._changed.notify_all()
+
+
 class Lanes(ThreadedTaskDispatcher):
     """waitress's dispatcher: gives each request to the threads of its lane.
 
@@ -52,6 +88,7 @@ class Lanes(ThreadedTaskDispatcher):
     def __init__(self, lane_of: Callable[[str, str], Lane]) -> None:
         super().__init__()
         self._lane_of = lane_of
+        self.pages_first = PagesFirst()
         self._queues = {lane: Queue(most) for lane, most in _THREADS.items()}
         for lane, count in _AT_START.items():
             self._queues[lane].set_thread_count(count)
@@ -64,7 +101,8 @@ class Lanes(ThreadedTaskDispatcher):
         request = task.requests[0]
         # A request that could not be read has no path.
         path, query = getattr(request, "path", ""), getattr(request, "query", "")
-        self._queues[self._lane_of(path, query)].add_task(task)
+        task.lane = self._lane_of(path, query)
+        self._queues[task.lane].add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
         for queue in self._queues.values():

@@ -18,7 +18,7 @@
 
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
-    for (const name in attributes) element.setAttribute(name, attributes[name]);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     element.append(...children);
     return element;
   }
@@ -99,8 +99,7 @@
     const labels = { comments: "labelComments", name: "labelName", email: "labelEmail" };
     const errors = {};
     const rows = {};
-    for (const name in fields) {
-      const field = fields[name];
+    for (const [name, field] of Object.entries(fields)) {
       field.id = name;
       field.name = name;
       field.setAttribute("aria-describedby", name + "-error" + (name === "comments" ? "" : " why"));
@@ -144,23 +143,38 @@
     }
     // Its first control has the focus, which is where the visitor starts to write.
 
+    let held = ""; // the key that is down
     // To the page's own shortcuts it looks as if somebody typed into a <div>.
     function keep(event) {
       const on = event.composedPath();
       if (!on.includes(host) && on[0] !== document.body) return;
       event.stopImmediatePropagation();
+      if (event.type === "keydown") held = event.code;
+      if (event.type === "keyup") held = "";
       // A handler that was there before may have taken the key.
       if (event.type === "keydown" && event.key === "Escape" && event.defaultPrevented) dialog.close();
     }
     for (const type of TYPING) window.addEventListener(type, keep, true);
 
     close.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", function () {
+    // The key that closes the dialog comes up over the page.
+    function keepUp(event) {
+      if (event.code === held) event.stopImmediatePropagation();
+    }
+
+    function end() {
+      removal.disconnect();
       for (const type of TYPING) window.removeEventListener(type, keep, true);
+      if (held) window.addEventListener("keyup", keepUp, { capture: true, once: true });
       host.remove();
       giveFocusBack(path);
       window.postMessage("__sentry_reportdialog_closed__", "*");
-    });
+    }
+
+    dialog.addEventListener("close", end);
+    // A page that is drawn anew takes the dialog away, which closes it without that event.
+    const removal = new MutationObserver(() => host.isConnected || end());
+    removal.observe(document, { childList: true, subtree: true });
 
     function mark(faults) {
       const said = {
@@ -169,13 +183,15 @@
         email: fields.email.value.trim().length > fields.email.maxLength ? "errorEmailLong" : "errorEmail",
       };
       let first = null;
-      for (const name in fields) {
+      for (const [name, field] of Object.entries(fields)) {
         const wrong = Boolean(faults[name]);
+        // A hidden description is read all the same, so an error that has gone leaves no text.
         if (wrong) say(errors[name], said[name]);
+        else errors[name].textContent = "";
         errors[name].hidden = !wrong;
-        if (wrong) fields[name].setAttribute("aria-invalid", "true");
-        else fields[name].removeAttribute("aria-invalid");
-        if (wrong && !first) first = fields[name];
+        if (wrong) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+        if (wrong && !first) first = field;
       }
       return first;
     }

@@ -26,7 +26,10 @@ function pressed(event) {
   if (types(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
-    for (const help of document.querySelectorAll("details.help[open]")) help.open = false;
+    for (const help of document.querySelectorAll("details.help[open]")) {
+      if (help.contains(event.target)) help.querySelector("summary").focus();
+      help.open = false;
+    }
   }
   // "g" waits a second for the next key.
   const key = first ? first + " " + nameOf(event) : nameOf(event);

@@ -15,7 +15,7 @@ const AT_REST = 20000; // since the last move of a reader who may have gone
 
 const { changes, pulse, stream, about } = document.body.dataset;
 
-let seen = Number(changes);
+let seen = Number(changes); // the number of the latest change that is shown
 let source = null;
 let due = null;
 let last = 0;
@@ -61,7 +61,10 @@ function load(method, address, body = null) {
 }
 
 function show(fresh, force) {
-  seen = Math.max(seen, Number(fresh.body.dataset.changes) || 0);
+  const number = Number(fresh.body.dataset.changes) || 0;
+  // Of two answers the later may show the earlier state.
+  if (number < seen) return;
+  seen = number;
   document.title = fresh.title;
   const icon = document.querySelector("link[rel=icon]");
   const now = fresh.querySelector("link[rel=icon]").getAttribute("href");
@@ -185,16 +188,19 @@ function heard(event) {
   } catch {
     // Read the page again, whatever it was.
   }
-  if (event.type === "reset" || !(change.number <= seen)) {
-    if (concerns(change)) schedule();
-  }
+  // The numbers may have begun anew.
+  if (event.type === "reset") seen = -1;
+  if (!(change.number <= seen) && concerns(change)) schedule();
 }
 
 // Ask for the number of the latest change.
 async function look() {
   try {
     const answer = await fetch(pulse);
-    if ((await answer.json()).changes !== seen) schedule();
+    const number = (await answer.json()).changes;
+    if (number === seen) return;
+    if (number < seen) seen = -1;
+    schedule();
   } catch {
     // The inbox may be restarting. Ask again next time.
   }
@@ -202,7 +208,7 @@ async function look() {
 
 function listen() {
   if (!stream || source || document.hidden) return;
-  source = new EventSource(`${stream}?after=${seen}`);
+  source = new EventSource(`${stream}?after=${Math.max(seen, 0)}`);
   for (const kind of KINDS) source.addEventListener(kind, heard);
   source.onerror = function () {
     // It resumes after an interruption, but not after a refusal.

@@ -1,7 +1,7 @@
 // The list: rows are moved through, selected and changed, one or several at once.
 
 import { onKey } from "./keys.js";
-import { send } from "./live.js";
+import { refresh, send } from "./live.js";
 
 let lastPicked = null;
 
@@ -80,6 +80,8 @@ function change(state, action, back) {
   const rows = targets();
   if (!rows.length) return false;
   const undo = rows.every((row) => row.classList.contains(state));
+  // Shown at once, so that the same key pressed again takes it back.
+  for (const row of rows) row.classList.toggle(state, !undo);
   perform(undo ? back : action, rows);
 }
 
@@ -96,6 +98,7 @@ async function perform(action, rows, confirmed = false) {
     note("");
   } catch (error) {
     note(error.message);
+    refresh(true).catch(() => {});
   }
 }
 

@@ -103,10 +103,13 @@ def _split(search: Search, scope: Scope) -> tuple[list[Term], list[Condition]]:
     """The terms about the crash, and the conditions on one of its events."""
     of_crash: list[Term] = []
     of_event: list[Condition] = []
+    words = [term for term in search.terms if not term.field and not term.negated]
+    if words:
+        of_event.append(_all_words([_match(term) for term in words], scope))
     for term in search.terms:
         if term.field == "is" or (term.field == "has" and term.value == "words"):
             of_crash.append(term)
-        else:
+        elif term not in words:
             of_event.append(_signed(term, _event(term, scope)))
     return of_crash, of_event
 
@@ -197,14 +200,29 @@ def _match(term: Term) -> str:
     return f'"{escaped}"' + (" *" if goes_on else "")
 
 
-def _words(query: str, scope: Scope) -> Condition:
-    """That an event, or the words about it, have these words in them.
+def _all_words(queries: list[str], scope: Scope) -> Condition:
+    """That an event, or the words about it, have all of these words in them.
 
-    The sub-selects give row ids, by which SQLite then reads the table.
+    The index finds the events that have all of them, much faster than SQLite compares a list for
+    each of them. Such lists are needed only where a visitor used one of the words.
     """
+    about, parameters = _WORDS_ABOUT, [" OR ".join(queries)]
+    if len(queries) > 1:
+        each = [_words(query, scope, "x.seq") for query in queries]
+        about += "".join(f" AND {sql}" for sql, _ in each)
+        parameters += [one for _, more in each for one in more]
+    return _in_index("e.seq", " AND ".join(queries), scope, about, parameters)
+
+
+def _words(query: str, scope: Scope, seq: str = "e.seq") -> Condition:
+    """That an event, or the words about it, have these words in them."""
+    return _in_index(seq, query, scope, _WORDS_ABOUT, [query])
+
+
+def _in_index(seq: str, query: str, scope: Scope, about: str, parameters: list[Any]) -> Condition:
+    """The sub-selects give row ids, by which SQLite then reads the table."""
     found = [f"SELECT rowid FROM {table} WHERE {table} MATCH ?" for table in scope.index]
-    selects = " UNION ALL ".join([*found, _WORDS_ABOUT])
-    return f"e.seq IN ({selects})", [query] * (len(found) + 1)
+    return f"{seq} IN ({' UNION ALL '.join([*found, about])})", [query] * len(found) + parameters
 
 
 def _event_reference(term: Term, scope: Scope) -> Condition:
