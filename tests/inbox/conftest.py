@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,3 +56,20 @@ def shop(dialog_pages: Pages, shared: RunningInbox, page: Page) -> DialogShop:
     """A shop whose pages open the inbox's dialog."""
     page.set_default_timeout(10_000)
     return DialogShop(dialog_pages, shared, page)
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Move this machine to another zone, by its POSIX name."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system sets no zone")
+
+    def move(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    before = os.environ.get("TZ")
+    yield move
+    monkeypatch.undo()
+    assert os.environ.get("TZ") == before
+    time.tzset()

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-
-import pytest
 
 from flask_sentry_kit.inbox import clock
 
 NOON = 1793793802.25  # 2026-11-04 12:03:22.25 in UTC
-
-pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system sets no zone")
-
-
-@pytest.fixture
-def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Move this machine to another zone, by its POSIX name."""
-
-    def move(name: str) -> None:
-        monkeypatch.setenv("TZ", name)
-        time.tzset()
-
-    before = os.environ.get("TZ")
-    yield move
-    monkeypatch.undo()
-    assert os.environ.get("TZ") == before
-    time.tzset()
 
 
 def at(moment: datetime) -> float:

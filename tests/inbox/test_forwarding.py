@@ -14,7 +14,7 @@ from flask_sentry_kit.inbox.pages.forwarding import Forwarder
 from flask_sentry_kit.inbox.storage.attachment_table import Attachment
 from tests.support.certificates import Certificates
 from tests.support.inbox import EVENT_ID, RunningInbox, feedback_item
-from tests.support.sentry import PUBLIC_KEY, SECRET_KEY, RecordingSentry
+from tests.support.sentry import PUBLIC_KEY, SECRET_KEY, Answer, Received, RecordingSentry
 from tests.support.types import NewSentry
 
 Serve = Callable[..., RunningInbox]
@@ -70,7 +70,7 @@ ANSWERS: list[tuple[Any, str]] = [
     ((403, {}, b"<html>"), "refused: 403 Forbidden"),
     ((500, {}, b'{"detail": {"a": "<script>"}}'), "refused: 500 {&#39;a&#39;: &#39;&lt;script"),
     ((302, {"Location": "http://127.0.0.1:1/"}, b""), "refused: 302, a redirect"),
-    (None, "not sent: the connection broke before there was an answer"),
+    (None, "the connection broke before there was an answer"),
 ]
 
 
@@ -81,8 +81,24 @@ def test_what_came_back_is_said(serve_inbox: Serve, new_sentry: NewSentry) -> No
     inbox = serve_inbox(forward_to=sentry.dsn)
     inbox.store()
     for number, (_, said) in enumerate(ANSWERS, 1):
-        assert said in forward(inbox)
+        page = forward(inbox)
+        assert said in page
+        assert ("Not forwarded to" in page) == (not said.startswith("accepted"))
         assert len(sentry.received) == number
+
+
+def test_words_that_are_refused_are_said(serve_inbox: Serve, new_sentry: NewSentry) -> None:
+    """The event is there all the same."""
+
+    def answer(request: Received) -> Answer:
+        taken = request.event is not None
+        return (200, {}, b"{}") if taken else (400, {}, b'{"detail": "no feedback here"}')
+
+    inbox = serve_inbox(forward_to=new_sentry(answer=answer).dsn)
+    inbox.store()
+    inbox.report()
+    said = "accepted, but not what visitors wrote: refused: 400 no feedback here"
+    assert said in forward(inbox)
 
 
 def test_a_server_that_is_not_there_is_said(
@@ -96,9 +112,9 @@ def test_a_server_that_is_not_there_is_said(
     inbox.store()
     kept = inbox.server.app.extensions["sentry_kit_inbox"].store.event(EVENT_ID)
     for dsn, said in (
-        (gone.dsn, "not sent: the server takes no connections"),
-        (f"http://a:{SECRET_KEY}@nothing.invalid/1", "not sent: the server's name is not known"),
-        (strange.dsn, "not sent: the server's certificate or TLS was not accepted"),
+        (gone.dsn, "the server takes no connections"),
+        (f"http://a:{SECRET_KEY}@nothing.invalid/1", "the server's name is not known"),
+        (strange.dsn, "the server's certificate or TLS was not accepted"),
     ):
         outcome = Forwarder(dsn).forward(kept, [], [])
         assert (outcome.accepted, outcome.text) == (False, said)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from flask_sentry_kit.inbox.protocol.body import MAX_WIRE
@@ -237,17 +238,18 @@ def test_no_answer_of_ours_can_be_a_script(served: RunningInbox, page: Page) -> 
         if "attachments" in path and answer.status == 200:
             assert "sandbox" in answer.headers["Content-Security-Policy"]
             assert kind in ("application/octet-stream", "image/png")
-        page.evaluate(
-            """(path) => new Promise((done) => {
-              const node = document.createElement("script");
-              node.onload = node.onerror = done;
-              // Chromium may have refused the assignment already.
-              try { node.src = path; } catch { return done(); }
-              document.body.append(node);
-            })""",
-            path,
-        )
+        # import() is the one way to load a script that Trusted Types leaves open.
+        page.evaluate("(path) => import(path).catch(() => 0)", path)
     assert page.evaluate("window.broken") is None
+    # In the page's own scripts too no text becomes markup or a script.
+    for attempt in (
+        "document.body.innerHTML = '<img src=x onerror=alert(1)>'",
+        "document.createElement('script').src = '/x'",
+        "new DOMParser().parseFromString('<p>', 'text/html')",
+        "trustedTypes.createPolicy('any', {})",
+    ):
+        with pytest.raises(PlaywrightError, match="Trust|Policy"):
+            page.evaluate(f"() => {{ {attempt} }}")
 
 
 @pytest.mark.parametrize(

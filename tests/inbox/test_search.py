@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,10 +85,23 @@ def test_hex_digits_are_a_reference() -> None:
         ("2w", NOON - 1_209_600),
     ],
 )
-def test_a_moment_is_a_date_a_time_or_an_age(value: str, seconds: float) -> None:
-    """A time is UTC unless it has an offset, and an age is counted back from now."""
+def test_a_moment_is_a_date_a_time_or_an_age(
+    zone: Callable[[str], None], value: str, seconds: float
+) -> None:
+    """A time is in this machine's zone unless it has an offset, and an age is counted back from
+    now."""
+    zone("UTC0")
     assert moment_of(value, NOON) == seconds
     assert facts(f'after:"{value}"') == [("after", value, False, True)]
+
+
+def test_a_moment_is_in_the_zone_that_the_pages_show(zone: Callable[[str], None]) -> None:
+    """In winter and summer time, and also where a year has no neighbour."""
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    assert moment_of("2026-11-01T13:00", NOON) == NOON
+    assert moment_of("2026-11-01T13:00Z", NOON) == NOON + 3_600
+    assert moment_of("2026-07-01T14:00", NOON) == NOON - 123 * 86_400
+    assert moment_of("0001-01-01", NOON) < 0 < moment_of("9999-12-31T23:59", NOON)
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,7 @@ class Forwarder:
         """
         # One at a time: an address that does not answer may hold up one thread and no more.
         if not self._busy.acquire(blocking=False):
-            return Outcome(
-                False, "not sent: another event is being forwarded. Try again.", time.time()
-            )
+            return Outcome(False, "another event is being forwarded. Try again.", time.time())
         try:
             accepted, text = self._send_all(kept, reports, attachments)
         finally:
@@ -111,7 +109,7 @@ class Forwarder:
             own_id, item = _feedback(kept, report)
             passed, said = self._send(self._envelope(own_id, [({"type": "feedback"}, item)]))
             if not passed:
-                return True, f"{text}, but what visitors wrote was {said}"
+                return True, f"{text}, but not what visitors wrote: {said}"
         return accepted, text
 
     def _envelope(self, event_id: str, items: Sequence[tuple[dict[str, Any], bytes]]) -> bytes:
@@ -137,7 +135,7 @@ class Forwarder:
                 preload_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            return False, f"not sent: {_reason(error)}"
+            return False, _reason(error)
         try:
             body = answer.read(_ANSWER, decode_content=True)
         except urllib3.exceptions.HTTPError:

@@ -145,6 +145,10 @@ def _unpack_zstd(data: bytes, most: int) -> bytes | None:
     machine = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
     try:
         frame = zstandard.get_frame_parameters(data)
+        if most < frame.content_size < zstandard.CONTENTSIZE_UNKNOWN:
+            return None
+        if frame.window_size > _WINDOW:
+            raise BadRequest("The body looks back over more than 8 MB, which RFC 9659 forbids.")
         start = zstandard.frame_header_size(data)
         end = _end_of_blocks(data, start) + (4 if frame.has_checksum else 0)
         if end != len(data):

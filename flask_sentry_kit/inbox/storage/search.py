@@ -139,7 +139,8 @@ def parse(text: str) -> Search:
 def moment_of(value: str, now: float) -> float:
     """The moment that the value of ``before:`` or ``after:`` means, in seconds since 1970.
 
-    A date is the beginning of its day, and a time without an offset is UTC; an age such as ``2h``
+    A date is the beginning of its day, and a time without an offset is in this machine's zone, as
+    the pages show times; an age such as ``2h``
     (``m``, ``h``, ``d``, ``w``) is counted back from `now`.
 
     :raises ValueError: it is neither.
@@ -150,10 +151,20 @@ def moment_of(value: str, now: float) -> float:
     if match is None:
         raise ValueError(value)
     day, clock, offset = match.groups()
-    offset = "+00:00" if offset in (None, "Z", "z") else offset
+    offset = "+00:00" if offset in ("Z", "z") else offset or ""
     moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset}")
+    if not offset:
+        moment = _in_zone(moment)
     # Not timestamp(), which a year 1 with an offset overflows on some platforms.
     return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
+
+
+def _in_zone(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone()
+    except (ValueError, OverflowError, OSError):
+        # In the first or the last year that there is, or one that this system's zones lack.
+        return moment.replace(tzinfo=timezone.utc)
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -234,7 +245,7 @@ def _checked(name: str, value: str, negated: bool, quoted: bool) -> Term:
         except ValueError:
             raise SearchError(
                 f"{name}: cannot be {_shown(value)}. It may be a date such as 2026-11-01, a time"
-                " in UTC such as 2026-11-01T13:00 or with an offset such as"
+                " such as 2026-11-01T13:00, or with an offset such as"
                 " 2026-11-01T13:00+02:00, or an age such as 30m, 2h, 3d or 2w."
             ) from None
     elif not name:
