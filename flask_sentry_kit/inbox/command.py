@@ -30,6 +30,8 @@ DEFAULT_PORT: Final = 9000
 
 _MODULE: Final = "python -m flask_sentry_kit.inbox"
 
+_M_ARENA_MAX: Final = -8  # in glibc's malloc.h
+
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None, prog: str = _MODULE) -> int:
     :param prog: how the command was called, for its help.
     """
     options = _parser(prog).parse_args(argv)
+    _share_one_heap()
     try:
         load_server()  # before there is a file
         password = None if options.password_file is None else read_password(options.password_file)
@@ -257,6 +260,20 @@ def _host_name(text: str) -> str:
     raise argparse.ArgumentTypeError(
         f"{text!r} is no name: it takes inbox.example, without a scheme, port or path"
     )
+
+
+def _share_one_heap() -> None:
+    """Have all threads take memory from one heap, before there are any.
+
+    glibc gives them up to eight for each processor, and keeps in each what the largest event took:
+    measured, 111 MB in place of 57 after a thousand large ones were read. Others than glibc have no
+    such setting.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _allow_files() -> None:

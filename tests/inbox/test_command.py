@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -226,3 +227,25 @@ def test_a_data_folder_that_cannot_be_made_is_said(
     said = refusal("--port", "0")
     assert said.startswith(f"inbox: Cannot make the folder {tmp_path}/data/flask-sentry-kit: ")
     assert "--db" in said
+
+
+HEAPS = """
+import ctypes, threading
+from flask_sentry_kit.inbox.command import _share_one_heap
+_share_one_heap()
+all_there = threading.Barrier(8)
+def use():
+    kept = bytearray(100_000)
+    all_there.wait(10)
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has several heaps")
+def test_all_threads_share_one_heap() -> None:
+    """What one thread needed for a large event is there for the next one, not kept by each."""
+    done = subprocess.run([sys.executable, "-c", HEAPS], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stderr.count("Arena ") == 1
