@@ -20,7 +20,7 @@ def _types(event: dict[str, Any]) -> list[str]:
 
 
 def test_the_frame_of_an_event(event_of: Any) -> None:
-    """Id, time, platform, level, server, runtime and the app's name are as Sentry's servers want them."""
+    """Id, time, platform, level, server, runtime and app are as Sentry's servers want them."""
 
     def crash() -> str:
         raise ValueError("boom")
