@@ -23,12 +23,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from flask import Flask
-
-from tests.support.sentry import RecordingSentry
-
-from .contender import caller
-
 KINDS: Final = 300
 USERS: Final = 2_000
 URLS: Final = 50
@@ -90,7 +84,12 @@ def _in_stock(goods: list[str]) -> int:
 
 def crash() -> dict[str, Any]:
     """A crash in a view as the kit, with raven, sends it: 42 frames with source and locals."""
+    from flask import Flask
+
     from flask_sentry_kit import sentry, sentry_kit
+    from tests.support.sentry import RecordingSentry
+
+    from .contender import caller
 
     app = Flask("benchmarks")
     app.secret_key = "benchmark"
@@ -110,10 +109,13 @@ def crash() -> dict[str, Any]:
 
 
 class Variations:
-    """Variations of a crash, the same ones for the same seed."""
+    """Variations of a crash, the same ones for the same seed.
 
-    def __init__(self, event: dict[str, Any], seed: int) -> None:
-        self._event = json.dumps(event)
+    :param event: the crash, as JSON.
+    """
+
+    def __init__(self, event: str, seed: int) -> None:
+        self._event = event
         self._chance = random.Random(seed)
 
     def one(self) -> dict[str, Any]:

@@ -25,9 +25,12 @@ WITHOUT_DEFLATE = ("kit", "kit", "kit", "sentry-sdk")
 
 
 class Asked:
-    """A process that answers each command with one line of JSON."""
+    """A process that answers each command with one line of JSON.
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    :param first: a line that it reads before it is ready.
+    """
+
+    def __init__(self, module: str, *arguments: str, first: str = "") -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
             stdin=subprocess.PIPE,
@@ -35,13 +38,18 @@ class Asked:
             text=True,
         )
         self._ready = False
+        if first:
+            self._write(first)
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
     def ask(self, command: str) -> None:
         """Begin what `answer` waits for."""
         self.wait_until_ready()
-        assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
+        self._write(command)
 
     def wait_until_ready(self) -> None:
         assert self._process.stdout
@@ -85,13 +93,14 @@ class Burst:
 class Senders:
     """Four senders of the same events.
 
+    :param event: as JSON, of which they make them.
     :param bodies: how many variations each of them makes.
     :param clients: whose requests each of them sends.
     """
 
-    def __init__(self, dsn: str, bodies: int, clients: Sequence[str]) -> None:
+    def __init__(self, event: str, dsn: str, bodies: int, clients: Sequence[str]) -> None:
         self._all = [
-            Asked("inbox_sender", dsn, client, str(seed), str(bodies))
+            Asked("inbox_sender", dsn, client, str(seed), str(bodies), first=event)
             for seed, client in enumerate(clients)
         ]
 
@@ -118,8 +127,10 @@ class Senders:
 
 
 @contextmanager
-def senders(dsn: str, bodies: int, clients: Sequence[str] = CLIENTS) -> Iterator[Senders]:
-    found = Senders(dsn, bodies, clients)
+def senders(
+    event: str, dsn: str, bodies: int, clients: Sequence[str] = CLIENTS
+) -> Iterator[Senders]:
+    found = Senders(event, dsn, bodies, clients)
     try:
         yield found
     finally:

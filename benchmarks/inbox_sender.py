@@ -1,9 +1,11 @@
 """A client that sends events one after the other, in a process of its own.
 
-``python -m benchmarks.inbox_sender <dsn> raven|kit|sentry-sdk <seed> <bodies>`` prints ``ready``
-when its bodies are made, and reads commands from standard input: ``send <events>`` is answered with
-one line of JSON, a :class:`Sent`. It speaks HTTP over a socket that it keeps open, since a client
-that costs as much as the server would measure itself.
+``python -m benchmarks.inbox_sender <dsn> raven|kit|sentry-sdk <seed> <bodies>`` reads one event, as
+JSON in a line of standard input, and prints ``ready`` when it has made its bodies of it. Then it
+reads commands: ``send <events>`` is answered with one line of JSON, a :class:`Sent`.
+
+It speaks HTTP over a socket that it keeps open, since a client that costs as much as the server
+would measure itself.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from datetime import datetime, timezone
 from itertools import cycle
 from urllib.parse import urlsplit
 
-from .inbox_events import Variations, crash, packed
+from .inbox_events import Variations, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,17 @@ class Sent:
 class Sender:
     """One client.
 
+    :param event: as JSON, of which it makes its variations.
     :param client: whose requests it sends: ``raven`` (``/store/``, deflate), ``kit`` (``/store/``,
         gzip), or ``sentry-sdk`` (``/envelope/``, gzip).
     :param seed: of its events, which differ from those of another seed.
     :param bodies: how many variations it makes; their ids and times are new each time.
     """
 
-    def __init__(self, dsn: str, client: str, seed: int, bodies: int) -> None:
+    def __init__(self, event: str, dsn: str, client: str, seed: int, bodies: int) -> None:
         url = urlsplit(dsn)
         envelope, gzip = client == "sentry-sdk", client != "raven"
-        variations = Variations(crash(), seed)
+        variations = Variations(event, seed)
         events = (variations.one() for _ in range(bodies))
         self._bodies = cycle(list(packed(events, envelope=envelope, gzip=gzip)))
         self._ids = random.Random()
@@ -115,7 +118,7 @@ class Sender:
 
 def main() -> None:
     dsn, client, seed, bodies = sys.argv[1:]
-    sender = Sender(dsn, client, int(seed), int(bodies))
+    sender = Sender(sys.stdin.readline(), dsn, client, int(seed), int(bodies))
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(asdict(sender.send(int(line.split()[1])))), flush=True)

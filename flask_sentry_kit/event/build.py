@@ -50,6 +50,10 @@ def outline_event(occurrence: Occurrence, options: EventOptions) -> dict[str, An
 
 
 def _core(occurrence: Occurrence, options: EventOptions) -> dict[str, Any]:
+    contexts: dict[str, Any] = {"runtime": events.RUNTIME}
+    if options.app_name:
+        # The attribute of Sentry's App Context (develop.sentry.dev, "Contexts Interface").
+        contexts["app"] = {"app_name": options.app_name}
     return {
         "event_id": new_event_id(),
         "timestamp": events.timestamp(occurrence.date),
@@ -57,7 +61,7 @@ def _core(occurrence: Occurrence, options: EventOptions) -> dict[str, Any]:
         "platform": "python",
         "sdk": options.sdk,
         "server_name": options.server_name,
-        "contexts": {"runtime": events.RUNTIME},
+        "contexts": contexts,
     }
 
 

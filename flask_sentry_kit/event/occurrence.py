@@ -25,6 +25,7 @@ class EventOptions:
     """Name and version of the client that made the event."""
     project: str | None = None
     server_name: str | None = None
+    app_name: str | None = None
     release: object = None
     environment: object = None
     site: object = None

@@ -14,7 +14,7 @@ from werkzeug.test import Client, TestResponse
 
 _FORM: Final = "sentry-kit-feedback"
 _OF_THE_KIT: Final = re.compile(r"sentry-kit-|showReportDialog|/crash\.css\b")
-_DIALOG: Final = re.compile(r"showReportDialog\((\{.*?\})\);", re.S)
+_DIALOG: Final = "showReportDialog("
 _HTML: Final = "text/html"
 _UNSEEN: Final = frozenset(("script", "style", "title"))
 
@@ -71,8 +71,7 @@ class SeenPage:
         """What is to be read on it."""
         self.fields: dict[str, str] | None = read.fields
         """The fields of its form with what stands in them, or None if there is no form."""
-        found = _DIALOG.search(html)
-        self.dialog: dict[str, Any] | None = json.loads(found[1]) if found else None
+        self.dialog = _options_of_dialog(html)
         """The options of Sentry's dialog, ``eventId``, ``dsn`` and so on; None if it is not
         opened."""
         self._action = read.action
@@ -183,3 +182,11 @@ class _Reader(HTMLParser):
 
 _CLOSED: Final = _UNSEEN | {"p", "div", "span"}
 """Elements whose end matters here."""
+
+
+def _options_of_dialog(html: str) -> dict[str, Any] | None:
+    at = html.find(_DIALOG + "{")
+    if at < 0:
+        return None
+    options: dict[str, Any] = json.JSONDecoder().raw_decode(html, at + len(_DIALOG))[0]
+    return options

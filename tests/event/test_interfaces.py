@@ -20,7 +20,7 @@ def _types(event: dict[str, Any]) -> list[str]:
 
 
 def test_the_frame_of_an_event(event_of: Any) -> None:
-    """Id, time, platform, level, server and runtime are as Sentry's servers want them."""
+    """Id, time, platform, level, server, runtime and app are as Sentry's servers want them."""
 
     def crash() -> str:
         raise ValueError("boom")
@@ -34,6 +34,7 @@ def test_the_frame_of_an_event(event_of: Any) -> None:
     assert event["level"] == "error"
     assert event["sdk"]["name"] == "raven-python"
     assert event["contexts"]["runtime"]["version"].startswith("3.")
+    assert event["contexts"]["app"] == {"app_name": "shop"}
     assert event["server_name"]
     [value] = event["exception"]["values"]
     assert (value["type"], value["value"], value["module"]) == ("ValueError", "boom", "builtins")

@@ -39,9 +39,9 @@ class Store(Reads):
     Each method that writes returns once it is committed: what it wrote survives ``kill -9``.
 
     :param path: of the SQLite file; if it is missing, it is made, readable by its owner only.
-    :param keep_events: how many events are kept, the newest. A report is deleted with its event. As
-        many reports are kept on all events, and as many without one, the newest. Crashes that are
-        marked to keep come on top of that.
+    :param keep_events: how many events are kept, the newest, and up to a thousandth more. A report
+        is deleted with its event. As many reports are kept on all events, and as many without one,
+        the newest. Crashes that are marked to keep come on top of that.
     :param keep_bytes: how many bytes the kept events take at most, compressed.
     :raises InboxError: the file cannot be made or written, or is not an inbox's.
     """

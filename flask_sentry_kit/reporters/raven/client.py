@@ -128,8 +128,6 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
         # raven's constructor reads it to log that there is none, which the kit logs better.
         return not self._is_constructed or self.dsn is not None
 
-    # destination
-
     @property
     def dsn(self) -> Dsn | None:
         """Where events go; None: nothing is reported. A test that collects has one in its place."""
@@ -178,7 +176,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
     @property
     def app(self) -> Flask | None:
         """The app that this client reports for."""
-        return None if self._app is None else self._app()
+        return self._app() if self._app else None
 
     def event_options(self) -> EventOptions:
         """The client's current settings that affect its events."""
@@ -191,6 +189,7 @@ class Client(raven.base.Client):  # type: ignore[misc]  # raven carries no types
             sdk=SDK,
             project=self.dsn.project if self.dsn else None,
             server_name=self.name,
+            app_name=app.name if app else None,
             release=self.release,
             environment=self.environment,
             site=self.site,
