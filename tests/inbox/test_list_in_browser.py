@@ -59,7 +59,7 @@ def test_rows_are_changed_by_key(filled: RunningInbox, page: Page, console: list
     expect(page.locator("li.kept .type")).to_have_text("BError")
     press(page, "kxjxu")
     expect(page.locator("li.unread .type")).to_have_text(["AError"])
-    assert page.title() == "(1) Inbox"
+    expect(page).to_have_title("(1) Inbox")
     press(page, "xjxd")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Delete 2 crashes?")

@@ -82,7 +82,7 @@ def test_nothing_moves_under_the_pointer(
     expect(news).to_be_visible()
     assert rows(page) == ["DError", "CError", "BError", "AError"]
     expect(page.locator(".list .count").last).to_contain_text("2")
-    assert page.title() == "(5) Inbox"
+    expect(page).to_have_title("(5) Inbox")
     news.click()
     wait_for_rows(page, "AError", "EError", "DError", "CError", "BError")
     expect(page.locator("#news")).to_be_hidden()
