@@ -15,8 +15,8 @@ _THREADS: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 80}
 """How many requests of a lane are answered at a time. Those that wait for something cost a sleeping
 thread each, which is started when it is first needed."""
 
-_PATIENCE: Final = 0.02
-"""Seconds that an event waits for pages at most: 200 events a second get through in any case."""
+_PATIENCE: Final = 0.05
+"""Seconds that an event waits for pages at most: 80 events a second get through in any case."""
 
 _AT_START: Final[dict[Lane, int]] = {"events": 4, "pages": 6, "waits": 1}
 
