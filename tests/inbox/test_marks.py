@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from flask_sentry_kit.inbox.errors import TooMuchKeptError
+from flask_sentry_kit.inbox.storage import word_index
 from flask_sentry_kit.inbox.storage.attachment_table import MOST, Attachment
 from flask_sentry_kit.inbox.storage.changes import LiveChanges
+from flask_sentry_kit.inbox.storage.search import parse
 from flask_sentry_kit.inbox.storage.store import Store
 
 
@@ -163,8 +165,11 @@ def test_nobody_waits_for_a_store_that_is_closed() -> None:
     assert not waiting.is_alive()
 
 
-def test_a_crash_is_still_found_by_its_words_when_the_index_drops_a_part(tmp_path: Path) -> None:
+def test_a_crash_is_still_found_by_its_words_when_the_index_drops_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is marked to keep outlives the part of the index that it was in."""
+    monkeypatch.setattr(word_index, "WAITING", 1)
     store = Store(tmp_path / "inbox.sqlite", keep_events=3)
     store._part = 5
     add(store, 1, "unforgettable")
@@ -186,3 +191,29 @@ def test_a_crash_is_still_found_by_its_words_when_the_index_drops_a_part(tmp_pat
     assert len(parts) == tables <= 2
     assert found == [1]
     store.close()
+
+
+def test_words_are_found_at_once_however_late_they_are_indexed(store: Store) -> None:
+    """Many events are indexed together; a search for words does not wait for so many."""
+    event_id = add(store, 1, "unforgettable")
+    assert store.find(parse("unforgettable"), 1).total == 1
+    assert [event["event_id"] for event in store.find_events(parse(event_id), 1)] == [event_id]
+    for number in range(2, 3 + word_index.WAITING):
+        add(store, number, "others")
+    with store._read() as db:
+        assert word_index.waiting(db) < word_index.WAITING
+    assert store.find(parse("others"), 1).total == 1
+
+
+def test_what_events_have_in_common_is_there_once_and_goes_with_the_last(store: Store) -> None:
+    """A search looks at it instead of at each event."""
+    for number in range(12):
+        add(store, number, "m", release=f"1.{number // 6}")
+    assert store.find(parse("release:1.1"), 1).total == 1
+    assert store.find(parse("release:1.0"), 1).total == 0
+    with store._read() as db:
+        rows = db.execute("SELECT release, events FROM facets").fetchall()
+        assert [tuple(row) for row in rows] == [("1.1", 4)]
+    store.delete(None)
+    with store._read() as db:
+        assert db.execute("SELECT count(*) FROM facets").fetchone()[0] == 0

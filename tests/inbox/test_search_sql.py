@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_sentry_kit.files import connect_in_memory
+from flask_sentry_kit.inbox.storage.facet_table import COLUMNS
 from flask_sentry_kit.inbox.storage.search import FIELDS, SearchError, parse
 from flask_sentry_kit.inbox.storage.search_sql import (
     Scope,
@@ -21,9 +22,12 @@ from flask_sentry_kit.inbox.storage.search_sql import (
 
 TABLES = """
 CREATE TABLE crashes (id INTEGER PRIMARY KEY, unread, resolved, kept);
+CREATE TABLE facets (
+    id INTEGER PRIMARY KEY, crash, type, place, level, url, method, server, app, release,
+    environment, tags
+);
 CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, event_id UNIQUE, crash, at, person, user, type, value, place, level,
-    url, method, server, app, release, environment, tags, attachments
+    seq INTEGER PRIMARY KEY, event_id UNIQUE, crash, at, person, user, facet, value, attachments
 );
 CREATE INDEX events_crash ON events (crash, seq);
 CREATE TABLE reports (id INTEGER PRIMARY KEY, feedback_id, event_id, crash, name, email, at, url);
@@ -94,11 +98,13 @@ def _event(
         "attachments": 0,
         **more,
     }
-    row.update(seq=seq, event_id=event_id, crash=crash, at=at)
-    db.execute(
-        f"INSERT INTO events ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-        list(row.values()),
-    )
+    shared = {"id": seq, "crash": crash, **{name: row.pop(name) for name in COLUMNS}}
+    row.update(seq=seq, event_id=event_id, crash=crash, at=at, facet=seq)
+    for table, values in (("facets", shared), ("events", row)):
+        db.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            list(values.values()),
+        )
 
 
 def crashes(db: sqlite3.Connection, text: str) -> list[int]:

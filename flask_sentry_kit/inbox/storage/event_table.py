@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..content.summary import Summary
-from . import attachment_table, word_index
+from . import attachment_table, facet_table, word_index
 from .attachment_table import Attachment
 
 _LEVEL: Final = 1
@@ -78,8 +78,7 @@ def add(db: sqlite3.Connection, event: NewEvent) -> tuple[int, int]:
     size = len(event.packed) + _OVERHEAD
     seq = db.execute(
         "INSERT INTO events (event_id, crash, project, at, received, size, kept, person, person_id,"
-        " user, type, value, place, level, url, method, server, app, release, environment, tags,"
-        " attachments) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " user, facet, value, attachments) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0)",
         (
             event.event_id,
             crash,
@@ -90,17 +89,8 @@ def add(db: sqlite3.Connection, event: NewEvent) -> tuple[int, int]:
             summary.person,
             summary.person_id,
             summary.user,
-            summary.type,
+            facet_table.add(db, crash, summary),
             summary.value,
-            summary.where,
-            summary.level,
-            summary.url,
-            summary.method,
-            summary.server,
-            summary.app,
-            summary.release,
-            summary.environment,
-            summary.tags,
         ),
     ).lastrowid
     db.execute("INSERT INTO bodies VALUES (?, ?)", (seq, event.packed))
@@ -150,7 +140,9 @@ def count_totals(db: sqlite3.Connection) -> None:
         db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
 
-_COLUMNS: Final = "SELECT seq, event_id, crash, size, kept, person_id, attachments FROM events"
+_COLUMNS: Final = (
+    "SELECT seq, event_id, crash, size, kept, person_id, facet, attachments FROM events"
+)
 
 
 def prune(db: sqlite3.Connection, most: int, most_bytes: int) -> list[str]:
@@ -197,6 +189,7 @@ def delete(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[str]:
     db.executemany("DELETE FROM bodies WHERE seq = ?", numbers)
     db.executemany("DELETE FROM events WHERE seq = ?", numbers)
     db.executemany("DELETE FROM reports WHERE event_id = ?", ids)
+    facet_table.remove(db, (row["facet"] for row in rows))
     for row in rows:
         if row["attachments"]:
             db.execute("DELETE FROM attachments WHERE event_id = ?", (row["event_id"],))

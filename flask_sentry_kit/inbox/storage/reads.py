@@ -68,8 +68,12 @@ class Reads(Database):
             )
             return [_crash(db, row) for row in rows.fetchall()]
 
+    def _prepare(self, search: Search) -> None:
+        """Called before a search: what it looks at has to be in the file."""
+
     def find(self, search: Search, limit: int, offset: int = 0) -> Found:
         """The crashes that a search finds, the one with the latest event or report first."""
+        self._prepare(search)
         with self._read() as db:
             where, values = conditions(search, _scope(db))
             # Counted in the same statement, since a search may look at every event.
@@ -85,12 +89,14 @@ class Reads(Database):
 
     def count(self, search: Search) -> int:
         """How many crashes a search finds."""
+        self._prepare(search)
         with self._read() as db:
             where, values = conditions(search, _scope(db))
             return _count(db, where, values)
 
     def keys(self, search: Search) -> list[str]:
         """The keys of all crashes that a search finds."""
+        self._prepare(search)
         with self._read() as db:
             where, values = conditions(search, _scope(db))
             return [
@@ -99,12 +105,14 @@ class Reads(Database):
 
     def find_events(self, search: Search, limit: int, offset: int = 0) -> list[Mapping[str, Any]]:
         """The newest events that a search finds, in short as by `events`."""
+        self._prepare(search)
         with self._read() as db:
             where, values = event_conditions(search, _scope(db))
             return _events(db, f"WHERE {where}", values, limit, offset)
 
     def find_words(self, search: Search, limit: int, offset: int = 0) -> list[Report]:
         """The newest words of visitors that a search finds, up to 1 MB."""
+        self._prepare(search)
         with self._read() as db:
             where, values = report_conditions(search, _scope(db))
             return list(report_table.newest(db, where, *values, limit=limit, offset=offset))
@@ -285,8 +293,9 @@ def _events(
     db: sqlite3.Connection, where: str, values: Sequence[Any], limit: int, offset: int = 0
 ) -> list[Mapping[str, Any]]:
     rows = db.execute(
-        "SELECT e.event_id, e.at, e.received, e.person, e.project, e.release, e.environment, e.app,"
-        " c.key AS crash, e.type, e.value, e.place, e.attachments FROM events e"
+        "SELECT e.event_id, e.at, e.received, e.person, e.project, f.release, f.environment, f.app,"
+        " c.key AS crash, f.type, e.value, f.place, e.attachments FROM events e"
+        " JOIN facets f ON f.id = e.facet"
         f" JOIN crashes c ON c.id = e.crash {where} ORDER BY e.seq DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     ).fetchall()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from . import facet_table
+
 APPLICATION_ID: Final = 0x5E47B0C5
 """Marks the file as an inbox's, so that no other program's database is written to."""
 
@@ -13,7 +15,9 @@ VERSION: Final = 2
 # A crash is a group of events with the same cause in the same place. What a list or a search looks
 # at is in `events`, whose rows are small. `bodies` holds what only an event's page needs. The index
 # of words has a table for each row of `parts`; see ``word_index.py``.
-EVENTS: Final = """
+EVENTS: Final = (
+    facet_table.SCHEMA
+    + """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 INSERT INTO facts VALUES ('changes', 0), ('events', 0), ('bytes', 0);
 CREATE TABLE crashes (
@@ -33,14 +37,13 @@ CREATE TABLE events (
     project TEXT NOT NULL,
     at REAL NOT NULL, received REAL NOT NULL, size INTEGER NOT NULL, kept INTEGER NOT NULL,
     person TEXT NOT NULL, person_id TEXT NOT NULL, user TEXT NOT NULL,
-    type TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, level TEXT NOT NULL,
-    url TEXT NOT NULL, method TEXT NOT NULL, server TEXT NOT NULL, app TEXT NOT NULL,
-    release TEXT NOT NULL, environment TEXT NOT NULL, tags TEXT NOT NULL,
+    facet INTEGER NOT NULL REFERENCES facets (id), value TEXT NOT NULL,
     attachments INTEGER NOT NULL
 );
 CREATE INDEX events_crash ON events (crash, seq);
 CREATE INDEX events_kept ON events (kept, seq, size);
 CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE words_to_index (seq INTEGER PRIMARY KEY, words TEXT NOT NULL);
 CREATE TABLE parts (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL);
 CREATE TABLE people (
     crash INTEGER NOT NULL, person TEXT NOT NULL, events INTEGER NOT NULL,
@@ -54,3 +57,4 @@ CREATE TABLE attachments (
 );
 CREATE UNIQUE INDEX attachments_event ON attachments (event_id, digest);
 """
+)

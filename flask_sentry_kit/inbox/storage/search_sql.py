@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .facet_table import COLUMNS
 from .search import REFERENCE, WITH_WILDCARD, Search, Term, moment_of
 
 Condition = tuple[str, list[Any]]
 """An SQL expression with ``?`` for each of the parameters."""
 
-# Columns of `events` by the field's name, where they differ.
+# Columns by the field's name, where they differ.
 _COLUMNS: Final = {"where": "place"}
 
 _HAS: Final = {"user": "(e.person <> '' OR e.user <> '')", "attachment": "e.attachments > 0"}
@@ -49,15 +50,20 @@ def conditions(search: Search, scope: Scope) -> Condition:
         for term in of_crash
         if term.field == "has"
     ]
+    shared = [_signed(term, _facet(term)) for term in search.terms if _is_facet(term)]
     if of_event:
-        sql, parameters = _all(of_event)
+        sql, parameters = _all([*of_event, *_with_facets(shared)])
         found.append((f"c.id IN (SELECT e.crash FROM events e WHERE {sql})", parameters))
+    elif shared:
+        sql, parameters = _all(shared)
+        found.append((f"c.id IN (SELECT f.crash FROM facets f WHERE {sql})", parameters))
     return _all(found)
 
 
 def event_conditions(search: Search, scope: Scope) -> Condition:
     """The condition on a row ``e`` of ``events``; ``is:`` looks at its crash."""
     of_crash, found = _split(search, scope)
+    found += _with_facets([_signed(term, _facet(term)) for term in search.terms if _is_facet(term)])
     for term in of_crash:
         if term.field == "is":
             sql, parameters = _is(term, "x")
@@ -90,6 +96,8 @@ def report_conditions(search: Search, scope: Scope) -> Condition:
             found.append((f"r.crash IN (SELECT x.id FROM crashes x WHERE {sql})", parameters))
         elif term.field == "has" and term.value == "words":
             found.append(_signed(term, _EVERYTHING))
+        elif _is_facet(term):
+            of_event += _with_facets([_signed(term, _facet(term))])
         else:
             of_event.append(_signed(term, _event(term, scope)))
     if of_event:
@@ -100,7 +108,7 @@ def report_conditions(search: Search, scope: Scope) -> Condition:
 
 
 def _split(search: Search, scope: Scope) -> tuple[list[Term], list[Condition]]:
-    """The terms about the crash, and the conditions on one of its events."""
+    """The terms about the crash, and the conditions on one of its events but for its facets."""
     of_crash: list[Term] = []
     of_event: list[Condition] = []
     words = [term for term in search.terms if not term.field and not term.negated]
@@ -109,7 +117,7 @@ def _split(search: Search, scope: Scope) -> tuple[list[Term], list[Condition]]:
     for term in search.terms:
         if term.field == "is" or (term.field == "has" and term.value == "words"):
             of_crash.append(term)
-        elif term not in words:
+        elif term not in words and not _is_facet(term):
             of_event.append(_signed(term, _event(term, scope)))
     return of_crash, of_event
 
@@ -123,9 +131,26 @@ def _event(term: Term, scope: Scope) -> Condition:
         return _HAS[term.value], []
     if term.field in ("before", "after"):
         return _at("e.at", term, scope.now)
+    return _text(f"e.{term.field}", term)
+
+
+def _is_facet(term: Term) -> bool:
+    return term.field.startswith("tag.") or _COLUMNS.get(term.field, term.field) in COLUMNS
+
+
+def _facet(term: Term) -> Condition:
+    """The condition on a row ``f`` of ``facets``."""
     if term.field.startswith("tag."):
         return _tag(term)
-    return _text(f"e.{_COLUMNS.get(term.field, term.field)}", term)
+    return _text(f"f.{_COLUMNS.get(term.field, term.field)}", term)
+
+
+def _with_facets(shared: list[Condition]) -> list[Condition]:
+    """The condition on an event that its facets fulfil all of these; none if there are none."""
+    if not shared:
+        return []
+    sql, parameters = _all(shared)
+    return [(f"e.facet IN (SELECT f.id FROM facets f WHERE {sql})", parameters)]
 
 
 def _is(term: Term, table: str) -> Condition:
@@ -170,20 +195,20 @@ def _literal(value: str) -> str:
 def _tag(term: Term) -> Condition:
     """That the tag's line, ``name=value``, has this value in it."""
     begin = f"\n{term.field[4:].lower()}="
-    place = "instr(lower(e.tags), ?)"
+    place = "instr(lower(f.tags), ?)"
     if not term.value:
         return f"{place} = 0", [begin]
     if not term.quoted and not term.value.strip("*"):
         return f"{place} > 0", [begin]
     sql, parameters = _text("line", term)
     # That it is all of the value, as it mostly is, costs least to find out.
-    exact, whole = _like("e.tags", term.value, f"%{_literal(begin)}", "\n%")
+    exact, whole = _like("f.tags", term.value, f"%{_literal(begin)}", "\n%")
     # Most rows are refused by this alone, at a tenth of the cost of what follows.
-    near, first = _like("e.tags", term.value.strip("*"), f"%{_literal(begin)}%", "%")
+    near, first = _like("f.tags", term.value.strip("*"), f"%{_literal(begin)}%", "%")
     return (
         f"({exact} OR {near} AND {place} > 0 AND (SELECT {sql} FROM (SELECT"
         " substr(rest, 1, instr(rest, char(10)) - 1) AS line FROM (SELECT"
-        f" substr(e.tags, {place} + {len(begin)}) AS rest))))",
+        f" substr(f.tags, {place} + {len(begin)}) AS rest))))",
         [*whole, *first, begin, *parameters, begin],
     )
 

@@ -24,6 +24,7 @@ from .batch import BatchWriter
 from .changes import Change, Kind, LiveChanges
 from .reads import READ_UP_TO, Reads
 from .schema import APPLICATION_ID, EVENTS, VERSION
+from .search import REFERENCE, Search
 
 KEEP_EVENTS: Final = 1_000
 KEEP_BYTES: Final = 256 * 2**20
@@ -103,6 +104,13 @@ class Store(Reads):
         self._key = self._batch.run(find)
         return self._key
 
+    def _prepare(self, search: Search) -> None:
+        if any(term.field in ("", REFERENCE) for term in search.terms):
+            with self._read() as db:
+                is_behind = word_index.waiting(db) > 0
+            if is_behind:
+                self._batch.run(lambda db: word_index.index(db, self._part))
+
     # Writing
 
     @contextmanager
@@ -114,7 +122,10 @@ class Store(Reads):
             if self._has_grown:
                 for key in event_table.prune(db, self.keep_events, self.keep_bytes):
                     self._note("deleted", key)
-            word_index.add(db, self._words, self._part)
+            if self._words:
+                word_index.put(db, self._words)
+                if word_index.waiting(db) >= word_index.WAITING:
+                    word_index.index(db, self._part)
             last = _changes(db) + len(self._noted)
             if self._noted:
                 db.execute("UPDATE facts SET value = ? WHERE name = 'changes'", (last,))

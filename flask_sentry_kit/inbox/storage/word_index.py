@@ -29,6 +29,11 @@ _SMALLEST: Final = 500
 _MAKE: Final = "CREATE VIRTUAL TABLE {} USING fts5 (words, content='')"
 
 
+WAITING: Final = 64
+"""Events whose words are noted until they are indexed together, or until a search needs them. FTS5
+writes a part of its index anew with each transaction, which costs more than the words of one."""
+
+
 def part_size(keep_events: int) -> int:
     """How many events one part holds, where so many are kept."""
     return max(_SMALLEST, keep_events // _PARTS)
@@ -57,6 +62,27 @@ def add(db: sqlite3.Connection, events: Sequence[tuple[int, str]], size: int) ->
             f"INSERT INTO {TABLES}{number} (rowid, words) VALUES (?, ?)", events[at:next_at]
         )
         at = next_at
+
+
+def put(db: sqlite3.Connection, events: Sequence[tuple[int, str]]) -> None:
+    """Note the words of events that `index` is to add."""
+    db.executemany("INSERT INTO words_to_index VALUES (?, ?)", events)
+
+
+def waiting(db: sqlite3.Connection) -> int:
+    """How many events are not in the index yet."""
+    return int(db.execute("SELECT count(*) FROM words_to_index").fetchone()[0])
+
+
+def index(db: sqlite3.Connection, size: int) -> None:
+    """Add all that is noted to the index.
+
+    :param size: how many events a part holds.
+    """
+    rows = db.execute("SELECT seq, words FROM words_to_index ORDER BY seq").fetchall()
+    if rows:
+        add(db, [(row[0], row[1]) for row in rows], size)
+        db.execute("DELETE FROM words_to_index")
 
 
 def tables(db: sqlite3.Connection) -> list[str]:
