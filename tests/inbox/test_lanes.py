@@ -11,7 +11,7 @@ from flask import Flask
 
 from flask_sentry_kit.inbox.server import lanes
 from flask_sentry_kit.inbox.server.inbox_server import _lane_of
-from flask_sentry_kit.inbox.server.lanes import PagesFirst
+from flask_sentry_kit.inbox.server.lanes import OneEvent, PagesFirst
 from tests.support.inbox import RunningInbox
 
 
@@ -48,7 +48,7 @@ def test_a_flood_of_events_keeps_no_page_waiting(served: RunningInbox) -> None:
     """Sentry's addresses have threads of their own."""
     with held(served.server.app, "/api/1/store/") as arrived:
         threads = ask(served, "/api/1/store/", 20)
-        assert all(arrived.acquire(timeout=10) for _ in range(4))
+        assert arrived.acquire(timeout=10)
         assert served.request("GET", "/").status == 200
     for thread in threads:
         thread.join(20)
@@ -80,6 +80,37 @@ def test_many_answers_that_wait_keep_no_page_and_no_event_waiting(served: Runnin
         assert served.store().status == 200
     for thread in threads:
         thread.join(20)
+
+
+def test_events_are_written_one_after_the_other_and_large_ones_let_them_go() -> None:
+    """A large one waits in a line of its own, which is no matter of the others."""
+    one_event, order = OneEvent(), list[str]()
+    began, goes, ends = threading.Event(), threading.Event(), threading.Event()
+
+    def large() -> None:
+        with one_event.turn("events"):
+            began.set()
+            goes.wait(10)
+            order.append("large lets go")
+            one_event.leave()
+            ends.wait(10)
+            order.append("large ends")
+
+    def small() -> None:
+        with one_event.turn("events"):
+            order.append("small")
+        ends.set()
+
+    one, other = threading.Thread(target=large), threading.Thread(target=small)
+    one.start()
+    assert began.wait(10)
+    other.start()
+    goes.set()
+    one.join(10)
+    other.join(10)
+    assert order == ["large lets go", "small", "large ends"]
+    with one_event.turn("events"):
+        pass
 
 
 def test_events_wait_while_a_page_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,8 @@ class Bodies:
         self._in_line = 0
         self.count_queued: Callable[[], int] = lambda: 0
         """How many requests with bodies wait for a thread; set by the server."""
+        self.let_others_go: Callable[[], None] = lambda: None
+        """Have the server answer others meanwhile; called before a large body waits in line."""
         self._missing: set[str] = set()
 
     @contextmanager
@@ -158,6 +160,7 @@ class Bodies:
 
     @contextmanager
     def _next_turn(self, most: int, refusal: HTTPException) -> Iterator[None]:
+        self.let_others_go()
         with self._lock:
             if self._in_line >= most:
                 raise refusal

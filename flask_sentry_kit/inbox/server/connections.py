@@ -96,7 +96,8 @@ class Connection(HTTPChannel):
     def service(self) -> None:
         # In service() waitress queues the connection's next request, if it has one.
         self.pipelines = self.runs = True
-        with self.server.lanes.pages_first.turn(self.lane):
+        lanes = self.server.lanes
+        with lanes.pages_first.turn(self.lane), lanes.one_event.turn(self.lane):
             super().service()
         self.since = time.monotonic()
         self.runs = False

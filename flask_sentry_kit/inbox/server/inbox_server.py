@@ -44,6 +44,7 @@ class InboxServer:
         self.host, self.port = self._socket.getsockname()[:2]
         answering = lanes(_lane_of)
         self._project.bodies.count_queued = lambda: answering.waiting("events")
+        self._project.bodies.let_others_go = answering.one_event.leave
         try:
             self._server: Any = patient_server(
                 # Not app itself: where sentry-sdk is initialised in this process it makes a
