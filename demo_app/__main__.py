@@ -90,10 +90,11 @@ def _run(app: Flask, door: socket.socket) -> None:
     # types-waitress takes each keyword for a whole dict of them.
     connections: dict[int, Any] = {}
     keywords: Any = {"sockets": [door], "threads": 8, "ident": None}
-    server = create_server(app, connections, **keywords)
-    # Ctrl-C and SystemExit end the loop, after the requests that are being answered.
-    server.run()
-    close_all(connections)
+    try:
+        # Ctrl-C and SystemExit end the loop, after the requests that are being answered.
+        create_server(app, connections, **keywords).run()
+    finally:
+        close_all(connections)  # also where Ctrl-C comes before the loop
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
