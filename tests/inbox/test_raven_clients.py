@@ -16,6 +16,9 @@ from raven.transport.http import HTTPTransport
 
 from tests.support.inbox import RunningInbox
 
+# raven asks datetime.utcnow(), at which Python 3.12 and newer warn.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:raven")
+
 RAVEN_JS = Path(__file__).parents[1] / "js/node_modules/raven-js/dist/raven.js"
 
 

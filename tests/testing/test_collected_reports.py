@@ -24,6 +24,7 @@ from .conftest import make_shop
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Client.get_ident:DeprecationWarning"),
     pytest.mark.filterwarnings(r"ignore:setDaemon\(\) is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:datetime.datetime.utcnow\(\):DeprecationWarning"),
 ]
 
 MakeShop = Callable[..., Flask]

@@ -84,7 +84,9 @@ def test_nothing_is_imported_before_a_fixture_is_used() -> None:
 
 def test_pytest_may_start_in_a_process_that_has_the_kit() -> None:
     """As a command of the app's does that runs its tests: no warning says that it is too late."""
-    code = "import flask_sentry_kit.blueprint, pytest; print(pytest.main(['-qq', '-W', 'error']))"
+    code = (
+        "import flask_sentry_kit.blueprint, pytest; print(int(pytest.main(['-qq', '-W', 'error'])))"
+    )
     with TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-c", code],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 Pairs = tuple[tuple[str, str], ...]
@@ -16,6 +17,8 @@ Pairs = tuple[tuple[str, str], ...]
 _TEXT: Final = 8_000
 _NAME: Final = 500
 _PAIRS: Final = 200
+# Items of a list in which pairs are looked for.
+_LOOKED: Final = 2_000
 _DEPTH: Final = 8
 
 # Characters that turn the direction of the text behind them until another one ends it.
@@ -96,7 +99,8 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(value, dict):
         return value.items()
     if isinstance(value, list):
-        return ((pair[0], pair[1]) for pair in value if isinstance(pair, list) and len(pair) == 2)
+        pairs = (pair for pair in islice(value, _LOOKED) if isinstance(pair, list))
+        return ((pair[0], pair[1]) for pair in pairs if len(pair) == 2)
     return ()
 
 
