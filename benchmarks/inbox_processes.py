@@ -177,7 +177,7 @@ class InboxProcess:
         """MB that it holds, and has held at most (Linux)."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         now, most = (
-            int(re.search(rf"{name}:\s+(\d+)", status)[1])  # type: ignore[index]
+            int(re.search(rf"{name}:\s+(\d+)", status)[1])  # type: ignore[index]  # Linux has both lines
             for name in ("VmRSS", "VmHWM")
         )
         return now / 1000, most / 1000

@@ -97,7 +97,7 @@ def create_inbox(
 
     app = Flask("flask_sentry_kit.inbox", static_url_path="/inbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_WIRE
-    app.wsgi_app = SentryPaths(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = SentryPaths(app.wsgi_app)  # type: ignore[method-assign]  # as Flask documents it
     app.extensions["sentry_kit_inbox"] = Project(
         *shown,
         store,

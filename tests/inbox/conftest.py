@@ -73,3 +73,20 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     monkeypatch.undo()
     assert os.environ.get("TZ") == before
     time.tzset()
+
+
+@pytest.fixture
+def console(page: Page) -> list[str]:
+    """What the browser complains of."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.fixture
+def filled(served: RunningInbox) -> RunningInbox:
+    """An inbox with AError, BError, CError and DError, the last being the latest."""
+    for number, kind in enumerate(("AError", "BError", "CError", "DError"), 1):
+        served.store(served.event(f"{number:032x}", kind=kind))
+    return served

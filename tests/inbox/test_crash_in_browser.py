@@ -21,15 +21,6 @@ PNG = base64.b64decode(
 HEBREW = "שלום עולם ‏(42)"
 
 
-@pytest.fixture
-def console(page: Page) -> list[str]:
-    """What the browser complains of."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
     """An inbox with three events, the second of which has everything that a page shows."""

@@ -153,7 +153,7 @@ def test_how_often_is_counted_and_drawn(served: RunningInbox) -> None:
 
 
 def test_resolving_and_keeping(served: RunningInbox) -> None:
-    """Resolved until it happens again; kept until told otherwise."""
+    """Resolved until it happens again; kept until the mark is taken away."""
     served.store()
     assert press(served, "resolve") == "/"
     assert "Resolved, until it happens again." in page_of(served)
@@ -204,7 +204,7 @@ def test_the_event_alone_is_json(shared: RunningInbox) -> None:
 
 
 def test_files_open_in_the_editor(serve_inbox: Any) -> None:
-    """At their line, where the inbox was told which editor."""
+    """At their line, where the inbox was started with an editor."""
     inbox = serve_inbox(editor="vscode", source_roots=["/srv=/home/ann"])
     body = inbox.event()
     body["exception"]["values"][0]["stacktrace"]["frames"] += frames("total")

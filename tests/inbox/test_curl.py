@@ -16,7 +16,7 @@ from flask import Flask, request
 from flask_sentry_kit.inbox.content.reading import clean
 from flask_sentry_kit.inbox.pages.curl import curl_of
 
-HOSTILE = [
+HOSTILE_TEXTS = [
     "it's", 'a "b" c', "$(touch owned)", "`touch owned`", "a\nb\ntouch owned", "@/etc/passwd",
     "'; touch owned; '", "\\'; touch owned #", "-o owned", "--output=owned", "!! !x", "a&b=c%41+d",
     "~/x", "*", "{a,b}[1-3]", "\u202eabc", "\x1b[201~touch owned\n", "=", "é שלום 🎈",
@@ -71,14 +71,16 @@ FORM = [["Content-Type", "application/x-www-form-urlencoded"]]
 
 def test_hostile_values_are_sent_as_they_are(run: Callable[..., Arrived]) -> None:
     """In a form's names and values, in JSON, in the query: nothing runs, and no file is read."""
-    form = {f"{text}{number}": text for number, text in enumerate(HOSTILE)}
-    found = run({"method": "POST", "data": form, "headers": FORM, "query_string": {"q": HOSTILE}})
+    form = {f"{text}{number}": text for number, text in enumerate(HOSTILE_TEXTS)}
+    found = run(
+        {"method": "POST", "data": form, "headers": FORM, "query_string": {"q": HOSTILE_TEXTS}}
+    )
     assert dict(found.form) == form
     sent = run({"method": "PUT", "data": form, "headers": [["Content-Type", "application/json"]]})
     assert (sent.method, json.loads(sent.body)) == ("PUT", form)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_hostile_text_as_a_body_or_a_header(run: Callable[..., Arrived], text: str) -> None:
     """What a terminal would act on is replaced by a mark; all else arrives."""
     headers = [["X-Text", text], [f"@{text}", "a name"], ["Content-Type", "text/plain"]]
@@ -114,7 +116,7 @@ def test_it_is_the_same_request(run: Callable[..., Arrived]) -> None:
 
 def test_a_form_with_files_is_sent_as_one(run: Callable[..., Arrived]) -> None:
     """With a boundary of curl's own. What curl cannot say is left out, and said."""
-    fields = {f"n{number}": text for number, text in enumerate(HOSTILE) if "\0" not in text}
+    fields = {f"n{number}": text for number, text in enumerate(HOSTILE_TEXTS) if "\0" not in text}
     kind = [["Content-Type", "multipart/form-data; boundary=x"]]
     found = run({"method": "POST", "data": fields, "headers": kind})
     plain = {

@@ -17,15 +17,6 @@ EVENT_ID = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def console(page: Page) -> list[str]:
-    """What the browser complains of."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
-@pytest.fixture
 def crashed(served: RunningInbox, serve: Callable[..., str]) -> Callable[..., str]:
     """The address of a crashed page on another origin, which loads the inbox's dialog."""
     app = Flask("shop")

@@ -5,47 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.inbox import RunningInbox
+from tests.support.inbox_list import press, ready, wait_for_rows
 
 AXE = Path(__file__).parents[1] / "js" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture
-def console(page: Page) -> list[str]:
-    """What the browser complains of."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
-@pytest.fixture
-def filled(served: RunningInbox) -> RunningInbox:
-    """An inbox with AError, BError, CError and DError, the last being the latest."""
-    for number, kind in enumerate(("AError", "BError", "CError", "DError"), 1):
-        served.store(served.event(f"{number:032x}", kind=kind))
-    return served
-
-
-def rows(page: Page) -> list[str]:
-    return page.locator(".list .type").all_inner_texts()
-
-
-def wait_for_rows(page: Page, *types: str) -> None:
-    expect(page.locator(".list .type")).to_have_text(list(types))
-
-
-def ready(page: Page) -> None:
-    """The scripts have run."""
-    expect(page.get_by_label("Select all on this page")).to_be_visible()
-
-
-def press(page: Page, keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
 
 
 def test_rows_are_changed_by_key(filled: RunningInbox, page: Page, console: list[str]) -> None:

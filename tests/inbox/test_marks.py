@@ -144,7 +144,7 @@ def test_changes_are_numbered_and_waited_for(store: Store) -> None:
 
 
 def test_changes_resume_after_a_restart(tmp_path: Path) -> None:
-    """Who saw all is told so, and who missed some reads everything again."""
+    """Who saw all goes on from there, and who missed some reads everything again."""
     store = Store(tmp_path / "inbox.sqlite")
     add(store, 1)
     seen = store.changes()

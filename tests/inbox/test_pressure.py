@@ -120,10 +120,10 @@ def inbox_process(path: Path) -> Iterator[tuple[subprocess.Popen[str], Dsn]]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no kill -9")
 def test_what_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
-    """Four clients send when the inbox is killed: each event and word they were told to be kept is
+    """Four clients send when the inbox is killed: each event and word that was answered 200 is
     there when it is started again, under the same DSN, in a file that is in order."""
     path = tmp_path / "inbox.sqlite"
-    told: list[str] = []
+    answered: list[str] = []
     words: list[str] = []
 
     def send(dsn: Dsn, sender: int) -> None:
@@ -141,7 +141,7 @@ def test_what_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
                 }
                 data = json.dumps(event)
                 if http.request("POST", dsn.store_url, body=data, headers=auth).status == 200:
-                    told.append(event_id)
+                    answered.append(event_id)
                 report = {"event_id": event_id, "name": "a", "email": "b", "comments": event_id}
                 item = f'{{}}\n{{"type":"user_report"}}\n{json.dumps(report)}\n'
                 if http.request("POST", dsn.envelope_url, body=item, headers=auth).status == 200:
@@ -152,22 +152,22 @@ def test_what_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
         for sender in senders:
             sender.start()
         try:
-            wait_until(lambda: len(told) >= 150)
+            wait_until(lambda: len(answered) >= 150)
         finally:
             os.kill(process.pid, signal.SIGKILL)
             for sender in senders:
                 sender.join(20)
-    assert len(told) < 1_000  # none was pushed out
+    assert len(answered) < 1_000  # none was pushed out
     with inbox_process(path) as (_, again), urllib3.PoolManager(timeout=10) as http:
         assert (again.public_key, again.project) == (dsn.public_key, dsn.project)
         page = f"{again.origin}/events/"
-        assert http.request("GET", f"{page}{told[-1]}/").status == 200
+        assert http.request("GET", f"{page}{answered[-1]}/").status == 200
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     kept = {row[0] for row in db.execute("SELECT event_id FROM events")}
     said = {row[0] for row in db.execute("SELECT comments FROM reports")}
     db.close()
-    assert set(told) <= kept and set(words) <= said
+    assert set(answered) <= kept and set(words) <= said
 
 
 def test_the_bodies_that_arrive_are_bounded_together(

@@ -164,3 +164,16 @@ def test_depth_and_odd_numbers_are_cleaned() -> None:
     found = clean({"deep": deep, "nan": float("nan"), "inf": [float("inf")], "half": "\ud800"})
     assert (found["nan"], found["inf"], found["half"]) == (None, [None], "?")
     assert json.dumps(found).count("[") < 100
+
+
+@pytest.mark.parametrize(
+    ("event", "fact"),
+    [
+        ({"modules": {"python": "3.11.7"}}, ("Python", "3.11.7")),
+        ({"contexts": {"runtime": {"name": "CPython", "version": "3.13.0"}}}, ("Python", "3.13.0")),
+        ({"contexts": {"runtime": {"name": "node", "version": "v24.1.0"}}}, ("node", "v24.1.0")),
+    ],
+)
+def test_what_ran_the_app_has_its_own_name(event: dict[str, Any], fact: tuple[str, str]) -> None:
+    """As raven, sentry-sdk and @sentry/node say it."""
+    assert fact in read_event(event).facts

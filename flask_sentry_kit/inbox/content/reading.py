@@ -196,6 +196,17 @@ def _user(found: Any) -> Any:
     return user
 
 
+def _runtime(body: Mapping[str, Any]) -> tuple[str, str]:
+    """What ran the app, and its version. raven gives Python's among those of the packages."""
+    python = text(dict_of(body.get("modules")).get("python"))
+    if python:
+        return "Python", python
+    found = dict_of(dict_of(body.get("contexts")).get("runtime"))
+    name = short(found.get("name"))
+    is_python = not name or name in ("CPython", "PyPy")
+    return "Python" if is_python else name, text(found.get("version"))
+
+
 def _contexts(body: Mapping[str, Any]) -> dict[str, Any]:
     # The runtime is said with the event's facts, a visitor's words with all others.
     found = dict_of(body.get("contexts"))
@@ -206,9 +217,7 @@ def _facts(
     body: Mapping[str, Any], transaction: str, message: str, title: tuple[str, str]
 ) -> Pairs:
     sdk = dict_of(body.get("sdk"))
-    modules = dict_of(body.get("modules"))
-    runtime = dict_of(dict_of(body.get("contexts")).get("runtime"))
-    python = modules.get("python") or runtime.get("version")
+    runtime, version = _runtime(body)
     facts = {
         "route": transaction,
         # raven's is the exception once more.
@@ -216,7 +225,7 @@ def _facts(
         "release": text(body.get("release")),
         "environment": text(body.get("environment")),
         "server": text(body.get("server_name")),
-        "Python": text(python),
+        runtime: version,
         "reporter": " ".join(filter(None, (text(sdk.get("name")), text(sdk.get("version"))))),
     }
     return tuple((name, value) for name, value in facts.items() if value)
